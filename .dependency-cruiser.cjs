@@ -62,6 +62,7 @@ const API_PURE_CORE = [
   'lib/(address-group|cursor|database-history|loggable-error|log-throttle|paginate|parse-or-throw|token-bucket|tokens)',
   'http/origin',
   'services/identity/identity',
+  'services/availability/(availability|outages)',
   'services/freshness/freshness',
   'services/inventory/(event-row|feed-position)',
   'services/live/frame',

@@ -1,7 +1,7 @@
 /**
- * Checks that each commit whose subject begins with `move:` only moves files. The commit must not add or delete files.
- * Each moved file must keep at least half of its content. In total, at most a tenth of the lines in the touched files
- * may change. Checks the commits since `before-restructure` (docs/benchmarks/baselines.json).
+ * Checks that each commit whose subject begins with `move:` only moves files. Such a commit must not add or delete
+ * files. Each moved file must keep at least half of its content. In total, at most a tenth of the lines in the touched
+ * files may change. Checks the commits since `before-restructure` (docs/benchmarks/baselines.json).
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

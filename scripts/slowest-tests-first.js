@@ -1,7 +1,7 @@
 /**
  * A jest sequencer that starts the slowest test files first, so that the run does not end with one slow file on one
- * worker. Jest itself does this only from the second run on, because it does not know the duration of a file before the
- * file has run. The list alternates between files that mostly wait and files that mostly use the CPU.
+ * worker. Jest itself starts with the slowest files, too, but not in the first run, because it does not know the
+ * durations yet. The list alternates between files that mostly wait and files that mostly use the CPU.
  */
 import TestSequencer from '@jest/test-sequencer';
 

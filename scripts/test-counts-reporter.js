@@ -1,11 +1,10 @@
 /**
  * A jest reporter for .ci/run. After each test file, it writes the two counts `PASSED FAILED` to
- * `$MUSTER_TEST_REPORT_DIR/counts` and the failed tests to problems.txt. A run that is killed therefore leaves the
- * results of its completed files. At the end, it prints the counts of each package.
+ * `$MUSTER_TEST_REPORT_DIR/counts` and the failed tests to problems.txt. If the run is killed, the results of the
+ * completed files therefore remain. At the end, it prints the counts of each package.
  *
- * Each skipped test also counts as a failure, because CI requires every test to run. A file that crashes before its
- * first test and a package without results count as one failure each. Without this rule, the sum would not include
- * them.
+ * A skipped test counts as a failure, because CI requires every test to run. A file that crashes before its first test
+ * counts as one failure, and so does a package without results. Otherwise, the sum would not include them.
  */
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';

@@ -1,9 +1,9 @@
 /**
  * The environment of all tests: jest's environment for Node.js with two additions.
  *
- * `globalThis.musterPglite` is the embedded database for tests. Jest evaluates each module once per test file. As an
- * ordinary module, PGlite would be compiled, and its template unpacked, for every test file. Only an environment can
- * load a module outside jest's registry, so that it is loaded once per worker.
+ * `globalThis.musterPglite` is the embedded database for tests. Jest evaluates each module once per test file. If
+ * PGlite were an ordinary module, it would be compiled, and its template unpacked, for every test file. Only an
+ * environment can load a module outside jest's registry, and thereby once per worker.
  *
  * The built-in objects are constants of the context. Without these constants, each use of a built-in object, such as
  * `Array` in `Array.isArray`, calls a function of Node.js that searches the global object. This takes 0.4 µs instead of

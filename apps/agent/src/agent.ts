@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MUSTER_VERSION, toTerminalJson, toTerminalText } from '@muster/contracts';
 import { DirectoryLockedError, acquireDirectoryLock, type DirectoryLock } from '@muster/directory-lock';
@@ -11,8 +10,9 @@ import { EngineError } from './engine/errors.js';
 import { PAST_MS_MAX, createExitHistory, recordPastEvents, type ExitHistory } from './engine/exit-history.js';
 import { factsWithoutEngine, readMachineFacts } from './engine/identity.js';
 import { createInventory, type Inventory } from './engine/inventory.js';
-import { locateEngine } from './engine/locate.js';
-import type { WatchTimes } from './engine/watch.js';
+import { locateEngine } from './engine/locate-engine.js';
+import { readMachine, type Machine } from './engine/machine.js';
+import type { WatchTimes } from './engine/engine-watch.js';
 import type { AgentEnv } from './env.js';
 import { ExitCodes, StopError } from './exit.js';
 import { openJournal } from './reporting/journal.js';
@@ -53,7 +53,10 @@ const FIRST_SUBSCRIPTION_MS_MAX = 2_000;
  */
 const START_SPREAD_MS = 5_000;
 
-/** How long an agent that is not enrolled waits for its engine before it enrolls without it, in milliseconds. */
+/**
+ * How long an agent that is not enrolled waits for its engine, in milliseconds. After that, it enrolls without the
+ * engine's facts.
+ */
 const WITHOUT_ENGINE_MS = 60_000;
 
 const now = (): number => performance.now();
@@ -65,6 +68,8 @@ interface EngineReader {
   inventory: Inventory;
   exits: ExitHistory;
   poller: EnginePoller;
+  /** Reads what is known about this machine without its engine. */
+  machine: () => Machine;
 }
 
 /** The objects that commands need to read the engine and to call the API. */
@@ -76,8 +81,8 @@ interface ReportingContext extends EngineReader {
 
 /**
  * The parameters of all delays. `random` returns a number in [0, 1). After a first event, further events are collected
- * for `coalesceMs` and reported in one snapshot. `waits` contains the delays of a session (see `SessionWaits`). Without
- * the optional parameters, their defaults apply.
+ * for `coalesceMs` and reported in one snapshot. `waits` contains the delays of a session (see `SessionWaits`). The
+ * optional parameters have defaults.
  */
 export interface Timing {
   random: () => number;
@@ -87,7 +92,7 @@ export interface Timing {
   gate?: GateLimits;
   /** Durations of the engine's event streams. */
   watch?: WatchTimes;
-  /** How long an agent that is not enrolled waits for its engine before it enrolls without it. */
+  /** How long an agent that is not enrolled waits for its engine. After that, it enrolls without the engine's facts. */
   withoutEngineMs?: number;
 }
 
@@ -101,7 +106,7 @@ export const runAgent = (
   { random, coalesceMs, waits, gate: limits, watch: times, withoutEngineMs }: Timing = TIMING_DEFAULT,
 ): Promise<void> =>
   withReporting(env, log, signal, { random, waits }, async (context) => {
-    const { engine, inventory, exits, poller, client, session } = context;
+    const { engine, inventory, exits, poller, machine, client, session } = context;
     const stream = createSnapshotStream(randomUUID);
     const journal = await openJournal(env.stateDir, log);
     const reportedIds = await openReportedIds(env.stateDir, log);
@@ -109,7 +114,7 @@ export const runAgent = (
     const reporter = createReporter({
       poller,
       gate,
-      factsWithoutEngine: factsWithoutEngine(hostname()),
+      factsWithoutEngine: factsWithoutEngine(machine()),
       withoutEngineMs: withoutEngineMs ?? WITHOUT_ENGINE_MS,
       client,
       session,
@@ -165,6 +170,8 @@ function statusOf(
     tokenIssuedAt: enrollment?.issuedAt ?? null,
     engineAddress: engine.label,
     engine: poller.facts()?.engine ?? null,
+    hostName: poller.facts()?.reported.name ?? null,
+    labels: poller.facts()?.reported.labels ?? {},
     ...reporter.progress(),
   };
 }
@@ -176,7 +183,8 @@ export const runOnce = (
   signal: AbortSignal,
   { random, waits }: Pick<Timing, 'random' | 'waits'> = TIMING_DEFAULT,
 ): Promise<void> =>
-  // This command ends soon after its start, so it does not wait before it rotates the token.
+  // This command ends soon after its start. A delay before the first rotation of the token would therefore prevent
+  // every rotation.
   withReporting(
     env,
     log,
@@ -193,9 +201,9 @@ export const runOnce = (
 
 /** Enrolls this machine if needed and returns a sentence that names its host. Throws `StopError` if enrolling fails. */
 export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
-  withReporting(env, log, signal, { ...TIMING_DEFAULT, isEnrollCommand: true }, async ({ engine, client, session }) => {
+  withReporting(env, log, signal, { ...TIMING_DEFAULT, isEnrollCommand: true }, async ({ engine, machine, client, session }) => {
     const enrollmentBefore = session.enrollment();
-    const facts = await readMachineFacts(engine, { hostname: hostname() }, signal).catch(throwStopError);
+    const facts = await readMachineFacts(engine, machine(), signal).catch(throwStopError);
     // This call checks that the API accepts the token. If the answer to an earlier enrollment was lost, the call also
     // completes that enrollment.
     const answer = await session.call((token) => client.getTokenHolder(token, signal), facts, signal);
@@ -203,8 +211,8 @@ export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): 
     if (answer.kind !== 'ok') throw new StopError(`cannot reach the API: ${answer.reason}`, ExitCodes.failed);
     const { hostId } = answer.data;
     const enrollmentStatus = enrollmentBefore?.hostId === hostId ? 'was already enrolled' : 'is enrolled';
-    const machine = toTerminalText(`${facts.engine.name} ${facts.engine.version}`);
-    return `This machine (${machine}) ${enrollmentStatus}: host ${hostId}\n`;
+    const engineName = toTerminalText(`${facts.engine.name} ${facts.engine.version}`);
+    return `This machine (${engineName}) ${enrollmentStatus}: host ${hostId}\n`;
   });
 
 /**
@@ -249,9 +257,9 @@ function describeLeave(outcome: LeaveOutcome, musterUrl: string, hostId: string)
 
 /** Returns the snapshot that would be sent, as indented JSON. Throws `StopError` if the engine cannot be read. */
 export const dryRun = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
-  withEngine(env, log, async ({ engine, exits, inventory }) => {
+  withEngine(env, log, async ({ engine, exits, inventory, machine }) => {
     await recordLastHour(engine, exits, log, signal);
-    const facts = await readMachineFacts(engine, { hostname: hostname() }, signal).catch(() => null);
+    const facts = await readMachineFacts(engine, machine(), signal).catch(() => null);
     if (facts !== null) exits.setEngineName(facts.engine.name);
     const { containers } = await inventory.read(signal).catch(throwStopError);
     return `${toTerminalJson(JSON.stringify(JSON.parse(snapshotText(containers)), null, 2))}\n`;
@@ -265,13 +273,15 @@ function throwStopError(error: unknown): never {
   throw error instanceof EngineError ? new StopError(error.message, ExitCodes.failed) : error;
 }
 
-async function openEngine(env: AgentEnv): Promise<EngineClient> {
+async function openEngine(env: AgentEnv): Promise<{ engine: EngineClient; isLocal: boolean }> {
   const { address } = await locateEngine(env.engine);
-  return createEngineClient({ address, apiVersion: env.engineApiVersion, listTimeoutMs: env.engineTimeoutMs });
+  const { engineApiVersion: apiVersion, engineTimeoutMs: listTimeoutMs } = env;
+  return { engine: createEngineClient({ address, apiVersion, listTimeoutMs }), isLocal: address.kind === 'unix' };
 }
 
 async function withEngine<T>(env: AgentEnv, log: Logger, use: (reader: EngineReader) => Promise<T>): Promise<T> {
-  const engine = await openEngine(env).catch(throwStopError);
+  const { engine, isLocal } = await openEngine(env).catch(throwStopError);
+  const machine = (): Machine => readMachine(env, isLocal);
   try {
     const exits = createExitHistory();
     const inventory = createInventory(engine, env.redaction, log, now, exits);
@@ -280,12 +290,12 @@ async function withEngine<T>(env: AgentEnv, log: Logger, use: (reader: EngineRea
       wallNow,
       ping: (signal) => engine.ping(signal),
       async readFacts(signal) {
-        const facts = await readMachineFacts(engine, { hostname: hostname() }, signal);
+        const facts = await readMachineFacts(engine, machine(), signal);
         exits.setEngineName(facts.engine.name);
         return facts;
       },
     });
-    return await use({ engine, inventory, exits, poller });
+    return await use({ engine, inventory, exits, poller, machine });
   } finally {
     engine.close();
   }

@@ -9,8 +9,8 @@ export const ExitCodes = {
   /** A flag or a setting is invalid. */
   usage: 2,
   /**
-   * The API rejects this machine's tokens or refuses to enroll it, or the machine's host was deleted. Only one-shot
-   * commands exit with this code, never `run`.
+   * The API rejects this machine's tokens or refuses to enroll it, or the machine's host was deleted. Only commands
+   * that end on their own exit with this code; `run` never does.
    */
   dismissed: 3,
 } as const;

@@ -1,6 +1,6 @@
 import { open, unlink } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
-import { Engine } from '@muster/contracts';
+import { Engine, HostLabels } from '@muster/contracts';
 import { z } from 'zod';
 
 /** The status that a running agent reports to users who can access its state directory. It contains no token. */
@@ -13,9 +13,15 @@ export const AgentStatus = z.object({
   tokenIssuedAt: z.string().nullable(),
   engineAddress: z.string(),
   engine: Engine.nullable(),
+  /** The name and the labels that the agent reports. Agents of earlier releases do not send them. */
+  hostName: z.string().nullable().default(null),
+  labels: HostLabels.default({}),
   acceptedAt: z.string().nullable(),
   containers: z.int().nullable(),
-  /** Number of containers of which Muster stores some fields shortened. Agents of earlier releases do not send it. */
+  /**
+   * Number of containers with fields that were shortened before they were sent to Muster. Agents of earlier releases do
+   * not send this number.
+   */
   truncatedContainers: z.int().default(0),
   engineError: z.string().nullable(),
   serverError: z.string().nullable(),
@@ -87,8 +93,8 @@ function parse(text: string): AgentStatus | null {
 }
 
 /**
- * Calls `use` with the socket's path. On Linux, the path leads through the directory's open descriptor and is therefore
- * short, because the path of a socket is limited to about 107 bytes.
+ * Calls `use` with the socket's path. The path of a socket is limited to about 107 bytes. On Linux, the path is
+ * therefore short: it leads through the directory's open descriptor.
  */
 async function withShortPath<T>(stateDir: string, use: (path: string) => Promise<T>): Promise<T> {
   const directory = await open(stateDir, 'r');

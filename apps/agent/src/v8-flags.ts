@@ -1,9 +1,12 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * `--semi-space-growth-factor` and `--optimize-for-size`: garbage is collected sooner, because the young generation does
- * not grow beyond a megabyte, and code is compiled for size. `--no-opt` and `--no-maglev`: V8's optimizing compilers do
- * not run, because an agent that lists a hundred containers once a minute would use their code too rarely.
+ * Flags that reduce V8's memory use.
+ *
+ * - `--semi-space-growth-factor` and `--optimize-for-size`: the young generation does not grow beyond a megabyte, so
+ *   garbage is collected sooner, and code is compiled for size.
+ * - `--no-opt` and `--no-maglev`: V8's optimizing compilers do not run. An agent that lists a hundred containers once a
+ *   minute would use their code too rarely.
  */
 const FLAGS = ['--semi-space-growth-factor=1', '--optimize-for-size', '--no-opt', '--no-maglev'];
 

@@ -184,7 +184,7 @@ describe('doctor’s advice on the engine', () => {
     ['SupplementaryGroups=adm docker', true],
     ['SupplementaryGroups=9980', false],
     ['# no group for the engine', false],
-  ])('knows whether the unit gives the service’s user the group of the socket (%s)', (line, isAdded) => {
+  ])('depends on whether the unit adds the socket’s group to the service’s user (%s)', (line, isAdded) => {
     expect(unitAddsGroup(`[Service]\n${line}\n`, { gid: 998, name: 'docker' })).toBe(isAdded);
   });
 
@@ -231,7 +231,7 @@ describe('doctor’s advice on the server', () => {
     answerAll(page(200, '<title>Welcome to nginx!</title>'));
     expect(await find('server')).toMatchObject({
       verdict: 'failed',
-      found: expect.stringContaining('what answers is not Muster (200: Welcome to nginx!)'),
+      found: expect.stringContaining('the server at this address is not Muster (200: Welcome to nginx!)'),
       advice: expect.stringContaining('set MUSTER_URL to Muster’s address'),
     });
   });
@@ -278,7 +278,7 @@ describe('doctor’s advice on the server', () => {
       const { port } = server.address() as AddressInfo;
       expect(await find('server', { MUSTER_URL: `http://127.0.0.1:${port}` })).toMatchObject({
         verdict: 'failed',
-        found: expect.stringContaining('what answers does not speak HTTP'),
+        found: expect.stringContaining('the server at this address does not speak HTTP'),
       });
       expect(await find('tls', { MUSTER_URL: `https://127.0.0.1:${port}` })).toMatchObject({
         verdict: 'failed',

@@ -138,7 +138,7 @@ describe('the version of the engine’s API', () => {
     expect(paths).toEqual(['/v1.41/containers/json', '/_ping', '/v1.52/containers/json']);
   });
 
-  test('follows an engine that still accepts the earlier version', async () => {
+  test('changes with an engine that still accepts the earlier version', async () => {
     const client = openClient(null);
     await client.listContainers(neverAborted);
     engineVersions = { min: 24, max: 47, isInPing: true };

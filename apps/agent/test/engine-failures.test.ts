@@ -7,7 +7,7 @@ import type { Timing } from '../src/agent.js';
 import { openFixture, type Fixture } from './fixture.js';
 import { ScriptedEngine } from './scripted-engine.js';
 
-/** A minute, if all waits for the engine are a fiftieth of the agent's own. */
+/** The length of a simulated minute. All waits for the engine are a fiftieth of the agent's own. */
 const MINUTE_MS = 1_200;
 
 let fixture: Fixture;
@@ -46,7 +46,10 @@ const warnings = () => fixture.logged.filter(({ level }) => level >= 40);
 const stateOf = (id: string): string | undefined =>
   (fixture.muster.snapshots.at(-1)?.json as Container[]).find(({ dockerId }) => dockerId === id)?.state;
 
-/** Sends an event every 5 ms for `ms`. Returns the milliseconds that this took, which are more on a busy machine. */
+/**
+ * Sends an event every 5 ms for `ms`. Returns how many milliseconds this really took, because a busy machine needs
+ * longer.
+ */
 async function emitFor(ms: number, action: string): Promise<number> {
   const startedAt = performance.now();
   while (performance.now() < startedAt + ms) {
@@ -160,7 +163,8 @@ describe('an event stream', () => {
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     await sleep(MINUTE_MS);
     expect(engine.count('events')).toBeLessThanOrEqual(6);
-    // One list before the wait, and then one whenever a heartbeat is due, because nothing else shows a change.
+    // One list is read before the wait. After that, one is read whenever a heartbeat is due, because nothing else would
+    // show a change.
     expect(engine.count('list')).toBeGreaterThan(1);
     expect(engine.count('list')).toBeLessThanOrEqual(1 + 6);
     expect(warnings().map(({ msg }) => msg)).toEqual([expect.stringContaining('no event stream from the engine')]);
@@ -216,7 +220,7 @@ describe('events about the health of a container', () => {
     expect(fixture.muster.snapshots).toHaveLength(1);
   });
 
-  test('cost one inspection, and no list, if they do not contain the health, which is the same (Podman 4)', async () => {
+  test('cost one inspection and no list if they lack the health (Podman 4), even if the health is the same', async () => {
     for (let i = 0; i < 20; i++) engine.emit('health_status', 'a');
     await eventually(() => engine.received.length > 0);
     await sleep(300);
@@ -236,7 +240,7 @@ describe('events about the health of a container', () => {
   });
 });
 
-describe('events that show why a container ended', () => {
+describe('events that show why a container exited', () => {
   /** The fields of an event at this time. */
   const at = (instant: string) => ({ time: Date.parse(instant) / 1_000 });
   const line = (Action: string, instant: string, signal?: string): string =>
@@ -249,7 +253,7 @@ describe('events that show why a container ended', () => {
     inspectedState: { ExitCode: 5, FinishedAt: '2026-11-30T10:00:00Z' },
   };
 
-  test('cost no list, until the container ends', async () => {
+  test('cost no list until the container exits', async () => {
     await start();
     engine.received = [];
     engine.emit('kill', 'a', at('2026-11-30T09:59:59Z'));
@@ -305,7 +309,7 @@ test('a container that crashes and restarts all the time costs a bounded number 
     engine.emit(i % 2 === 0 ? 'die' : 'start', 'a');
     await sleep(20);
   }
-  // A burst of ten, one for each six seconds, and the one that was in progress.
+  // A burst of ten readings, one reading for each six seconds, and the reading that was in progress.
   const listsMax = 11 + Math.ceil((performance.now() - startedAt) / 6_000);
   expect(engine.count('list')).toBeLessThanOrEqual(listsMax);
   expect(engine.count('inspect')).toBeLessThanOrEqual(listsMax);

@@ -21,7 +21,7 @@ describe('the gate in front of an engine', () => {
       const { clock, gate } = openGate();
       const lists: number[] = [];
       for (; clock.now < 5 * MINUTE_MS; clock.now += 100) {
-        // The engine's events go on, and streams are opened and lost.
+        // The engine still sends events, and streams are opened and lost.
         gate.succeeded('events');
         gate.failed('events', 'closed');
         gate.reopen();

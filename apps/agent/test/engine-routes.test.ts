@@ -13,7 +13,7 @@ import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import type { Finding } from '../src/commands/doctor.js';
 import { EngineAddress, withTls } from '../src/engine/address.js';
 import { createEngineClient } from '../src/engine/client.js';
-import { locateEngine, type EngineChoice } from '../src/engine/locate.js';
+import { locateEngine, type EngineChoice } from '../src/engine/locate-engine.js';
 import { sshArguments } from '../src/engine/ssh.js';
 import { makeCertificates } from './certificates.js';
 

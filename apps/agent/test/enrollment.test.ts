@@ -172,7 +172,8 @@ describe('an identity', () => {
   });
 
   test('that another live host uses is replaced, after the wait that the API asks for, by a random identity, which is stored', async () => {
-    // The first answer takes longer than the longest wait. Only delays between attempts count as waiting.
+    // The first answer takes longer than the longest allowed wait. This must not matter, because only the delays
+    // between attempts count as waiting.
     const answerEnroll = fixture.muster.hold(Paths.agentEnroll);
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(30));
     setTimeout(() => answerEnroll(inUseFor(1)), 2 * IDENTITY_WAIT_MS_MAX);

@@ -51,19 +51,19 @@ describe.each([
     {
       exit0: '0 completed',
       exit5: '5 crashed',
-      // A command that does not exist in a shell that was started.
+      // A shell was started, but the command inside it does not exist.
       exit127: '127 crashed',
-      // A file that is not a program: this version of runc starts it, and it ends with 1.
+      // A file that is not a program. This version of runc starts it, and it exits with code 1.
       execfmt: '1 crashed',
       self143: '143 unknown',
-      // `docker stop` of a process that ignores SIGTERM, of one that ends with 5, and of one that ends with 0.
+      // `docker stop` of three processes: one ignores SIGTERM, one exits with code 5, and one exits with code 0.
       ign: '137 stopped',
       trap5: '5 stopped',
       trap0: '0 stopped',
       // `docker stop` with the image's StopSignal SIGUSR2.
       usr2: '7 stopped',
       killed: '137 stopped',
-      // Reloaded with SIGHUP, and ended a second later because of a signal that does not ask it to end.
+      // SIGHUP reloads the process. A second later, a signal that is not a request to stop makes it exit.
       hup: '3 crashed',
       hupdie: null,
       // Killed by another program of the host.
@@ -77,7 +77,7 @@ describe.each([
       // A clean stop of the engine.
       'engine-stopped': '137 stopped',
       'engine-stopped-exit0': '0 stopped',
-      // The engine, its shims and the container were killed; the events are those of the run before.
+      // The engine, its shims and the container were killed. The events are those of the run before.
       'power-cut': '255 unknown',
       'power-cut-trap0': '255 unknown',
     },
@@ -92,11 +92,11 @@ describe.each([
       exit127: '127 unknown',
       execfmt: '1 unknown',
       self143: '143 unknown',
-      // `podman stop`: this version sends no event of it, and libpod's inspection does not show it either.
+      // `podman stop`. This version sends no event for it, and libpod's inspection does not show it either.
       ign: '137 unknown',
       trap5: '5 unknown',
       apistop: '5 unknown',
-      // `podman kill`: the event has no signal, but the code is that of SIGKILL.
+      // `podman kill`. The event has no signal, but the exit code is that of SIGKILL.
       killed: '137 stopped',
       trap5k: '5 unknown',
       hup: null,
@@ -132,7 +132,7 @@ describe.each([
     expect(decided).toEqual(expected);
   });
 
-  test('have no cause without their events, except for those that the inspection itself shows', () => {
+  test('have an unknown cause without their events, unless the inspection itself shows the cause', () => {
     for (const each of Object.values(captured)) {
       const exit = decideCaptured(engine, each, false);
       expect(String(exit)).toMatch(/^(null|0 completed|[1-9]\d* unknown|137 oom|\d+ failed_to_start)$/);
@@ -142,7 +142,7 @@ describe.each([
 
 const SECOND = 1_000;
 const STARTED_AT = Date.parse('2026-11-30T10:00:00Z');
-/** The process ends a minute after its start. */
+/** The process exits a minute after its start. */
 const ENDED_AT = STARTED_AT + 60 * SECOND;
 const RUN: LastRun = {
   isRunning: false,
@@ -157,7 +157,7 @@ const RUN: LastRun = {
 const DOCKER: EngineRecord = { reportsStops: true, absences: [] };
 const PODMAN: EngineRecord = { reportsStops: false, absences: [] };
 const DIE: ExitEvent = { action: 'die', atMs: ENDED_AT, signal: null };
-/** A `kill` event this many milliseconds before the end. */
+/** A `kill` event this many milliseconds before the exit. */
 const kill = (signal: string | null, beforeMs = 100): ExitEvent => ({
   action: 'kill',
   atMs: ENDED_AT - beforeMs,
@@ -179,11 +179,11 @@ test.each([
   ['SIGHUP', 'crashed'],
   ['12', 'crashed'],
   ['', 'crashed'],
-])('a kill event with the signal %j before an end with code 1 makes it %s', (signal, reason) => {
+])('after a kill event with the signal %j, an exit with code 1 is %s', (signal, reason) => {
   expect(reasonOf({ stopSignal: 'SIGUSR1' }, [kill(signal), DIE])).toBe(reason);
 });
 
-test('a kill event counts for StopTimeout and ten seconds before the end, and a stop event up to two seconds after it', () => {
+test('a kill event counts if it precedes the exit by at most StopTimeout and ten seconds, and a stop event if it follows within two seconds', () => {
   expect(reasonOf({}, [kill('15', 20 * SECOND), DIE])).toBe('stopped');
   expect(reasonOf({}, [kill('15', 20 * SECOND + 1), DIE])).toBe('crashed');
   expect(reasonOf({ stopTimeoutMs: 30 * SECOND }, [kill('15', 40 * SECOND), DIE])).toBe('stopped');
@@ -199,7 +199,7 @@ test('events of an earlier run do not count', () => {
   expect(reasonOf(run, [{ ...earlier, action: 'die' }])).toBe('unknown');
 });
 
-test('memory that ran out explains an end, even if it was also requested', () => {
+test('an exit because memory ran out is oom, even if a stop was also requested', () => {
   expect(reasonOf({ oomKilled: true }, [kill('9'), DIE])).toBe('oom');
   expect(reasonOf({ exitCode: 137 }, [{ action: 'oom', atMs: ENDED_AT - 50, signal: null }, DIE])).toBe('oom');
 });
@@ -218,11 +218,11 @@ test('a container with an error and no start is failed_to_start with any exit co
   expect(decideExit({ ...RUN, exitCode: 127, error }, [DIE], DOCKER)).toMatchObject({ reason: 'crashed', error: '' });
 });
 
-test.each([137, 143, 255])('an end with code %d whose cause was not seen is unknown', (exitCode) => {
+test.each([137, 143, 255])('an exit with code %d whose cause was not seen is unknown', (exitCode) => {
   expect(reasonOf({ exitCode }, [DIE])).toBe('unknown');
 });
 
-test('an end that was not seen is unknown, unless the code is 0 and the engine was reachable at that time', () => {
+test('an exit that was not seen is unknown, unless the code is 0 and the engine was reachable at that time', () => {
   expect(reasonOf({ exitCode: 3 }, [])).toBe('unknown');
   expect(reasonOf({ exitCode: 0 }, [])).toBe('completed');
   const away = { ...DOCKER, absences: [{ fromMs: ENDED_AT - SECOND, toMs: ENDED_AT + SECOND }] };
@@ -233,7 +233,7 @@ test('an end that was not seen is unknown, unless the code is 0 and the engine w
   expect(reasonOf({ exitCode: 0, finishedAtMs: null }, [], PODMAN)).toBe('unknown');
 });
 
-test('an engine that does not report stops leaves the cause of a code other than 0 open', () => {
+test('with an engine that does not report stops, the cause of an exit code other than 0 is unknown', () => {
   expect(reasonOf({ exitCode: 5 }, [DIE], PODMAN)).toBe('unknown');
   expect(reasonOf({ exitCode: 0 }, [DIE], PODMAN)).toBe('completed');
   expect(reasonOf({ exitCode: 5 }, [stop(100), DIE], PODMAN)).toBe('stopped');
@@ -247,7 +247,7 @@ describe('the history of exits', () => {
   const record = (history: ExitHistory, ...args: Parameters<typeof line>): boolean =>
     history.record(parseEvent(line(...args))!);
 
-  test('reports only a first event that follows the end as one that can change the reason', () => {
+  test('reports that an event can change the reason only if the event is new and follows the exit', () => {
     const history = createExitHistory();
     expect(record(history, 'oom', 'c', 58)).toBe(false);
     expect(record(history, 'die', 'c', 60)).toBe(false);

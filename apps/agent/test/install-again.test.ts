@@ -22,7 +22,7 @@ import {
 import { SERVICE_USER, missingForMachine, type Machine } from './machine.js';
 import { problem, tokenInvalid } from './scripted-muster.js';
 
-/* These tests run install.sh on a machine that has the agent: to update it, to move it, or to enroll again. */
+/* These tests run install.sh on a machine that already has the agent. They update it, move it, or enroll it again. */
 
 let fixture: Fixture;
 let machine: Machine;
@@ -138,7 +138,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     const files = [BINARY, CONFIG];
     const before = await Promise.all(files.map((file) => machine.read(file)));
     for (const file of files) {
-      // A full disk: cp writes a part of the copy and fails.
+      // Simulates a full disk: cp writes a part of the copy and fails.
       const cp = `#!/bin/sh\ncase $2 in ${file}) case $3 in *.previous) echo part >"$3"; exit 1 ;; esac ;; esac\nexec /bin/cp "$@"\n`;
       await writeFile(machine.path('bin/cp'), cp, { mode: 0o755 });
       machine.release = file === BINARY ? { version: '2' } : {};
@@ -203,7 +203,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     ['with', ''],
     ['without', 'case $1 in *T) exit 1 ;; esac'],
   ])(
-    'restores the state even if its owner puts a link in its place, with an mv %s the option -T',
+    'restores the state even if its owner replaces it with a link, using an mv %s the option -T',
     async (_, before) => {
       await writeFile(machine.path('bin/mv'), `#!/bin/sh\n${before}\nexec /bin/mv "$@"\n`, { mode: 0o755 });
       await installAgent(machine);

@@ -83,7 +83,7 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
     expect(await processId()).not.toBe(pid);
   });
 
-  test('does not take an agent that another supervisor has started again for the service', async () => {
+  test('does not mistake an agent that another supervisor has restarted for the service', async () => {
     // The service starts slowly, so that the other supervisor is always the first.
     machine.release = { run: 'if [ -z "$SUPERVISED" ]; then sleep 2; fi' };
     expect((await machine.install('--token', ENROLL_TOKEN, '--no-service')).code).toBe(0);

@@ -24,7 +24,7 @@ export interface MachineAndApi {
  */
 export async function openMachine(manager: 'systemd' | 'none'): Promise<MachineAndApi> {
   const fixture = await openFixture();
-  // Short intervals, so that the service notices soon that the API does not answer.
+  // With short intervals, the service soon notices that the API does not answer.
   fixture.muster.cadence = { heartbeatSeconds: 0.5, snapshotSeconds: 60 };
   fixture.muster.setReaction(Paths.health, { status: 200, json: { status: 'ok' } });
   return { fixture, machine: await startMachine(fixture, manager) };
@@ -35,7 +35,7 @@ export async function installAgent(machine: Machine, ...args: string[]): Promise
   expect(await machine.install('--token', ENROLL_TOKEN, ...args)).toMatchObject({ code: 0, stderr: '' });
 }
 
-/** The lines of the agent's own report about itself. */
+/** The lines of the output of the command `status`. */
 export const status = async (machine: Machine): Promise<string> =>
   (await machine.run(`MUSTER_STATE_DIR=${STATE} ${BINARY} status`)).stdout;
 
@@ -45,7 +45,7 @@ export const isRunning = async (machine: Machine): Promise<boolean> =>
 export const processId = async (machine: Machine): Promise<string | undefined> =>
   /as process (\d+)/.exec(await status(machine))?.[1];
 
-/** Waits until the agent runs, which it does soon after it was started. */
+/** Waits until the agent runs, which is shortly after its start. */
 export const untilRunning = (machine: Machine): Promise<void> =>
   eventually(async () => expect(await isRunning(machine)).toBe(true));
 
@@ -53,7 +53,10 @@ export const untilRunning = (machine: Machine): Promise<void> =>
 export const untilUnhealthy = (machine: Machine): Promise<void> =>
   eventually(async () => expect(await status(machine)).toContain('Server: 503'));
 
-/** Starts the agent as the installer suggests. `prefix` is a command that starts it, as another user for example. */
+/**
+ * Starts the agent with the command that the installer prints. `prefix` is put before that command, for example to run
+ * it as another user.
+ */
 export async function startByHand(machine: Machine, prefix = ''): Promise<void> {
   await machine.run(
     `MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} setsid ${prefix} ${BINARY} run >/dev/null 2>&1 &`,
@@ -69,7 +72,7 @@ export async function startInContainer(machine: Machine, prefix = ''): Promise<v
   expect(await status(machine)).toContain('as process 1 ');
 }
 
-/** Starts a supervisor other than the service manager, which starts its agent again whenever it ends. */
+/** Starts a supervisor other than the service manager. It starts its agent again whenever the agent ends. */
 export async function startSupervisor(machine: Machine): Promise<void> {
   const file = '/usr/local/bin/supervisor';
   await writeFile(machine.path(file), `#!/bin/sh\nwhile :; do SUPERVISED=1 "$@"; done\n`, { mode: 0o755 });

@@ -145,7 +145,7 @@ describe('a health that cannot be inspected again is not reported as current', (
     engine.react('inspect', { status: 500 });
     inventory.recordHealth('c', null);
     expect(healthOf(await readContainer('c', 1_000))).toBeNull();
-    // The last known health, if an event confirms it, is reported again.
+    // The last known health is reported again if an event confirms it.
     expect(inventory.recordHealth('c', 'healthy')).toBe(true);
     expect(healthOf(await readContainer('c', 1_000))).toBe('healthy');
   });
@@ -222,19 +222,22 @@ describe('failed inspections', () => {
 
 describe('a container that is removed while the engine is read', () => {
   // Podman answers with 404 or with 500.
-  test.each([404, 500])('and gets %d is gone in the same reading, if two further lists lack it', async (status) => {
-    createMany(3);
-    engine.react('inspect', (path) => {
-      if (!path.includes('c1')) return null;
-      engine.remove('c1');
-      return { status };
-    });
-    const reading = await read();
-    expect(idsOf(reading)).toEqual(['c0', 'c2']);
-    expect([...reading.presentIds].sort()).toEqual(['c0', 'c2']);
-    expect(engine.count('list')).toBe(3);
-    expect(warnings).toEqual([]);
-  });
+  test.each([404, 500])(
+    'and whose inspection gets %d is gone in the same reading if two further lists lack it',
+    async (status) => {
+      createMany(3);
+      engine.react('inspect', (path) => {
+        if (!path.includes('c1')) return null;
+        engine.remove('c1');
+        return { status };
+      });
+      const reading = await read();
+      expect(idsOf(reading)).toEqual(['c0', 'c2']);
+      expect([...reading.presentIds].sort()).toEqual(['c0', 'c2']);
+      expect(engine.count('list')).toBe(3);
+      expect(warnings).toEqual([]);
+    },
+  );
 
   test('is kept if one list lacks it and the next one contains it', async () => {
     createMany(2);
@@ -256,7 +259,7 @@ describe('a container that is removed while the engine is read', () => {
       return 'reset';
     });
     await expect(read()).rejects.toThrow(/cannot read the engine/);
-    // The engine was restarted: nothing is held against its containers.
+    // The engine was restarted. Earlier failures of inspections no longer count.
     engine.react('inspect', null);
     engine.react('list', null);
     expect((await readContainer('c0')).startedAt).not.toBeNull();
@@ -344,7 +347,8 @@ describe('without an event,', () => {
   });
 
   test('a container that was inspected while it started is inspected again', async () => {
-    // The engine measures the age from the beginning of the start, but its inspection still had the previous start.
+    // The engine counts the age from the beginning of the start, but the inspection during the start still returned the
+    // previous start time.
     engine.set('c', { status: 'Up 1 second', startedAt: '2026-11-01T10:00:00Z' });
     await readContainer('c');
     engine.set('c', { status: 'Up 2 minutes', startedAt: '2026-11-27T10:00:00Z' });
@@ -388,7 +392,8 @@ describe('a container of an engine that sends no events', () => {
           if (change === 'restart') [startedAtMs, exitedAtMs] = [changedAtMs, null];
           else if (change === 'exit' && exitedAtMs === null) exitedAtMs = changedAtMs;
           const { startedAt, status } = await readRun(startedAtMs, exitedAtMs);
-          // This text does not always show whether the start is current. The text at the next reading does.
+          // If the text contains "Less than a second", it does not show whether the start time is current. The text at
+          // the next reading does.
           if (status.includes('Less than a second')) return;
           expect(startedAt).toBe(isoTime(startedAtMs));
         }
@@ -484,7 +489,7 @@ describe('a container that was never started', () => {
   });
 });
 
-describe('a container that ended', () => {
+describe('a container that exited', () => {
   const ended = {
     state: 'exited',
     status: 'Exited (3) 2 seconds ago',
@@ -563,7 +568,7 @@ describe('a health event', () => {
     expect(inventory.recordHealth('c', 'healthy')).toBe(false);
   });
 
-  test('wins over an inspection that was in flight', async () => {
+  test('takes precedence over an inspection that was in flight', async () => {
     engine.set('c', { health: 'healthy' });
     await read();
     engine.react('inspect', () => {

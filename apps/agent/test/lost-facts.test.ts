@@ -64,27 +64,27 @@ const RUN: LastRun = {
   stopTimeoutMs: 10_000,
 };
 
-test('a reason stays if a later inspection of the same exit fails, and goes with another start', async () => {
+test('the reason of an exit is kept if a later inspection fails, and dropped when the container starts again', async () => {
   engine.set('c', { state: 'exited', status: 'Exited (3) 2 hours ago', inspectedState: FAILED });
   record('die', FINISHED_AT);
   const exit = { code: 3, reason: 'crashed', error: '', finishedAt: '2026-11-01T11:00:00.000Z' };
   expect((await readAll())[0]).toMatchObject({ exit });
   engine.forbidden = /^\/containers\/.+\/json$/;
-  // The event arrives a second time, from a new stream.
+  // The event arrives again, through a new stream.
   inventory.invalidate('c');
   expect((await readAll(60_000))[0]).toMatchObject({ exit, startedAt: '2026-11-01T10:00:00.000Z' });
   engine.set('c', { state: 'exited', status: 'Exited (3) 5 seconds ago', inspectedState: FAILED });
   expect((await readAll(60_000))[0]).not.toHaveProperty('exit');
 });
 
-test('a container that out of memory killed is shown as such after many more events', () => {
+test('a container that was killed because memory ran out is still shown as such after many more events', () => {
   record('oom', FINISHED_AT - 5_000);
   for (let i = 0; i < 20; i++) record('kill', FINISHED_AT - 4_000 + i, '1');
   record('die', FINISHED_AT);
   expect(exits.decide('c', RUN)?.reason).toBe('oom');
 });
 
-test('an end during an earlier absence of several stays unknown', () => {
+test('an exit while the engine was unreachable has an unknown cause, even after the engine was unreachable several more times', () => {
   exits.recordAbsence(FINISHED_AT - 1_000, FINISHED_AT + 1_000);
   for (let i = 1; i < 5; i++) exits.recordAbsence(FINISHED_AT + i * 60_000, FINISHED_AT + i * 60_000 + 1_000);
   expect(exits.decide('c', { ...RUN, exitCode: 0 })?.reason).toBe('unknown');
@@ -133,7 +133,7 @@ test('the ports of a container on Podman stay if an inspection after its restart
   expect((await readAll(60_000))[0]!.ports).toEqual(before);
 });
 
-test('events that a dead stream hid are read when the stream is renewed, since the last event that arrived', async () => {
+test('when a dead stream is renewed, the events since the last one that arrived are read', async () => {
   const stopped = new AbortController();
   let wallMs = FINISHED_AT - 600_000;
   const follower = createEngineFollower({
@@ -149,7 +149,7 @@ test('events that a dead stream hid are read when the stream is renewed, since t
     await follower.settled;
     engine.emit('start', 'other');
     await eventually(() => expect(engine.count('pastEvents')).toBeGreaterThan(0));
-    // The stream is silent, and the container ends.
+    // The container exits while the stream is silent.
     wallMs = FINISHED_AT + 1_000;
     const died = { Type: 'container', Action: 'die', Actor: { ID: 'c' }, timeNano: FINISHED_AT * 1e6 };
     engine.pastEvents = [JSON.stringify(died)];

@@ -88,16 +88,16 @@ export interface Ended {
   stderr: string;
 }
 
-/** The release that the API serves. `version` makes its executable differ; `run` replaces the command `run`. */
+/** The release that the API serves. Executables of different `version`s differ. `run` replaces the command `run`. */
 export interface Release {
   version?: string;
   run?: string;
 }
 
 /**
- * A simulated machine: its own processes, its own `/etc`, `/var/lib`, `/var/log`, `/run` and `/usr/local`, and the real
- * programs of this machine. The agent's executable is a script that runs the built agent, with a copy of Node.js that
- * has the name of the agent.
+ * A simulated machine. It has its own processes and its own `/etc`, `/var/lib`, `/var/log`, `/run` and `/usr/local`.
+ * The programs are those of the real machine. The agent's executable is a script that runs the built agent, with a copy
+ * of Node.js that has the name of the agent.
  */
 export interface Machine {
   /** Returns the path outside the machine of a file on the machine. */

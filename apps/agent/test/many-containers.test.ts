@@ -80,7 +80,8 @@ describe('a host with more containers than a snapshot can hold', () => {
         () => fixture.muster.heartbeats.length > before && containerIds(fixture.muster.snapshots.at(-1)!).length > 0,
       );
       const first = ids[0]!;
-      // A snapshot is sent in several requests, which name the removed ids. Only the last one has the new containers.
+      // A snapshot is sent in several requests, which name the removed ids. Only the last request contains the new
+      // containers.
       await until(() => {
         const { ids: held } = applySnapshots(fixture.muster.snapshots);
         return held.has(first) && held.size <= 5_000;

@@ -111,7 +111,7 @@ describe('move', () => {
     fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
     await expectRefusal('it is another server', ExitCodes.dismissed);
     fixture.muster.setReaction(Paths.agentToken, holder('01890a5d-ac96-774b-bcce-b302099a8057'));
-    await expectRefusal('has another host for the token', ExitCodes.failed);
+    await expectRefusal('belongs to another host', ExitCodes.failed);
   });
 
   test('changes nothing if the new address does not answer, or something other than Muster does', async () => {
@@ -137,7 +137,7 @@ describe('move', () => {
     expect(fixture.muster.requestsTo(Paths.agentToken)).toEqual([]);
   });
 
-  test('is what an agent with another address than its enrollment suggests', async () => {
+  test('is suggested by an agent whose address is not the one at which it enrolled', async () => {
     await expect(fixture.once({ MUSTER_URL: newUrl, MUSTER_ENROLL_TOKEN: '' })).rejects.toThrow(
       'if this is a new address of the same API, run `muster-agent move`',
     );

@@ -1,4 +1,7 @@
-/** Tests how an agent behaves while its connection to the API is faulty, cut or down for long, and afterwards. */
+/**
+ * Tests how an agent behaves while its connection to the API is faulty, is cut, or is down for a long time, and after
+ * that.
+ */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { mergePorts, Paths, type Port } from '@muster/contracts';
@@ -18,7 +21,7 @@ import {
 } from '../src/reporting/schedule.js';
 import { openFixture, type Fixture } from './fixture.js';
 
-/** What the relay does with connections and responses. */
+/** How the relay handles connections and responses. */
 type RelayMode = 'open' | 'cut' | 'silent' | 'truncated';
 
 /** A TCP relay in front of a healthy server that can simulate network faults. */
@@ -233,7 +236,7 @@ describe('an hour without the API', () => {
   test('with a Retry-After of 30 s keeps every agent away for at least 30 s and spreads the fleet’s return', () => {
     const agents = Array.from({ length: 2_000 }, (_, i) => simulateOutage(seededRandom(i), 1, 30_000));
     for (const { returnedAt } of agents) expect(returnedAt).toBeGreaterThanOrEqual(30_000);
-    // The agents' retries are spread over at least 15 s after each failure, so further failures spread them further.
+    // Each further failure spreads the retries of the agents over at least 15 s more.
     const later = Array.from({ length: 2_000 }, (_, i) => simulateOutage(seededRandom(i), 200_000, 30_000).returnedAt);
     expect(largestShareInOneSecond(later)).toBeLessThan(0.1);
   });

@@ -92,10 +92,7 @@ test('redaction of any command or label returns valid text in time', () => {
   );
 });
 
-/**
- * For each part of the patterns, a text that matches that part. Also texts whose beginning matches but whose end does
- * not.
- */
+/** For each part of the patterns, a text that matches it, and a text whose beginning matches but whose end does not. */
 const EXAMPLES = [
   'muster_agent_0123',
   'ghp_0123456789abcdefghij',
@@ -135,8 +132,9 @@ describe('redaction takes time linear in the length of the text', () => {
   const shortestTimeOf = (work: () => unknown): number => Math.min(...[1, 2, 3].map(() => timeOf(work)));
 
   /**
-   * Expects that four times the text takes less than nine times as long (quadratic work takes 16 times as long). Passes
-   * if the time is too short to measure.
+   * Measures `work` with a text and with a text of four times the length. Expects that the longer text takes less than
+   * nine times as long (with quadratic work, it would take 16 times as long). Passes if the time is too short to
+   * measure.
    */
   function expectLinear(work: (text: string) => unknown, unit: string): void {
     if (timeOf(() => work(repeatTo(unit, LARGE))) < 50) return;

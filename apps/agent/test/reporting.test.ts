@@ -275,8 +275,8 @@ describe('30 containers in a tight restart loop', () => {
       events += 2 * ids.length;
     }
     expect(events).toBeGreaterThan(500);
-    // 10 readings for changes at once, and then one every 6 s. A change that is read while a snapshot is in flight is
-    // sent as an entry of the journal, so that a reading costs at most two requests.
+    // At most 10 readings for changes in a row, and then one every 6 s. If a change is read while a snapshot is in
+    // flight, it is sent as an entry of the journal. A reading therefore costs at most two requests.
     const snapshots = fixture.muster.snapshots.length - 1;
     // A busy machine sends fewer.
     expect(snapshots).toBeGreaterThanOrEqual(1);

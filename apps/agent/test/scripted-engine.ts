@@ -17,8 +17,8 @@ export interface ReceivedCall {
 }
 
 /**
- * How a call is answered. A field that is missing is as usual, so `{ delayMs: 500 }` is the usual answer after half a
- * second. `reset` closes the connection, and `hang` never answers.
+ * The way in which a call is answered. The usual value applies to a missing field: `{ delayMs: 500 }` is the usual
+ * answer after half a second. `reset` closes the connection, and `hang` never answers.
  */
 export type EngineReaction =
   { status?: number; text?: string; json?: unknown; delayMs?: number } | 'reset' | 'hang' | null;
@@ -42,8 +42,8 @@ export interface ScriptedContainer {
 }
 
 /**
- * An engine whose list, inspections and events are set one by one, so that they can contradict each other. It produces
- * answers of proxies and broken engines that the replayed engine of packages/testkit cannot produce.
+ * An engine whose list, inspections and events are set separately, so that they can contradict each other. It can
+ * answer like proxies and broken engines, which the replayed engine of packages/testkit cannot.
  */
 export class ScriptedEngine {
   /** The value of the header `Api-Version`; null for an engine that does not send it. */
@@ -67,7 +67,9 @@ export class ScriptedEngine {
   readonly #rules = new Map<EngineRoute, ReactionRule>();
   readonly #streams = new Set<ServerResponse>();
 
-  /** Starts the engine on a Unix socket, or on a free port of the loopback interface. Also after `close`. */
+  /**
+   * Starts the engine on a Unix socket, or on a free port of the loopback interface. Can be called again after `close`.
+   */
   async listen(socketPath?: string): Promise<string> {
     this.#server = createServer((request, response) => void this.#receive(request, response));
     if (socketPath !== undefined) await rm(socketPath, { force: true });

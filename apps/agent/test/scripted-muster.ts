@@ -177,7 +177,7 @@ export class ScriptedMuster {
     };
   }
 
-  /** The fields of each answer. */
+  /** The fields that every answer has. */
   #terms() {
     return { cadence: this.cadence, ...(this.accepts === null ? {} : { accepts: this.accepts }) };
   }

@@ -1,6 +1,7 @@
 import {
   type FileFunctions,
   formatToken,
+  HostLabelKey,
   MemberRole,
   Paths,
   readSecretFiles,
@@ -10,6 +11,7 @@ import {
 import ipaddr from 'ipaddr.js';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { metricLabelName } from './lib/metric-label-name.js';
 
 /** The environment is invalid. `problems` are lines to show to the operator. */
 export class EnvError extends Error {
@@ -38,8 +40,8 @@ const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https U
 const PUBLIC_URL_PATTERN = /^https?:\/\/[^/?#\\@\s]+(\/(?!\.{1,2}(\/|$))[\w.~-]+)*\/?$/i;
 
 /**
- * The first segments of Muster's own paths. They cannot begin a base path, because a request for such a path would have
- * two meanings behind a proxy that removes the base path.
+ * The first segments of Muster's own paths. A base path must not begin with one of them. If the base path were `/api`,
+ * for example, the server could not tell whether a proxy has already removed the base path from `/api/hosts`.
  */
 const OWN_PATHS: ReadonlySet<string> = new Set([
   ...[...Object.values(Paths), '/assets', '/icon.svg'].map((path) => path.split('/')[1]!),
@@ -100,6 +102,18 @@ const domains = z
     error: 'must be a list of domains such as example.com,example.org, without @ or *',
   })
   .transform((entries): ReadonlySet<string> => new Set(entries.map((entry) => entry.toLowerCase())));
+
+/** Keys of host labels. Prometheus would not distinguish keys that differ only in characters such as `.` and `-`. */
+const labelKeys = z
+  .string()
+  .transform((value) => value.split(',').map((entry) => entry.trim()))
+  .refine((keys) => keys.length <= 8 && keys.every((key) => HostLabelKey.safeParse(key).success), {
+    error: 'must be a list of at most 8 keys of host labels, such as env,site',
+    abort: true,
+  })
+  .refine((keys) => new Set(keys.map(metricLabelName)).size === keys.length, {
+    error: 'must not have keys that differ only in characters other than letters and digits',
+  });
 
 /** A group's name may contain colons, because the role follows the last colon, and commas after a backslash. */
 const roleByGroup = z.string().transform((value, context): ReadonlyMap<string, MemberRole> => {
@@ -178,6 +192,7 @@ export const EnvVariables = z.object({
     .string()
     .regex(/^[\x21-\x7e]{16,200}$/, { error: 'must be 16 to 200 printable ASCII characters without spaces' })
     .optional(),
+  MUSTER_METRICS_HOST_LABELS: labelKeys.default([]),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
 });
 export type Env = z.output<typeof EnvVariables>;
@@ -190,7 +205,7 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>, f
   const { values: set, problems: unread } = readSecretFiles(source, SECRET_VARIABLES, files);
   const parsed = EnvVariables.safeParse(set);
   const wrong = parsed.error?.issues.map(({ path, message }) => `${String(path[0])} ${message}`) ?? [];
-  // A secret that could not be read would also be reported as missing.
+  // If a secret's file could not be read, `oidcProblems` would also report the secret as missing, so it is not called.
   const problems = [...unread, ...wrong, ...(unread.length === 0 ? oidcProblems(set) : [])];
   if (parsed.success && parsed.data.MUSTER_ADMIN_KEY === PUBLIC_ADMIN_KEY && !isReachableOnlyLocally(parsed.data)) {
     problems.push(
@@ -202,7 +217,7 @@ export function parseEnv(source: Readonly<Record<string, string | undefined>>, f
   throw new EnvError(problems);
 }
 
-/** Whether no other machine can reach this API and no other process can reach its database. */
+/** True if no other machine can reach this API and no other process can reach its database. */
 const isReachableOnlyLocally = ({ DATABASE_URL, HOST, MUSTER_PUBLIC_URL }: Env): boolean =>
   DATABASE_URL === undefined &&
   isLoopbackHost(HOST) &&
@@ -215,8 +230,8 @@ const OIDC_VARIABLES = ['MUSTER_OIDC_ISSUER', 'MUSTER_OIDC_CLIENT_ID', 'MUSTER_O
 const ROLE_VARIABLES = ['MUSTER_OIDC_ROLE_CLAIM', 'MUSTER_OIDC_ROLES'] as const;
 
 /**
- * The path of an issuer of Microsoft Entra ID that serves all tenants or personal accounts. The id is the tenant of
- * personal accounts.
+ * Matches the path of a Microsoft Entra ID issuer that serves all tenants or personal accounts. The UUID is the tenant
+ * of personal accounts.
  */
 const MULTI_TENANT_PATH = /^\/(common|organizations|consumers|9188040d-6c67-4c5b-b112-36a304b66dad)(\/|$)/i;
 const MICROSOFT_HOSTS: ReadonlySet<string> = new Set([
@@ -226,14 +241,20 @@ const MICROSOFT_HOSTS: ReadonlySet<string> = new Set([
   'login.windows.net',
 ]);
 
-/** Whether any administrator of a Microsoft tenant, or any person, can have an account with any address at an issuer. */
+/**
+ * Whether an issuer serves several Microsoft tenants. The administrator of any of these tenants can create an account
+ * with any email address. Personal accounts can also have any address.
+ */
 function isMultiTenant(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { hostname, pathname } = new URL(url);
   return MICROSOFT_HOSTS.has(hostname) && MULTI_TENANT_PATH.test(pathname);
 }
 
-/** Returns the problems of the identity provider's variables together. `set` are the variables that are set. */
+/**
+ * Returns the problems that concern several of the identity provider's variables. `set` contains the variables that
+ * have a value.
+ */
 function oidcProblems(set: Readonly<Record<string, string | undefined>>): string[] {
   const names = new Set(Object.keys(set));
   const strangerRole = set['MUSTER_OIDC_STRANGER_ROLE'];

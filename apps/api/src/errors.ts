@@ -41,8 +41,8 @@ export class InvalidRequestError extends DomainError {
 }
 
 /**
- * The token is malformed, unknown, expired, revoked or used up. The message reveals which of these only for a valid
- * enrollment token that is used up, together with the name of the host that has the presented `engineId`.
+ * The token is malformed, unknown, expired, revoked or used up. The message does not reveal which, with one exception:
+ * it states that an enrollment token is used up, and names the host that already has the presented `engineId`.
  */
 export class TokenInvalidError extends DomainError {
   constructor(message: string) {

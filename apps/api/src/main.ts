@@ -114,11 +114,13 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     webDir,
     metrics,
     metricsToken: env.MUSTER_METRICS_TOKEN ?? null,
+    metricsHostLabels: env.MUSTER_METRICS_HOST_LABELS,
     metricsWithoutToken: env.MUSTER_PUBLIC_URL === undefined ? 'this machine' : 'no one',
     publicUrl,
     secret,
     oidc: oidcOf(env),
     isDraining,
+    eventDays: env.MUSTER_EVENT_RETENTION_DAYS,
     now,
     skewMs: clock.skewMs,
   });
@@ -179,8 +181,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     });
   }
 
-  // A full disk or a closed pipe behind stdout does not end the server. Without a listener, it would end with a stack
-  // trace.
+  // Without this listener, a full disk or a closed pipe behind stdout would end the server with a stack trace.
   process.stdout.on('error', ({ code }: NodeJS.ErrnoException) =>
     logger.warn({ code }, 'stdout cannot be written, so the start banner is incomplete'),
   );

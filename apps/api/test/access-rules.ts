@@ -22,6 +22,8 @@ const BODIES: Readonly<Partial<Record<OperationName, unknown>>> = {
 const QUERIES: Readonly<Partial<Record<OperationName, string>>> = {
   search: '?q=a',
   getImageBuilds: '?image=nginx:1.29',
+  listAvailabilityGroups: '?by=env',
+  getHostGroups: '?by=env',
 };
 
 /** The lists that have items in every organization. */

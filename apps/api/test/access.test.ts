@@ -243,7 +243,7 @@ describe.each(testEngines())('access on %s:', (engine) => {
     expect(await databaseContent()).toBe(before);
   });
 
-  /** The most powerful credentials of another organization. */
+  /** The credentials of another organization that have the most permissions. */
   const strangerCredentials = ({ access }: GuardedRoute): Credentials =>
     access === 'owner' || access === 'user' ? { cookie: strangerOwner.browser.cookie } : { bearer: stranger.adminKey };
 
@@ -269,7 +269,7 @@ describe.each(testEngines())('access on %s:', (engine) => {
     if (!route.isNeverEmpty) expect(answer.body).toEqual({ items: [], nextCursor: null });
   });
 
-  // The tests above would also pass if the routes refused every caller, so the tests below check accepted calls.
+  // These tests would also pass if the routes refused every caller. The tests below therefore check accepted calls.
   const finite = guarded.filter(({ isEndless }) => !isEndless);
   const reads = finite.filter(({ method, access }) => method === 'GET' && access !== 'agent');
 

@@ -143,7 +143,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
       ],
     });
     expect(offline!.latest.map(({ name }) => name)).toEqual(['old', 'a', 'b', 'c']);
-    // The containers of hosts that do not report need no attention of their own.
+    // A container needs no attention of its own if its host does not report.
     expect(attention.containers.total).toBe(0);
   });
 

@@ -58,7 +58,7 @@ describe('a looping container', () => {
     ['labels and ports', {}, { labels: {}, ports: [] }, [['updated', 0]]],
     ['pause', {}, { state: 'paused', status: 'Up (Paused)' }, [['paused', 0]]],
   ])(
-    'has no single events for what recurs with each restart, and one for each other change: %s',
+    'has no events for changes that recur with each restart, and one event for each other change: %s',
     (_name, from, to, kinds) => {
       expect(kindsWithStep(from, to)).toEqual(kinds);
     },

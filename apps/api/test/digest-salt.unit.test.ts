@@ -46,16 +46,16 @@ describe('the salt of digests', () => {
     expect(digestSaltFor(after, 'old', 'a', at(30))).toEqual({ salt: 'old/1', isOwn: true });
   });
 
-  test('is never the proof of rows that another parser wrote', () => {
-    // A model of replicas that start, stop, and are slow, so that they read the shared state late. After a minute without
-    // a refresh, a replica is not listed. After each step, some of the replicas report the host. The constants are those
-    // of the service.
+  test('never confirms rows that another parser wrote', () => {
+    // A model of replicas that start and stop, and that can be slow, so that they read the shared state late. A replica
+    // that has not refreshed for a minute is not listed. After each step, some of the replicas report the host. The
+    // constants are those of the service.
     const [LISTED_S, OWN_S, JOIN_S] = [60, 8, 10];
     interface Replica {
       parser: string;
       seenS: number;
       current: { state: DigestSaltState; readS: number } | null;
-      /** What the replica has read, but does not use yet. */
+      /** The state that the replica has read but does not use yet. */
       joining: { state: DigestSaltState; readS: number } | null;
     }
     const report = fc.record({ replica: fc.nat(2), isChanged: fc.boolean() });

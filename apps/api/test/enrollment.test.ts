@@ -176,7 +176,7 @@ describe.each(testEngines())('enrollment on %s:', (engine) => {
     ['longer', 10, 60, 180],
     ['shorter', 60, 10, 30],
   ])(
-    'the heartbeat interval that a host last received, which is %s than the current one, determines if it is alive',
+    'whether a host is alive depends on the heartbeat interval that it last received, even if that is %s than the current one',
     async (_what, now, last, graceSeconds) => {
       const { db, clock } = context.api;
       const cadenceOf = (heartbeatSeconds: number) => ({ heartbeatSeconds, snapshotSeconds: 60 });

@@ -32,7 +32,7 @@ async function eventsOf({ organization, id }: TestHost, filter = '') {
   return items.map(({ kind, to, exitReason }) => [kind, to, exitReason]);
 }
 
-describe.each(testEngines())('how a process ended, on %s', (engine) => {
+describe.each(testEngines())('the exit of a process, on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
   const enroll = async () => (await context.api.organization()).enroll();
 
@@ -146,7 +146,7 @@ describe.each(testEngines())('how a process ended, on %s', (engine) => {
       await host.sync([exited('a', OOM)]);
       await host.sync([after]);
       await expectKept(host, () => host.sync([after]));
-      // This replica has only the body that the digest confirmed.
+      // This replica knows only the body that the digest confirmed.
       const another = host.through(context.api.replica());
       await expectKept(host, () => another.sync([after]));
       await expectKept(host, () => another.sync([{ ...after, status: 'Exited (137) 4 minutes ago' }]));

@@ -87,8 +87,8 @@ describe.each(testEngines())('a call on %s', (engine) => {
     (await horizon()) === before.horizon ? before : readState();
 
   /**
-   * Returns a fingerprint of all rows. It ignores what a refused call can write: when a caller was last seen, that a
-   * host's snapshot was refused, and the audit entry of a failed attempt to sign in.
+   * Returns a fingerprint of all rows. It ignores what a refused call may write: the time when a caller was last seen,
+   * the refusal of a host's snapshot, and the audit entry of a failed sign-in.
    */
   async function fingerprint(): Promise<string> {
     const { prisma } = context.api.db;

@@ -49,7 +49,7 @@ describe.each(testEngines())('the facets of hosts on %s', (engine) => {
     const viewer = await context.api.apiKey(organization.id, 'viewer');
     const { body } = await context.api.http.get(Paths.hostFacets).auth(viewer, { type: 'bearer' }).expect(200);
     const empty = { values: [], hasMore: false };
-    expect(body).toEqual({ engines: empty, agentVersions: empty });
+    expect(body).toEqual({ engines: empty, agentVersions: empty, labels: { keys: [], hasMore: false } });
   });
 
   test('contain only the most frequent values if there are more than the limit', async () => {
@@ -79,7 +79,7 @@ describe.each(testEngines())('the facets of hosts on %s', (engine) => {
     expect(await outdated(null)).toEqual([]);
   });
 
-  test('do not need a release of the agent that can be read, but a damaged one is logged once', async () => {
+  test('are returned even if the agent release cannot be read, and a damaged release is logged once', async () => {
     const organization = await context.api.organization();
     await organization.enroll({ agentVersion: '0.9.0' });
     const { db, clock } = context.api;

@@ -1,4 +1,4 @@
-/** Containers that exit again and again, for tests. */
+/** Containers for tests that exit again and again. */
 import type { ContainerEvent, ContainerInput } from '@muster/contracts';
 import { container } from './fixtures.js';
 import type { TestApi, TestHost } from './harness.js';
@@ -60,6 +60,6 @@ export const countKinds = (events: readonly ContainerEvent[]) => {
   return counts;
 };
 
-/** Returns how many exits a history stands for. */
+/** Returns how many exits a history contains, including those that a `looping` event combines. */
 export const exitsIn = (events: readonly ContainerEvent[]) =>
   events.reduce((sum, { kind, exits }) => sum + (exits?.count ?? Number(kind === 'exited')), 0);

@@ -9,7 +9,9 @@ import { useApi, type TestHost } from './harness.js';
 
 const HOUR_MS = 3_600_000;
 
-/** Exits of one container at equal distances. The process that receives a report may not remember the last one. */
+/**
+ * Exits of one container at equal intervals. The process that receives a report may not have the last one in memory.
+ */
 const burst = fc.record({
   exits: fc.integer({ min: 1, max: 30 }),
   everyMs: fc.constantFrom(2_000, 60_000, 160_000, 190_000, 600_000, 4_000_000),
@@ -49,7 +51,7 @@ describe.each(testEngines())('any sequence of exits over several hours, on %s', 
     return (body as { items: object[] }).items.length > 0;
   }
 
-  /** Checks a history against all exits that happened, without knowing how the server decides. */
+  /** Checks a history against all exits that happened. Makes no assumption about how the server decides. */
   function check(events: readonly ContainerEvent[], exits: readonly Exit[]) {
     const singles = events.filter(({ kind }) => kind === 'exited').map(({ recordedAt }) => Date.parse(recordedAt));
     const loops = events.flatMap((event) =>
@@ -57,8 +59,8 @@ describe.each(testEngines())('any sequence of exits over several hours, on %s', 
     );
     // Each exit is in the history once.
     expect(singles.length + loops.reduce((sum, { count }) => sum + count, 0)).toBe(exits.length);
-    // No more than 20 single exits in any hour. Each start belongs to one of them, or follows an event `looping` directly,
-    // because the hour of the loop ended between its last exit and this start.
+    // In any hour, there are at most 20 single exits. Each start belongs to a single exit, or directly follows a
+    // `looping` event. The latter occurs if the hour of the loop ended between its last exit and this start.
     for (const from of singles)
       expect(singles.filter((at) => at >= from && at < from + HOUR_MS).length).toBeLessThan(21);
     const starts = events.filter(({ kind }, index) => kind === 'started' && events[index - 1]?.kind !== 'looping');
@@ -67,7 +69,7 @@ describe.each(testEngines())('any sequence of exits over several hours, on %s', 
     for (const [index, { at }] of loops.entries()) {
       if (index > 0) expect(at - loops[index - 1]!.at).toBeGreaterThanOrEqual(HOUR_MS);
     }
-    // The counts, times and codes of a loop are those of the exits that are missing.
+    // The counts, times and codes of a loop are those of the exits that have no event of their own.
     const isSingle = new Set(singles);
     for (const { count, first, last, codes } of loops) {
       const folded = exits.filter(({ at }) => !isSingle.has(at) && at >= Date.parse(first) && at <= Date.parse(last));
@@ -77,7 +79,7 @@ describe.each(testEngines())('any sequence of exits over several hours, on %s', 
         expect(folded.filter((exit) => exit.code === code).length).toBe(ofCode);
       }
     }
-    // A container that does not exit often has single events.
+    // A container that does not exit often has one event for each exit.
     for (const { at } of exits) {
       const before = exits.filter((other) => other.at < at && other.at > at - 2 * HOUR_MS).length;
       if (before < 20) expect(isSingle.has(at)).toBe(true);
@@ -122,7 +124,7 @@ describe.each(testEngines())('any sequence of exits over several hours, on %s', 
           const recentErrors = exits.filter((exit) => exit.code !== 0 && exit.at > clock().getTime() - HOUR_MS).length;
           const isLoop = await isCrashLoop(host);
           expect(await isCrashLoop(unfolded)).toBe(recentErrors >= 3);
-          // The exits of an event `looping` count until an hour after the last one.
+          // Exits in a `looping` event count as recent until an hour after the last one.
           if (recentErrors === 0 || recentErrors >= 3) expect(isLoop).toBe(recentErrors >= 3);
         }
         clock.advance(HOUR_MS);

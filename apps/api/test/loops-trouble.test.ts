@@ -16,7 +16,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
   const context = useApi(engine, { sharesDatabase: true });
   const enroll = async () => (await context.api.organization()).enroll();
 
-  test('have a last count if they are removed while a replica of an earlier version runs', async () => {
+  test('get a last `looping` event if they are removed while a replica of an earlier version runs', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     await host.sync([loop.running()]);
@@ -28,7 +28,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
     expect(exitsIn(events)).toBe(25);
   });
 
-  test('have a last count on each host, even if the counts of another host cannot be recorded', async () => {
+  test('get a last `looping` event on each host, even if the exits of another host cannot be recorded', async () => {
     const { db, clock } = context.api;
     const hosts = [await enroll(), await enroll(), await enroll()].sort((a, b) => (a.id < b.id ? -1 : 1));
     for (const host of hosts) {
@@ -46,7 +46,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
     expect(exitsIn(await eventsOf(hosts[2]!))).toBe(21);
   });
 
-  test('have a last count if more than a statement records end at once', async () => {
+  test('get a last `looping` event if more loops end at once than one statement records', async () => {
     const { db, clock } = context.api;
     const host = await enroll();
     await host.sync(Array.from({ length: 1_001 }, (_, index) => container(String(index))));
@@ -137,14 +137,14 @@ describe.each(testEngines())('containers that loop while something else goes wro
       ['health_changed', 'unhealthy'],
       ['updated', { ports: [{ privatePort: 80, type: 'tcp' }] }],
     ]);
-    // The exits are still counted until their hour is over.
+    // The exits are still only counted, because their hour is not over.
     expect((await host.row('a'))?.loop).toMatchObject({ count: 5 });
     clock.advance(40 * MINUTE_MS);
     await recordEndedLoops(db, clock());
     expect(exitsIn(await eventsOf(host))).toBe(25);
   });
 
-  test('have a last count, even if the clock of the server was a day ahead', async () => {
+  test('get a last `looping` event, even if the clock of the server was a day ahead', async () => {
     const { clock, db } = context.api;
     const host = await enroll();
     const loop = new Loop('a', context.api);

@@ -21,7 +21,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
   const context = useApi(engine, { sharesDatabase: true });
   const enroll = async () => (await context.api.organization()).enroll();
 
-  /** A process that never remembers the last body of a host. */
+  /** A process that never has the last body of a host in memory. */
   const withoutCache = (host: TestHost) => {
     const { db, clock } = context.api;
     const service = createContainerService(db, { now: clock, memoryBytesMax: 0 });
@@ -47,7 +47,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
       await repeat(host, loop, 30, { report, everyMs: 2 * MINUTE_MS });
       await repeat(host, loop, 55, { report, everyMs: 2 * MINUTE_MS, exit: OUT_OF_MEMORY });
       const events = await eventsOf(host, '&kind=created&kind=exited&kind=started&kind=restarted&kind=looping');
-      // The 21st exit is folded, and so is each start after it.
+      // From the 21st exit on, no exit and no start has an event of its own.
       expect(countKinds(events)).toEqual({ created: 1, exited: 20, started: 20, looping: 2 });
       expect(events.at(-2)).toMatchObject({
         kind: 'looping',
@@ -64,7 +64,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
         },
       });
       expect(events.at(-1)?.exits).toMatchObject({ count: 30, codes: [{ ...OUT_OF_MEMORY, count: 30 }] });
-      // The exits of the last minutes are counted, but their hour is not over.
+      // The exits of the last minutes are counted, but not recorded, because their hour is not over.
       expect((await host.row('a'))?.loop).toMatchObject({ count: 85 - 20 - 60 });
       context.api.clock.advance(60 * MINUTE_MS);
       await recordEndedLoops(context.api.db, context.api.clock());
@@ -88,14 +88,14 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(await host.host()).toMatchObject({ failedCount: 1, stateCounts: { exited: 1 } });
   });
 
-  test('has a last count when it runs for an hour, and then single events again', async () => {
+  test('gets a last `looping` event when it has run for an hour, and then single events again', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     await host.sync([loop.running()]);
     await repeat(host, loop, 30);
     context.api.clock.advance(60 * MINUTE_MS);
     const { db, clock } = context.api;
-    // Each process searches for ended loops.
+    // Both processes search for ended loops.
     await Promise.all([recordEndedLoops(db, clock()), recordEndedLoops(db, clock())]);
     expect((await eventsOf(host)).at(-1)).toMatchObject({ kind: 'looping', to: 'running', exits: { count: 10 } });
     await repeat(host, loop, 2);
@@ -105,7 +105,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(await host.row('a')).toMatchObject({ loop: null, loopingSince: null });
   });
 
-  test('has a last count before its removal, and when its next exit comes after the hour', async () => {
+  test('gets a last `looping` event before its removal, and when its next exit comes after the hour', async () => {
     const host = await enroll();
     const [removed, rare] = [new Loop('a', context.api), new Loop('b', context.api)];
     await host.sync([removed.running(), rare.running()]);
@@ -152,7 +152,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     const loop = new Loop('a', context.api);
     await host.sync([loop.running()]);
     const stream = randomUUID();
-    // An agent replays 30 hours with 15 exits each, within a moment.
+    // An agent replays 30 hours in a moment. Each hour has 15 exits.
     const start = context.api.clock().getTime() - 30 * 60 * MINUTE_MS;
     for (let index = 0; index < 60; index++) {
       const at = new Date(start + index * 4 * MINUTE_MS);
@@ -191,7 +191,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(JSON.parse(ndjson.text)).toMatchObject({ exits: { count: 60 } });
   });
 
-  test('is a crash loop while its exits are counted and after they were recorded, but not an hour later', async () => {
+  test('is a crash loop while its exits are only counted and after they were recorded, but not an hour later', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     const report = (one: ContainerInput) => host.sync([one]);
@@ -201,7 +201,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
       const { containers } = (await host.organization.get('/api/attention').expect(200)).body as Attention;
       return containers.problems.find(({ kind }) => kind === 'crash_loop')?.total ?? 0;
     };
-    // Completed exits are no crashes, although they are a loop.
+    // Completed exits are not crashes, even if they form a loop.
     await repeat(host, loop, 40, { report, exit: { code: 0, reason: 'completed' } });
     expect(await crashLoops()).toBe(0);
     await repeat(host, loop, 5, { report });

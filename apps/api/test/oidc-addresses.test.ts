@@ -13,7 +13,10 @@ describe.each(testEngines())('an address from an identity provider on %s', (engi
   const oidc = useProvider(context);
   const { api, registerVisitor, signIn, invite } = oidc;
 
-  /** Signs a member in, whose profile depends on the address, and returns where the browser arrives. */
+  /**
+   * Signs in a member whose profile depends on the address, and returns the location to which the browser is
+   * redirected.
+   */
   async function signInMember(profileOf: (email: string) => Profile, options: Partial<OidcOptions> = {}) {
     const { id: organizationId } = await context.api.organization();
     const { id, email } = await member(context.api, organizationId, 'viewer');

@@ -251,7 +251,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
       await context.api.db.prisma.member.delete({ where: { userId: known.owner.id } });
       const subject = registerVisitor({ email: ada.email, email_verified: true, groups: ['everyone'] });
       expect(await signIn(new Browser(api()))).toBe(refusalPath('role'));
-      expect(oidc.log).toContain('another user of the provider signs in as the member with this address');
+      expect(oidc.log).toContain('the member with this address already signs in as another user of the provider');
       expect(await roleIn(ada.browser)).toBe(role);
       expect(await context.api.db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
     },

@@ -1,7 +1,7 @@
 /**
- * Tests that an older state never replaces a newer one, although agents restart, the clocks of the machine and the
- * server jump, and the network reorders, repeats and loses snapshots, in any interleaving. The server never sees the
- * true order of the observations.
+ * Tests that an older state never replaces a newer one. Agents restart, the clocks of the machine and the server jump,
+ * and the network reorders, repeats and loses snapshots, in any order. The server never receives the true order of the
+ * observations.
  */
 import { describe, expect, test } from '@jest/globals';
 import { testEngines } from '@muster/db/testing';
@@ -105,8 +105,9 @@ class Lose implements Step {
 class Restart implements Step {
   check = () => true;
   async run(world: World) {
-    // If no snapshot of this run has arrived yet, the network loses them all. Otherwise, the first one could arrive
-    // after the next run has begun, and only the clock could determine the order. A separate test below covers that.
+    // If no snapshot of this run has arrived yet, the network loses all of them. Otherwise, the first one could arrive
+    // after the next run has begun, and only the clock could determine the order. A separate test below covers that
+    // case.
     if (!world.seen.has(world.stream)) world.network = world.network.filter(({ stream }) => stream !== world.stream);
     world.stream = randomUUID();
     world.sequence = 0;
@@ -170,9 +171,9 @@ describe.each(testEngines())('the order of states on %s:', (engine) => {
         const server = await newHost();
         const world = newWorld();
         await fc.asyncModelRun(() => ({ model: world, real: server }), commands);
-        // In every case, the server applies an observation that arrives more than a minute after the last contact, and
-        // the server's state is then exact. If the server's clock was set back, the clock must first reach the time of
-        // the last contact again.
+        // The server applies any observation that arrives more than a minute after the last contact, and its state is
+        // then exact. If the server's clock was set back, the clock must first reach the time of the last contact
+        // again.
         const { streamHeardAt } = await server.replicas[0]!.host();
         const aheadMs = (streamHeardAt?.getTime() ?? 0) - server.clock().getTime();
         server.clock.advance(Math.max(0, aheadMs) + 61_000);

@@ -32,7 +32,7 @@ describe.each(testEngines())('an upgrade to another parser on %s', (engine) => {
     return { api, waits, refresh, stop: () => record.remove() };
   }
 
-  /** Reports the same containers through each of the replicas, twice, and returns how often the digest was replaced. */
+  /** Reports the same containers to each of the replicas, twice. Returns how often the digest was replaced. */
   async function reportTo(...replicas: Replica[]): Promise<number> {
     let { digest } = await host.host();
     let replaced = 0;
@@ -54,7 +54,7 @@ describe.each(testEngines())('an upgrade to another parser on %s', (engine) => {
     await host.through(old.api).sync(containers);
   });
 
-  test('a replica that joins another parser stores digests only when the other replicas know of it', async () => {
+  test('a replica with another parser stores digests only after the other replicas have learned that it runs', async () => {
     expect(old.waits).toEqual([]);
     expect((await startReplica('old')).waits).toEqual([]);
     const current = await startReplica('new');
@@ -94,7 +94,7 @@ describe.each(testEngines())('an upgrade to another parser on %s', (engine) => {
     expect(replaced).toBe(1);
   });
 
-  test('what only the new parser stores is complete after the upgrade, and after any earlier change', async () => {
+  test('data that only the new parser stores is complete after the upgrade or, if a container changes earlier, after that change', async () => {
     // The old version does not count failed containers.
     const { db } = context.api;
     await db.prisma.host.update({ where: { id: host.id }, data: { failedCount: 0 } });

@@ -1,7 +1,8 @@
 /**
  * Tests that replicas of version 0.2.0 keep working after a replica of this version has migrated the database.
- * `rolling-upgrade/v0.2.0.json` contains the statements that a replica of version 0.2.0 (docs/benchmarks/baselines.json
- * names its commit) sent for a series of requests, with their values and the numbers of rows that they returned.
+ * `rolling-upgrade/v0.2.0.json` contains recorded statements. A replica of version 0.2.0
+ * (docs/benchmarks/baselines.json names its commit) sent them for a series of requests. The values and the numbers of
+ * returned rows are recorded as well.
  */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { formatToken } from '@muster/contracts';

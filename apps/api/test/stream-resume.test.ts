@@ -15,7 +15,7 @@ describe.each(testEngines())('a client that reconnects to the live stream on %s'
     const receivedIds: string[] = [];
     let lastEventId: string | undefined;
     for (let round = 0; round < 6; round++) {
-      // Changes occur while no client is connected, and while a client is connected.
+      // Some changes occur while no client is connected, and some while a client is connected.
       await host.sync([container('a', { name: `while-away-${round}` })]);
       const listening = await servers[round % 2]!.listen(organization.adminKey, lastEventId ? { lastEventId } : {});
       await listening.until(() => listening.of('freshness').length > 0);

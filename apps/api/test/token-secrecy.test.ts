@@ -1,8 +1,8 @@
 /**
  * Neither the response nor its timing reveals whether a guessed token is close to a valid one. A token is looked up by
- * the index on its SHA-256. The similarity of two hashes says nothing about the tokens, and an attacker who learned a
- * stored hash bit by bit would still have to guess 256 random bits. Timing cannot be tested reliably, so these tests
- * show that close and distant guesses take the same steps.
+ * the index on its SHA-256, and similar tokens have unrelated hashes. An attacker who learned a stored hash bit by bit
+ * would still have to guess 256 random bits. Timing cannot be tested reliably, so these tests show that close and
+ * distant guesses take the same steps.
  */
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { formatToken, Paths, type TokenKind } from '@muster/contracts';

@@ -1,4 +1,4 @@
-/** Tests what follows a container's workload: projects, filters of lists and of the history, and crash loops. */
+/** Tests features that use a container's workload: projects, filters of lists and of the history, and crash loops. */
 import { describe, expect, test } from '@jest/globals';
 import {
   Attention,
@@ -66,7 +66,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     return (body as Page<Item>).items;
   };
 
-  test('a Swarm stack, a namespace and a Compose project are projects, without the containers of pods themselves', async () => {
+  test('a Swarm stack, a namespace and a Compose project are projects, which do not include the infra containers of pods', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll({ name: 'alpha' });
     const pod = {
@@ -210,7 +210,9 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       return listed.map(({ dockerId }) => dockerId);
     };
 
-    /** Posts snapshots in which each of these containers runs and then exits. The later ones replace the earlier ones. */
+    /**
+     * Posts snapshots in which each of these containers runs and then exits. Each container replaces the one before it.
+     */
     async function crash(host: TestHost, containers: ContainerInput[], how: Partial<ContainerInput> = exit(1)) {
       for (const one of containers) {
         await host.sync([one]);
@@ -219,7 +221,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       }
     }
 
-    test('of a Swarm service is one, although each task is another container, also when the task moves to another host', async () => {
+    test('of a Swarm service is one crash loop, although each task is another container and may run on another host', async () => {
       const organization = await context.api.organization();
       const [one, two] = [await organization.enroll(), await organization.enroll()];
       await crash(one, [task('t1', 'web', 1), task('t2', 'web', 1)]);
@@ -239,7 +241,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       expect(await loopsOf(organization)).toEqual([]);
     });
 
-    test('of a Compose service or a plain container is counted on each host', async () => {
+    test('of a Compose service or a plain container is counted separately on each host', async () => {
       const organization = await context.api.organization();
       const [one, two] = [await organization.enroll(), await organization.enroll()];
       await crash(one, [composed('c1', 'blog', 'web'), composed('c2', 'blog', 'web')]);
@@ -264,7 +266,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       }
       expect(await loopsOf(organization)).toEqual(['t6']);
 
-      // If the agent did not see them end, they may have ended long ago.
+      // If the agent did not see the tasks exit, they may have exited long ago.
       const other = await context.api.organization();
       const returned = await other.enroll();
       context.api.clock.advance(6 * MINUTE_MS);
@@ -272,7 +274,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       expect(await loopsOf(other)).toEqual([]);
     });
 
-    test('has no exits that were requested, and those of unknown cause only if there are three or a restart policy', async () => {
+    test('does not count requested exits, and counts exits of unknown cause only if there are three or a restart policy', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const web = plain('p1', 'web');

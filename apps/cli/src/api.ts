@@ -20,8 +20,8 @@ export interface Api {
 }
 
 /**
- * The option for each field of the API, for messages. A field that is not listed has the same name as its option. A
- * command can add names for fields that are not set with an option.
+ * The option that sets each field of the API, for messages. A field that is not listed has the same name as its option.
+ * A command can add names for fields that no option sets.
  */
 const OPTIONS: Readonly<Record<string, string>> = {
   hostId: '--host',
@@ -68,7 +68,7 @@ function toCommandError(
       return field === '' ? message : `${options[field] ?? `--${field}`} ${message}`;
     });
     const hasPath = new URL(connection.url).pathname !== '/';
-    // A wrong path can also lead to Muster, which then answers 404.
+    // A wrong base path can also lead to Muster. Muster then answers with 404.
     const hint = error.status === 404 && hasPath ? ` Also check the path of ${connection.urlSetting}.` : '';
     const message = isInvalidValue ? reasons.join('; ') : [detail, ...reasons].join('; ') + hint;
     const exitCode = isInvalidValue ? ExitCodes.usage : exitCodeOf(error.status);
@@ -89,7 +89,7 @@ function diagnose(
   error: unknown,
   { url, urlSetting }: ApiConnection,
 ): Pick<ConnectionDiagnosis, 'problem' | 'advice'> | null {
-  // Node.js reads NODE_EXTRA_CA_CERTS, and its `fetch` uses no proxy.
+  // These are Node.js's own settings: it reads NODE_EXTRA_CA_CERTS, and its `fetch` uses no proxy.
   const settings = { url, urlSetting, caSetting: 'NODE_EXTRA_CA_CERTS', proxy: null };
   if (error instanceof UnexpectedResponseError) {
     const { status, location, body } = error;
@@ -107,7 +107,10 @@ function diagnose(
   return describeConnectionError(settings, { code, message, isAtProxy: false, connectStatus: null });
 }
 
-/** Returns the code and the message of the innermost cause that has them. `fetch` nests the error of the connection. */
+/**
+ * Returns the code and the message of the innermost cause that has them. `fetch` wraps the error of the connection in
+ * other errors.
+ */
 function rootCause(error: Error): { code: string | null; message: string } {
   let code: string | null = null;
   let { message } = error;

@@ -1,7 +1,7 @@
 /** The exit codes of the process. `muster --help` shows them. */
 export const ExitCodes = {
   ok: 0,
-  /** The command failed without partial effects. The message states the reason. */
+  /** The command failed and changed nothing. The message states the reason. */
   failed: 1,
   /** The command line is invalid. */
   usage: 2,

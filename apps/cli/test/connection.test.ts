@@ -1,4 +1,4 @@
-/** Tests what a command says if it does not reach Muster. */
+/** Tests the message of a command that cannot reach Muster. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -131,25 +131,25 @@ test.each<[string, RequestListener]>([
 test('another server is named by its page, also if it returns 200', async () => {
   const nginx = await plain(html('Welcome to nginx!'));
   expect(await messageAt(`http://${nginx}`)).toBe(
-    `http://${nginx}: what answers is not Muster (200: Welcome to nginx!); ` +
+    `http://${nginx}: the server at this address is not Muster (200: Welcome to nginx!); ` +
       'set MUSTER_URL to Muster’s address, with its port and its path',
   );
   const other = await plain((_req, res) => res.setHeader('Content-Type', 'application/json').end('{"status":"UP"}'));
-  expect(await messageAt(`http://${other}`)).toContain(': what answers is not Muster (200)');
+  expect(await messageAt(`http://${other}`)).toContain(': the server at this address is not Muster (200)');
 });
 
 test('a proxy whose server is down is named, and so is a server that speaks another protocol', async () => {
   const proxy = await plain((_req, res) => res.writeHead(502).end('<title>502 Bad Gateway</title>'));
   expect(await messageAt(`http://${proxy}`)).toContain(': a proxy in front of Muster answers 502: 502 Bad Gateway;');
   const ssh = await listen(createTcpServer((socket) => void socket.on('error', () => undefined).end('SSH-2.0-x\r\n')));
-  expect(await messageAt(`http://${ssh}`)).toContain(': what answers does not speak HTTP;');
+  expect(await messageAt(`http://${ssh}`)).toContain(': the server at this address does not speak HTTP;');
 });
 
 test('login names the URL of the command, and saves nothing', async () => {
   const url = `http://${await plain(html('Welcome to nginx!'))}`;
   const { code, err } = await muster(['login', url], { XDG_CONFIG_HOME: folder });
   expect(code).toBe(4);
-  expect(err).toMatch(/: what answers is not Muster .*; set the URL to Muster’s address/);
+  expect(err).toMatch(/: the server at this address is not Muster .*; set the URL to Muster’s address/);
   expect((await muster(['hosts'], { XDG_CONFIG_HOME: folder })).err).toMatch(/^muster: no server configured: /);
 });
 
@@ -159,7 +159,7 @@ test.each([[['events', '--follow']], [['containers', '--watch']]])(
     const url = `http://${await plain(html('Welcome to nginx!'))}`;
     const { code, err } = await muster(args, { MUSTER_URL: url, MUSTER_KEY: 'muster_key_x' });
     expect(code).toBe(4);
-    expect(err).toContain('what answers is not Muster (200: Welcome to nginx!)');
+    expect(err).toContain('the server at this address is not Muster (200: Welcome to nginx!)');
   },
 );
 

@@ -63,7 +63,7 @@ describe('the hosts that need attention', () => {
     ]);
   });
 
-  test('are one row if several have the problem, with their number, times and names, which leads to their list', () => {
+  test('are one row if several have the problem, with their number, times and names, and a link to the list of them', () => {
     const times = [
       { since: at(100), until: at(90), total: 1_400 },
       { since: at(900), until: at(900), total: 100 },

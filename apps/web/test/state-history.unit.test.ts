@@ -22,7 +22,7 @@ describe('the counts by state over time', () => {
     expect(points.map((point) => point.at)).toEqual([...points.map((point) => point.at)].sort((a, b) => a - b));
   });
 
-  test('include the state that a loop left behind', () => {
+  test('include the state after a `looping` event', () => {
     const changes = [
       event({ kind: 'looping', from: 'running', to: 'exited', recordedAt: at(10) }),
       event({ kind: 'created', from: null, to: 'running', recordedAt: at(30) }),

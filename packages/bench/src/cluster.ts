@@ -7,8 +7,8 @@ import { createPool } from './pool.js';
 
 /**
  * The settings that differ from PostgreSQL's defaults. Commits are durable, as in production. The memory suffices for
- * all tables. No checkpoint begins during a measurement, because a checkpoint would slow down only one
- * contender. JIT is off, as is usual for short queries.
+ * all tables. No checkpoint begins during a measurement, because it would slow down only one of the compared
+ * implementations. JIT is off, as is usual for short queries.
  */
 export const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   shared_buffers: '1GB',

@@ -26,7 +26,7 @@ export const startServer = (id: ServerId, env: Readonly<Record<string, string>>,
     ...(adminKey === undefined ? {} : { adminKey }),
   });
 
-/** A load without its fleet and its server, which are added when the load is sent. */
+/** The parameters of a load, without its fleet and server, which are added when the load is sent. */
 type ServerLoad = Omit<FleetLoad, 'fleet' | 'port'>;
 
 /** Sends the current snapshot of each host once. */

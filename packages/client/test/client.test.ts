@@ -105,7 +105,7 @@ describe('a call', () => {
     expect(keys).toEqual([]);
   });
 
-  test('of a page that a proxy redirects asks to reload the page', async () => {
+  test('in a browser is rejected with the advice to reload the page if a proxy redirects it', async () => {
     // In a browser, the response to a redirected request has the status 0 and no headers, like this one.
     const client = createClient({ url: 'http://muster.test', fetch: () => Promise.resolve(Response.error()) });
     await expect(client.call('getSummary')).rejects.toThrow(

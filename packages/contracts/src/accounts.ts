@@ -1,6 +1,6 @@
 /**
  * Wire types for accounts. Request bodies are strict objects, so the API refuses a misspelled field. If the API ignored
- * such a field, the default of the intended field would apply. For example, an API key would never expire.
+ * such a field, the intended field would get its default without notice. For example, an API key would never expire.
  */
 import { z } from 'zod';
 import { Instant } from './instant.js';
@@ -49,7 +49,7 @@ export type OidcFailure =
 export type OidcRefusal =
   /** The provider sent no valid email address. */
   | 'no-email'
-  /** The provider has not verified the email address. */
+  /** The domain of the email address is not allowed to sign in. */
   | 'unverified'
   /** The domain of the email address may not sign in. */
   | 'domain'
@@ -82,7 +82,7 @@ export const Session = z.object({
   apiKey: z.object({ id: z.uuid(), name: z.string() }).nullable(),
   organization: z.object({ id: z.string(), name: z.string() }),
   role: MemberRole,
-  /** When the session or API key expires; null if it does not. Using a session extends its expiry. */
+  /** When the session or API key expires; null if it does not. Using a session postpones its expiry. */
   expiresAt: Timestamp.nullable(),
 });
 export type Session = z.output<typeof Session>;

@@ -18,7 +18,7 @@ export const ATTENTION_IMAGES_MAX = 20;
 /** Maximum number of entries in `times` of one host problem. */
 export const ATTENTION_TIMES_MAX = 5;
 
-/** Hosts that got a problem at most this many seconds after one another share one entry of `times`. */
+/** Hosts share one entry of `times` if each got the problem at most this many seconds after the previous one. */
 export const ATTENTION_GAP_SECONDS = 300;
 
 /**
@@ -59,8 +59,9 @@ export const HostAttention = z.object({
    */
   since: Timestamp,
   /**
-   * The latest times at which hosts got the problem, newest first, such as 1,500 hosts since 23:17. Hosts that got the
-   * problem at most `ATTENTION_GAP_SECONDS` after one another are counted together.
+   * The latest times at which hosts got the problem, newest first. One entry can say, for example, that 1,500 hosts got
+   * it since 23:17. Hosts are counted together if each got the problem at most `ATTENTION_GAP_SECONDS` after the
+   * previous one.
    */
   times: z.array(z.object({ since: Timestamp, until: Timestamp, total: Count })),
   /** The `ATTENTION_LATEST_MAX` hosts that got the problem most recently, sorted by `since` in ascending order. */
@@ -83,11 +84,13 @@ const LatestContainer = z.object({
   name: z.string(),
   exitCode: z.int().nullable(),
   exit: ContainerExit.nullable(),
-  /** The container's workload. A crash loop is counted by workload, so it continues when the container is replaced. */
+  /**
+   * The container's workload. A crash loop is counted by workload, so it does not end when the container is replaced.
+   */
   workload: Workload,
   /**
-   * For `crash_loop`, the number of the workload's exits with an error within the last hour; otherwise null. Exits that a
-   * `looping` event counts together are included until an hour after the last of them.
+   * For `crash_loop`, the number of the workload's exits with an error within the last hour; otherwise null. If a
+   * `looping` event combines several exits, all of them are included until an hour after the last one.
    */
   exits: Count.nullable(),
   since: Timestamp,
@@ -117,9 +120,9 @@ export const ContainerAttention = z.object({
   totalIsExact: z.boolean(),
   filter: ContainerAttentionFilter,
   /**
-   * One group per image, sorted by image. If there are more than `ATTENTION_IMAGES_MAX` images, only those whose
-   * containers got the problem most recently are included. If `isComplete` is false, not all containers were read. Each
-   * number of a group is then a lower bound.
+   * One group per image, sorted by image. If there are more than `ATTENTION_IMAGES_MAX` images, only those are included
+   * whose containers got the problem most recently. If `isComplete` is false, not all containers were read, and each
+   * number of a group is a lower bound.
    */
   groups: z.array(ContainerAttentionGroup),
   isComplete: z.boolean(),
@@ -127,10 +130,10 @@ export const ContainerAttention = z.object({
 export type ContainerAttention = z.output<typeof ContainerAttention>;
 
 /**
- * What needs attention now. The problems are in a fixed order, most severe first, and problems that no host or
- * container has are omitted. A host or container with several problems is counted under each of them, but only once in
- * the totals. Containers are included only if their host is online, because the state of other hosts' containers is
- * unknown. A single restart is not a problem, and neither is a container that exited with code 0 or was stopped.
+ * What needs attention now. The problems are in a fixed order, most severe first. Problems that no host or container
+ * has are omitted. A host or container with several problems is counted under each of them, but only once in the
+ * totals. Containers are included only if their host is online, because the state of other hosts' containers is
+ * unknown. Not a problem are a single restart, an exit with code 0, and a requested stop.
  */
 export const Attention = z.object({
   hosts: z.object({ total: Count, problems: z.array(HostAttention) }),

@@ -14,8 +14,8 @@ export const byCodeUnit = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)
 
 /**
  * Compares ports by private port, type, address, public port and count. Returns 0 only for equal ports; an empty
- * address differs from an absent one. The order in which an engine lists ports has no meaning, because it is the order
- * of a hash map.
+ * address differs from an absent one. Ports must be sorted because engines list them in the arbitrary order of a hash
+ * map.
  */
 export const comparePorts = (a: Port, b: Port): number =>
   a.privatePort - b.privatePort ||
@@ -71,8 +71,8 @@ const isAbsent = (value: unknown): boolean =>
 
 /**
  * Copies a container with fields, ports and labels in canonical order, so that `JSON.stringify` gives equal bytes for
- * equal containers. (JavaScript puts label keys that are integers before all others. The result is still the same each
- * time.) Omits a `count` of 1, an empty `truncated`, and the fields that the agent did not report.
+ * equal containers. (JavaScript puts label keys that are integers before all others, which does not make the result
+ * ambiguous.) Omits a `count` of 1, an empty `truncated`, and the fields that the agent did not report.
  */
 export function canonicalContainer(container: Container): Container {
   const copy: Record<string, unknown> = {};

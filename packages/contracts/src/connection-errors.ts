@@ -1,14 +1,14 @@
 import { toTerminalText } from './terminal-text.js';
 
-/** How a program connects to the API, and the names of the settings for this. */
+/** The settings with which a program connects to the API, and the names of these settings. */
 export interface ConnectionSettings {
-  /** The address of the API, as it is set. */
+  /** The address of the API, as configured. */
   url: string;
-  /** The name of the setting with the address, such as `MUSTER_URL`. */
+  /** The name of the setting that contains the address, such as `MUSTER_URL`. */
   urlSetting: string;
-  /** The name of the setting with additional CA certificates, such as `MUSTER_CA_FILE`. */
+  /** The name of the setting that contains additional CA certificates, such as `MUSTER_CA_FILE`. */
   caSetting: string;
-  /** The proxy in use, and the name of the setting with it; null for a direct connection. */
+  /** The proxy in use, and the name of the setting that contains it; null for a direct connection. */
   proxy: { url: string; setting: string } | null;
 }
 
@@ -19,15 +19,15 @@ export interface ConnectionError {
   message: string;
   /** Whether the connection to the proxy failed. False if the connection to the API failed, through a proxy or not. */
   isAtProxy: boolean;
-  /** The status of the proxy's refusal to connect to the API; null if it did not refuse. */
+  /** The status with which the proxy refused to connect to the API; null if it did not refuse. */
   connectStatus: number | null;
-  /** The request's own timeout, in milliseconds, if it passed. */
+  /** The request's own timeout, in milliseconds. Set only if the request timed out. */
   timeoutMs?: number;
 }
 
 /** A response that is not from Muster. */
 export interface ForeignResponse {
-  /** The API's path that was requested, without the path of the API's address. */
+  /** The requested path, without the path of the API's address. */
   path: string;
   status: number;
   /** The value of the header `Location`; null if there is none. */
@@ -135,12 +135,12 @@ function describeResponse(
   }
   return {
     kind: 'foreign',
-    problem: `what answers is not Muster (${status}${page})`,
+    problem: `the server at this address is not Muster (${status}${page})`,
     advice: `set ${urlSetting} to Muster’s address, with its port and its path`,
   };
 }
 
-/** The responses of nginx, Go, Node's proxies and Apache to plain HTTP on a TLS port. */
+/** Matches the responses of nginx, Go, Node's proxies and Apache to plain HTTP on a TLS port. */
 const PLAINTEXT_ON_TLS_PORT =
   /plain HTTP request was sent to HTTPS port|HTTP request to an HTTPS server|plain HTTP to an SSL-enabled/i;
 
@@ -161,7 +161,7 @@ const ADVICE_BY_REFUSAL = {
 
 const TITLE_LENGTH_MAX = 60;
 
-/** The title of an HTML page, or the beginning of a text; null if there is neither. */
+/** Returns the title of an HTML page, or the beginning of a text; null if there is neither. */
 function titleOf(body: string): string | null {
   const isMarkup = /^\s*</.test(body);
   const text = /<title[^>]*>([^<]*)/i.exec(body)?.[1] ?? (isMarkup || /^\s*[{[]/.test(body) ? '' : body);
@@ -170,8 +170,8 @@ function titleOf(body: string): string | null {
 }
 
 /**
- * Returns the new address of the API (`base`) if the target is the same path of another address, or the same host with
- * another scheme. `shown` is the target without its query, which may contain secrets.
+ * Reads the target of a redirect. `base` is the new address of the API, if the target has the same path at another
+ * address, or the same host with another scheme. `shown` is the target without its query, which may contain secrets.
  */
 function readRedirect(
   url: string,
@@ -235,7 +235,7 @@ export const describeTlsPort = ({ url, urlSetting }: ConnectionSettings): Connec
   advice: `set ${urlSetting} to ${url.replace(/^http:/, 'https:')}`,
 });
 
-/** Describes what failed. If the proxy failed, the caller must put the proxy's name in front of `problem`. */
+/** Describes what failed. If the proxy failed, the caller must prepend the proxy's name to `problem`. */
 function describeFailure(
   settings: ConnectionSettings,
   { code, message, isAtProxy, timeoutMs }: ConnectionError,
@@ -318,7 +318,8 @@ function describeFailure(
         `set ${urlSetting} to a name in the certificate, or add ${server.hostname} to the certificate`,
       );
   }
-  // undici reports a parser error without a code of its own, and OpenSSL's codes differ between versions.
+  // undici reports a parser error without a code. OpenSSL's codes differ between versions. The message is therefore
+  // also searched.
   const text = `${code ?? ''} ${message}`;
   if (/wrong[ _]version[ _]number|packet[ _]length[ _]too[ _]long|http[ _]request|unexpected_message/i.test(text)) {
     if (isAtProxy) return unreachable('does not speak TLS', 'use http: for the proxy');
@@ -332,7 +333,7 @@ function describeFailure(
     if (isAtProxy) return unreachable('does not answer with HTTP', 'check its address');
     return {
       kind: 'protocol',
-      problem: 'what answers does not speak HTTP',
+      problem: 'the server at this address does not speak HTTP',
       advice: url.startsWith('http:')
         ? `set ${urlSetting} to ${url.replace(/^http:/, 'https:')} if this port speaks TLS, otherwise correct its port`
         : `set ${urlSetting} to Muster’s address, with its port`,
@@ -360,7 +361,7 @@ function describeFailure(
 
 const portOf = ({ port, protocol }: URL): string => port || (protocol === 'https:' ? '443' : '80');
 
-/** OpenSSL's messages end with the place in its source and a line feed. */
+/** OpenSSL's messages end with a position in its source code and a line feed. */
 const firstLine = (message: string): string => {
   const line = toTerminalText(
     message

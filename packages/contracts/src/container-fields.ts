@@ -57,8 +57,8 @@ interface Field<Kind extends FieldKind, SqlType> {
   event: 'own' | 'updated' | 'updated-alone' | 'none';
   /**
    * The character that precedes the field's value in the text from which a row's digest is computed. Only fields that
-   * were added after the first release have such a marker. If the value is empty, the text contains neither marker nor
-   * value, so the digests that are stored for rows without a value stay valid. The marker must not be a letter, a digit
+   * were added after the first release have such a marker. If the value is empty, the text contains neither the marker
+   * nor the value, so the stored digests of rows without a value remain valid. The marker must not be a letter, a digit
    * or one of `_.-%;:,#*>/`.
    */
   digestMarker?: string;
@@ -78,7 +78,7 @@ interface TextField extends Field<'text', 'text'> {
 
 interface NamesField extends Field<'names', 'text[]'> {
   digestMarker: string;
-  /** Whether a container without names omits the field. Otherwise, the field is an empty list. */
+  /** If true, a container without names omits the field. If false, such a container has an empty list. */
   optional: boolean;
   /** An additional condition that the schema checks. */
   isValid?: (names: readonly string[]) => boolean;
@@ -110,7 +110,7 @@ const text = { kind: 'text', sqlType: 'text', minLength: 0, nullable: false } as
 const configuration = { change: 'configuration', event: 'updated' } as const;
 const ownEvent = { change: 'configuration', event: 'own' } as const;
 const life = { change: 'life', event: 'updated-alone' } as const;
-const silentLife = { change: 'life', event: 'none' } as const;
+const lifeWithoutEvent = { change: 'life', event: 'none' } as const;
 const listed = { exported: true, large: false } as const;
 const reported = { ...listed, optional: true } as const;
 
@@ -153,13 +153,13 @@ export const CONTAINER_FIELDS = {
     sqlType: 'jsonb',
     digestMarker: '^',
     ...reported,
-    ...silentLife,
+    ...lifeWithoutEvent,
     limit: EXIT_ERROR_LENGTH_MAX,
     // A CSV export has one column for each value of the exit.
     exported: false,
   },
-  oomKilled: { kind: 'flag', sqlType: 'boolean', digestMarker: '~', ...reported, ...silentLife },
-  restartCount: { kind: 'count', sqlType: 'int', digestMarker: '+', ...reported, ...silentLife },
+  oomKilled: { kind: 'flag', sqlType: 'boolean', digestMarker: '~', ...reported, ...lifeWithoutEvent },
+  restartCount: { kind: 'count', sqlType: 'int', digestMarker: '+', ...reported, ...lifeWithoutEvent },
   imageDigest: {
     kind: 'optionalText',
     sqlType: 'text',
@@ -196,7 +196,7 @@ export const fieldsWith = <Key extends SharedKey, const Value extends ContainerF
 ): readonly FieldsWith<Key, Value>[] =>
   CONTAINER_FIELD_NAMES.filter((name) => CONTAINER_FIELDS[name][key] === value) as FieldsWith<Key, Value>[];
 
-/** The fields that `fitContainer` can shorten, in the order that `truncated` lists them. */
+/** The fields that `fitContainer` can shorten. `truncated` lists them in this order. */
 export const TRUNCATABLE_FIELDS = CONTAINER_FIELD_NAMES.filter(
   (name): name is TruncatableField => 'limit' in CONTAINER_FIELDS[name],
 );

@@ -6,8 +6,9 @@ import { ERROR_REASONS, isErrorCode } from './exit-code.js';
  * The reasons why a container needs attention, most severe first:
  *
  * - `crash_loop`: the containers of its workload exited with an error at least three times within the last hour. The
- *   newest container of the workload has the problem. Exits that were requested do not count, and exits of unknown cause
- *   only if there are three of them or the engine restarts the container. The exits of an event `looping` count one by one.
+ *   newest container of the workload has the problem. A requested exit does not count. An exit of unknown cause counts
+ *   only if there are three of them or the engine restarts the container. If a `looping` event combines several exits,
+ *   each of them counts.
  * - `unhealthy`: its health check fails.
  * - `dead`: the engine could not remove it.
  * - `failed`: it exited with an error and was not started again, or it could not be started (`isFailed`).
@@ -15,16 +16,16 @@ import { ERROR_REASONS, isErrorCode } from './exit-code.js';
 export const ContainerProblemCode = z.enum(['crash_loop', 'unhealthy', 'dead', 'failed']);
 export type ContainerProblemCode = z.output<typeof ContainerProblemCode>;
 
-/** The states of a container whose process has ended. Only Podman has the state `stopped`. */
+/** The states of a container whose process has exited. Only Podman has the state `stopped`. */
 export const ENDED_STATES: readonly string[] = ['exited', 'stopped'];
 
 /** The states of a container that was never started. Only Podman has the state `initialized`. */
 export const UNSTARTED_STATES: readonly string[] = ['created', 'initialized'];
 
 /**
- * Returns whether a container has the problem `failed`. If its agent reported an exit, the reason decides. An older
- * agent reports only the exit code, in the status text. In that case, any code except those of stopped processes
- * (`STOPPED_EXIT_CODES`) is an error.
+ * Returns whether a container has the problem `failed`. If its agent reported an exit, the reason of the exit decides.
+ * An older agent reports only an exit code, in the status text. In that case, the container failed unless its code is 0
+ * or one of the `STOPPED_EXIT_CODES`.
  */
 export function isFailed({
   state,

@@ -2,18 +2,18 @@ import type { ContainerExit, ExitReason } from './container-exit.js';
 import { ERROR_REASONS, isErrorCode } from './exit-code.js';
 import type { LoopExits } from './loop-exits.js';
 
-/** What is known about the end of a container's process. */
+/** What is known about the exit of a container's process. */
 export interface KnownExit {
   /** Null if the agent did not report a reason. */
   reason: ExitReason | null;
   code: number | null;
   /** The engine's message about a container that it could not start. */
   error?: string;
-  /** The name of the engine, such as `Podman`, for the words about an unknown cause. */
+  /** The name of the engine, such as `Podman`. It is used to explain why a cause is unknown. */
   engineName?: string;
 }
 
-/** Returns what is known about the end of a container's process from the container's fields. */
+/** Returns what a container's fields show about the exit of its process. */
 export const knownExit = ({
   exit,
   exitCode,
@@ -34,8 +34,8 @@ export const isErrorExit = ({ reason, code }: Pick<KnownExit, 'reason' | 'code'>
   reason ? ERROR_REASONS.includes(reason) : isErrorCode(code);
 
 /**
- * Describes in a few words how a container's process ended, such as `stopped`, `crashed (1)` or `could not start: port
- * 8080 is already in use`. Without a reported reason, an exit code that means an error is a crash.
+ * Describes in a few words how a container's process exited, such as `stopped`, `crashed (1)` or `could not start: port
+ * 8080 is already in use`. If no reason was reported, an exit code that means an error is described as a crash.
  */
 export function describeExit({ reason, code, error = '', engineName }: KnownExit): string {
   const suffix = code === null ? '' : ` (${code})`;
@@ -59,8 +59,8 @@ export function describeExit({ reason, code, error = '', engineName }: KnownExit
 }
 
 /**
- * The essential sentence of the engines' messages about a container that could not be started, by a pattern. The
- * messages are those of Docker 20.10 to 29.7 and Podman 4.3 to 5.4.
+ * Patterns of the engines' messages about a container that could not be started, each with the sentence that states the
+ * cause. The messages are those of Docker 20.10 to 29.7 and Podman 4.3 to 5.4.
  */
 const SENTENCES: readonly (readonly [pattern: RegExp, sentence: (...groups: string[]) => string])[] = [
   [
@@ -76,13 +76,13 @@ const SENTENCES: readonly (readonly [pattern: RegExp, sentence: (...groups: stri
   [/bind source path does not exist: (\S+)/i, (path) => `mount source ${path} does not exist`],
 ];
 
-/** The beginnings of messages that say only which part of the engine failed. */
+/** Matches the beginnings of messages that state only which part of the engine failed. */
 const PREFIX =
   /^(?:(?:failed to (?:create task for container|create shim task|set up container networking)|OCI runtime create failed|(?:runc|crun)(?: create failed)?|unable to start container process|error during container init|driver failed programming external connectivity on endpoint \S+ \([0-9a-f]+\)): )+/i;
 
 /**
- * Returns the essential sentence of an engine's message about a container that could not be started. A message of an
- * unknown form is returned without its beginning and its end if these say nothing about the cause.
+ * Returns the sentence that states the cause from an engine's message about a container that could not be started. If
+ * the form of the message is unknown, removes its beginning and its end if they do not state the cause.
  */
 export function shortenEngineError(message: string): string {
   for (const [pattern, toSentence] of SENTENCES) {
@@ -105,7 +105,8 @@ const UNITS = [
 /** Formats the length of a period with its largest unit, such as `1 h` or `45 min`. */
 function periodText(ms: number): string {
   const rounded = Math.max(1_000, ms);
-  // A period of almost an hour is an hour, because the first exit of an hour is rarely at its beginning.
+  // A period of almost an hour is shown as an hour, because the first exit within an hour is rarely exactly at its
+  // beginning.
   const [unit, size] = UNITS.find(([, size]) => rounded >= size * 0.9) ?? UNITS[2];
   return `${Math.max(1, Math.round(rounded / size))} ${unit}`;
 }

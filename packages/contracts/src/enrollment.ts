@@ -6,8 +6,10 @@ import {
   ENROLLMENT_TOKEN_SECONDS_DEFAULT,
   ENROLLMENT_TOKEN_SECONDS_MAX,
   ENROLLMENT_TOKEN_USES_MAX,
+  HOST_NAME_SUBSTITUTE,
   MACHINE_PROPERTY_LENGTH_MAX,
 } from './limits.js';
+import { HostFacts } from './host-facts.js';
 import { HostLabels } from './host-labels.js';
 import { displayName, machineName, text } from './text.js';
 
@@ -50,9 +52,6 @@ export const Engine = z.object({
 });
 export type Engine = z.output<typeof Engine>;
 
-/** The name of a host whose agent reports a name without visible characters. An operator can rename the host. */
-const HOST_NAME_SUBSTITUTE = 'unnamed';
-
 /**
  * Requests an agent token for a host. The bearer token is an enrollment token. `engineId` identifies the machine, so
  * enrolling again with the same `engineId` returns the same host.
@@ -64,6 +63,7 @@ export const EnrollRequest = z.object({
   os: machineProperty(0),
   arch: machineProperty(0),
   agentVersion: machineProperty(0),
+  facts: HostFacts.optional(),
 });
 export type EnrollRequest = z.output<typeof EnrollRequest>;
 

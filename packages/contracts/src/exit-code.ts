@@ -6,7 +6,7 @@ import type { ExitReason } from './container-exit.js';
  */
 export const STOPPED_EXIT_CODES: readonly number[] = [130, 143, 3_221_225_786];
 
-/** Returns whether an exit code means an error: whether it is neither 0 nor the code of a stopped process. */
+/** Returns whether an exit code means an error, that is, is neither 0 nor one of the `STOPPED_EXIT_CODES`. */
 export const isErrorCode = (exitCode: number | null): exitCode is number =>
   exitCode !== null && exitCode !== 0 && !STOPPED_EXIT_CODES.includes(exitCode);
 

@@ -20,8 +20,8 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
 }
 
 /**
- * Converts the first `PROBLEM_ERRORS_MAX` zod issues to field errors. `base` is the path of the parsed value in a
- * larger value; the path of each issue is appended to it.
+ * Converts the first `PROBLEM_ERRORS_MAX` zod issues to field errors. If the parsed value is a part of a larger value,
+ * `base` is its path there, and precedes the path of each issue.
  */
 export const fieldErrors = (error: z.ZodError, base: readonly PropertyKey[] = []): FieldError[] =>
   toFieldErrors(error, base, ({ message }) => message);

@@ -105,7 +105,8 @@ export function fitsLabelLimits(labels: Labels): boolean {
     if (key.length > LABEL_KEY_LENGTH_MAX || value.length > LABEL_VALUE_LENGTH_MAX) return false;
     units += key.length + value.length;
   }
-  // A UTF-16 code unit takes 1 to 3 bytes in UTF-8, so most labels need not be measured exactly.
+  // A UTF-16 code unit takes 1 to 3 bytes in UTF-8. For most labels, the number of code units therefore suffices to
+  // decide.
   return units * 3 <= LABELS_BYTES_MAX || (units <= LABELS_BYTES_MAX && labelBytes(labels) <= LABELS_BYTES_MAX);
 }
 

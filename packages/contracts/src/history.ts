@@ -47,11 +47,14 @@ export const ContainerEvent = z.object({
   kind: EventKind,
   from: EventValue,
   to: EventValue,
-  /** The code of an exit. For `looping`, that of the latest exit with an error, or else of the latest exit. */
+  /**
+   * The exit code. For `looping`, the code of the latest exit with an error, or of the latest exit if none had an
+   * error.
+   */
   exitCode: z.int().nullable(),
   /**
-   * Why the process ended; null for other events, and if the agent did not report the reason. For `looping`, it belongs
-   * to the same exit as the code.
+   * Why the process exited; null for other events, and if the agent did not report the reason. For `looping`, it
+   * belongs to the same exit as the code.
    */
   exitReason: ExitReason.nullable(),
   /** The container's workload; null in an event that was recorded by a version of Muster before 0.4. */
@@ -61,7 +64,7 @@ export const ContainerEvent = z.object({
    * that was recorded by a version before 0.4.
    */
   image: z.string().nullable(),
-  /** The exits that a `looping` event stands for; null for all other events. */
+  /** The exits that a `looping` event combines; null for all other events. */
   exits: LoopExits.nullable(),
   observedAt: Timestamp,
   recordedAt: Timestamp,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Engine } from './enrollment.js';
 import { Freshness } from './freshness.js';
+import { EngineFacts } from './host-facts.js';
 import { HostLabelKey, HostLabels, HostLabelsBySource } from './host-labels.js';
 import { HostProblem } from './host-problems.js';
 import { Id } from './id.js';
@@ -16,11 +17,21 @@ const Timestamp = z.iso.datetime();
 export const Host = z.object({
   id: z.uuid(),
   name: z.string(),
+  /** Whether an operator has set the name. Otherwise, it is the name that the machine reports. */
+  nameSetByOperator: z.boolean(),
+  /** Whether another host has the same name. */
+  nameIsShared: z.boolean(),
   engineId: z.string(),
   engine: Engine,
   os: z.string(),
   arch: z.string(),
   agentVersion: z.string(),
+  /** The facts that the agent reports about the machine. Null if it has not reported them. */
+  addresses: z.array(z.string()).nullable(),
+  kernel: z.string().nullable(),
+  cpus: z.int().nullable(),
+  memoryBytes: z.int().nullable(),
+  engineFacts: EngineFacts.nullable(),
   /** The labels that apply to the host. */
   labels: HostLabels,
   /** The labels that each source sets, including those that do not apply because an earlier source sets the same key. */
@@ -56,10 +67,11 @@ export const Host = z.object({
 export type Host = z.output<typeof Host>;
 
 /**
- * A change of a host. `labels` replaces the labels that operators have set. The labels of other sources do not change.
+ * A change of a host. The host keeps a `name` that an operator sets, and with null it has the machine's own name again.
+ * `labels` replaces the labels that operators have set. The labels of other sources do not change.
  */
 export const HostPatch = z
-  .strictObject({ name: displayName(DISPLAY_NAME_LENGTH_MAX).optional(), labels: HostLabels.optional() })
+  .strictObject({ name: displayName(DISPLAY_NAME_LENGTH_MAX).nullable().optional(), labels: HostLabels.optional() })
   .refine(({ name, labels }) => name !== undefined || labels !== undefined, { error: 'must contain name or labels' });
 export type HostPatch = z.output<typeof HostPatch>;
 
@@ -106,8 +118,8 @@ export type HostLabelChangeResult = z.output<typeof HostLabelChangeResult>;
 const Facet = z.object({ value: z.string(), hosts: z.int().positive() });
 
 /**
- * The values of the filters `engine` and `agentVersion` of `GET /api/hosts`, each with the number of hosts that the
- * filter finds. Sorted by value. Versions are compared number by number, so 29.10 follows 29.9. If there are more than
+ * The values of the filters `engine`, `agentVersion` and `hostLabel` of `GET /api/hosts`, each with the number of hosts
+ * that the filter finds. Sorted by value. Versions are compared number by number, so 29.10 follows 29.9. If there are more than
  * `FACET_VALUES_MAX` values, the most frequent ones are returned, and `hasMore` is true.
  */
 export const HostFacets = z.object({
@@ -115,6 +127,16 @@ export const HostFacets = z.object({
   agentVersions: z.object({
     // Whether the agent release that the server offers is newer.
     values: z.array(Facet.extend({ isOutdated: z.boolean() })),
+    hasMore: z.boolean(),
+  }),
+  /**
+   * The label keys that hosts have, each with its values. At most `FACET_LABEL_KEYS_MAX` keys with at most
+   * `FACET_LABEL_VALUES_MAX` values each: those of the most hosts.
+   */
+  labels: z.object({
+    keys: z.array(
+      z.object({ key: z.string(), hosts: z.int().positive(), values: z.array(Facet), hasMore: z.boolean() }),
+    ),
     hasMore: z.boolean(),
   }),
 });

@@ -13,9 +13,11 @@ export const BUILDS_MAX = 50;
 export const BUILD_HOSTS_MAX = 50;
 
 /**
- * Whether containers with the same image reference run different builds. `different`: at least two builds are known to
- * differ. `unknown`: there are several digests or image ids, and what is reported does not show whether they are
- * different builds. `none`: all containers run the same build, or the reference itself names one build.
+ * Whether containers with the same image reference run different builds.
+ *
+ * - `different`: at least two builds are known to differ.
+ * - `unknown`: hosts report several digests or image ids, and these do not show whether the builds differ.
+ * - `none`: all containers run the same build, or the reference itself names one build.
  */
 export const Drift = z.enum(['none', 'different', 'unknown']);
 export type Drift = z.output<typeof Drift>;
@@ -54,23 +56,23 @@ const HOST_EXAMPLE = {
 };
 
 /**
- * The containers of an image reference that report the same `imageDigest`, or the same `imageId` and no digest, or
- * neither. If one of them is reported, the filters `image` and `imageDigest` of the container list find exactly these
- * containers.
+ * The containers with one image reference that also report the same build. The build is identified by `imageDigest`, or
+ * by `imageId` if they report no digest. If they report neither, they form one entry. Unless both are missing, the
+ * filters `image` and `imageDigest` of the container list find exactly these containers.
  */
 export const ImageBuild = z
   .object({
     /**
-     * The number of the build, from 1. Entries with the same number are the same build, which hosts report in different
-     * ways. Entries with different numbers need not be different builds.
+     * The number of the build, from 1. Entries with the same number are the same build, reported by hosts in different
+     * ways. Entries with different numbers may also be the same build.
      */
     build: z.int().positive(),
     imageDigest: z.string().nullable(),
     /** The image's id, if the containers report no digest. Null if they report neither. */
     imageId: z.string().nullable(),
     /**
-     * The platform that the digest states or, if it states none, that all hosts of the build have, for example
-     * `linux/amd64`. Null if hosts with different platforms run the build.
+     * The platform, for example `linux/amd64`, as stated by the digest. If the digest states none, the platform that
+     * all hosts of the build have in common. Null if the platforms of the hosts differ.
      */
     platform: z.string().nullable(),
     containers: Count,
@@ -92,15 +94,18 @@ export const ImageInUse = z
     /** The digest in the reference itself, as in `nginx@sha256:…`. */
     digest: z.string().nullable(),
     /**
-     * Number of distinct image ids of this reference in the fleet. The same build has different ids on different
-     * platforms and in different image stores, so `drift` states whether builds differ.
+     * Number of distinct image ids of this reference in the fleet. It does not show whether builds differ, because one
+     * build has different ids on different platforms and in different image stores. See `drift` instead.
      */
     imageIds: Count,
     hosts: Count,
     containers: Count,
     running: Count,
     drift: Drift,
-    /** The lowest and the highest possible number of different builds. They differ if builds cannot be compared. */
+    /**
+     * The lowest and the highest possible number of different builds. The two numbers differ if some builds cannot be
+     * compared.
+     */
     buildsMin: Count,
     buildsMax: Count,
     /** The builds with the most containers. */

@@ -1,4 +1,4 @@
-/** The image of a container that has none, or whose engine does not report it. */
+/** The image of a container that has no image, or whose engine does not report it. */
 export const NO_IMAGE = '<none>';
 
 /** Returns whether an image reference is the id of an image, because the image has no name. */
@@ -20,13 +20,16 @@ export function displayImage({ image, imageId }: { image: string; imageId: strin
 export interface ImageReference {
   /** The name with the registry (`registry:5000/shop/web`); null if the image has no name. */
   repository: string | null;
-  /** Null if the reference has no tag. Engines then use `latest`, unless there is a digest. */
+  /** Null if the reference has no tag. Engines then use the tag `latest`, unless the reference has a digest. */
   tag: string | null;
   /** The digest of a reference such as `nginx@sha256:…`; null if it has none. */
   digest: string | null;
 }
 
-/** Splits an image reference. Joining the parts with `:` and `@` yields the reference again, if it has a name. */
+/**
+ * Splits an image reference. If the reference has a name, joining the parts with `:` and `@` yields the reference
+ * again.
+ */
 export function splitReference(reference: string): ImageReference {
   if (isImageId(reference) || reference === NO_IMAGE) return { repository: null, tag: null, digest: null };
   const at = reference.indexOf('@', 1);

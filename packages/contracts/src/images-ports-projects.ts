@@ -59,7 +59,10 @@ export const Project = z
   .object({
     project: z.string(),
     ...HostFields,
-    /** If containers of several kinds have a project of this name, the kind that comes first alphabetically. */
+    /**
+     * The kind of the project. If containers of several kinds have a project of this name, this is the kind that comes
+     * first alphabetically.
+     */
     kind: WorkloadKind,
     services: z.array(z.string()),
     containers: Count,

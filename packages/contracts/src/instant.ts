@@ -9,7 +9,7 @@ export const InstantPattern = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Z
 const FORMAT_MESSAGE = 'must be an RFC 3339 date and time, such as 2026-01-31T12:00:00Z';
 const LOST_PLUS_MESSAGE = 'contains a space instead of +: encode the + of the offset as %2B in a query';
 
-/** Whether the input ends in an offset whose + was decoded as a space. */
+/** Whether the input ends in an offset without a sign. Such an offset had a `+`, which was decoded as a space. */
 const hasLostPlus = (input: unknown): boolean => typeof input === 'string' && /\d \d\d:\d\d$/.test(input);
 
 /**

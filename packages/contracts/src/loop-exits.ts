@@ -12,9 +12,9 @@ export const LoopCode = z.object({
 export type LoopCode = z.output<typeof LoopCode>;
 
 /**
- * The exits that an event `looping` stands for. `first` and `last` are the times of the first and the last of them,
- * according to the host's clock. `codes` lists the most frequent first, at most 16. It does not list exits that happened
- * between two reports, of which only the number is known.
+ * The exits that a `looping` event combines. `first` and `last` are the times of the first and the last exit, according
+ * to the host's clock. `codes` lists at most 16 codes, the most frequent first. It does not include the exits that
+ * happened between two reports, because only their number is known.
  */
 export const LoopExits = z.object({
   count: z.int().min(1),

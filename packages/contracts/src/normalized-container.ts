@@ -10,8 +10,8 @@ import { COUNT_MAX, NAME_LENGTH_MAX, PORT_IP_LENGTH_MAX } from './limits.js';
 type FieldOf<Kind extends FieldKind> = ContainerField & { kind: Kind };
 
 /**
- * For each kind of field, a function that creates the field's check. The check returns whether a value is within its
- * limits and in the form in which the schema returns it.
+ * For each kind of field, a function that creates the check of a field. The check returns whether a value is within its
+ * limits and already has the form that the schema would give it.
  */
 const CHECK_CREATORS: { [Kind in FieldKind]: (field: FieldOf<Kind>) => (value: unknown) => boolean } = {
   text:
@@ -55,8 +55,8 @@ const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
 
 /**
  * Returns whether `Container` and `fitContainer` would return a parsed JSON value unchanged. Such a value has every
- * required field, no empty optional field and no unknown field. Each field is within its limits and in the form in
- * which the schema returns it. The caller can skip the schema for such a value, because the schema would allocate about
+ * required field, no empty optional field and no unknown field. Each field is within its limits and already has the
+ * form that the schema would give it. For such a value, the caller can skip the schema, which would allocate about
  * forty objects per container. If the result is false, the schema decides whether the value is valid. A test checks
  * that this function and the schema agree.
  */

@@ -42,8 +42,8 @@ export const portRange = (first: number, count = 1): string =>
   count === 1 ? `${first}` : `${first}-${first + count - 1}`;
 
 /**
- * Returns a port's public number minus its private number. The difference is equal for all ports of a range. The result
- * for an unpublished port is lower than for any published port, so unpublished ports sort first.
+ * Returns a port's public number minus its private number. The difference is equal for all ports of a range. For an
+ * unpublished port, returns a number below all of these differences, so that unpublished ports sort first.
  */
 const portOffset = ({ privatePort, publicPort }: Port): number =>
   publicPort === undefined ? -PORT_NUMBER_COUNT : publicPort - privatePort;
@@ -60,7 +60,7 @@ const continuesRange = (range: Port, port: Port): boolean =>
 
 /**
  * Splits ranges into single ports, for an API that does not accept `count`. The result contains at most `limit` ports,
- * so that a range of all ports on many addresses does not fill the memory; `isComplete` is false if there are more.
+ * because a range of all ports on many addresses would fill the memory. `isComplete` is false if ports were left out.
  */
 export function splitPorts(ports: readonly Port[], limit: number): { ports: Port[]; isComplete: boolean } {
   const single: Port[] = [];

@@ -24,7 +24,7 @@ export const Port = z
   });
 export type Port = z.output<typeof Port>;
 
-/** Whether the last of `count` ports has a valid number, both inside the container and on the host. */
+/** Whether the numbers of the last of `count` ports are valid, both inside the container and on the host. */
 export const endsInRange = (privatePort: number, publicPort: number, count: number): boolean =>
   Math.max(privatePort, publicPort) + count - 1 <= PORT_NUMBER_MAX;
 
@@ -57,9 +57,9 @@ export const Ports = z
   });
 
 /**
- * Whether `Port` would return a value unchanged. Returns false for a value with a count, because only the schema
- * handles counts. An older agent lists every port of a range, so a container can have thousands of such ports. This
- * check is ten times as fast as the schema.
+ * Whether `Port` would return a value unchanged. This check is ten times as fast as the schema. It matters because an
+ * older agent lists every port of a range, so a container can have thousands of ports. Returns false for a value with a
+ * count, because only the schema handles counts.
  */
 function isSimplePort(value: unknown): value is Port {
   if (typeof value !== 'object' || value === null) return false;

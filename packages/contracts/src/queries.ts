@@ -1,9 +1,11 @@
 import { z } from 'zod';
+import { AvailabilityWindow } from './availability.js';
 import { ExitReason } from './container-exit.js';
 import { ContainerProblemCode } from './container-problems.js';
 import { ContainerState, DockerId } from './container.js';
 import { ContainerFreshness, Freshness } from './freshness.js';
 import { HOST_EVENT_KINDS, HostEventKind } from './host-events.js';
+import { HostLabelKey } from './host-labels.js';
 import { HostProblemCode } from './host-problems.js';
 import { Id } from './id.js';
 import { Instant } from './instant.js';
@@ -72,7 +74,15 @@ const LabelFilter = filterTerm.transform((value) => {
 });
 
 /** Filters by the labels of hosts. If it is repeated, a host must have all of the labels. */
-const HostLabelFilters = { hostLabel: anyOf(LabelFilter).optional() };
+export const HostLabelFilters = { hostLabel: anyOf(LabelFilter).optional() };
+
+/** Query parameters of the operations that count or summarize hosts, and have no other filter. */
+export const HostLabelQuery = z.strictObject(HostLabelFilters);
+export type HostLabelQuery = z.output<typeof HostLabelQuery>;
+
+/** Query parameters of `GET /api/host-groups`. */
+export const HostGroupQuery = z.strictObject({ by: HostLabelKey, ...HostLabelFilters });
+export type HostGroupQuery = z.output<typeof HostGroupQuery>;
 
 /** Filters by the workload of a container. */
 const WorkloadFilters = {
@@ -159,6 +169,34 @@ export const HostQuery = z.strictObject({
 });
 export type HostQuery = z.output<typeof HostQuery>;
 
+/** The window of availability, which ends now. */
+const Window = { window: AvailabilityWindow.default('7d') };
+
+/** Query parameters of `GET /api/hosts/{hostId}/availability`. */
+export const HostAvailabilityQuery = z.strictObject(Window);
+export type HostAvailabilityQuery = z.output<typeof HostAvailabilityQuery>;
+
+/** The sort keys of hosts with their availability. The prefix `-` means descending. Ties are sorted by name and id. */
+export const AVAILABILITY_SORT_KEYS = ['ratio', 'name'] as const;
+export type AvailabilitySortKey = (typeof AVAILABILITY_SORT_KEYS)[number];
+
+/** Query parameters of `GET /api/availability`. Hosts without a ratio are last in both directions. */
+export const AvailabilityQuery = z.strictObject({
+  ...Window,
+  hostId: anyOf(Id).optional(),
+  ...HostLabelFilters,
+  sort: z
+    .enum(withDescending(AVAILABILITY_SORT_KEYS))
+    .default('ratio')
+    .transform((sort) => parseSort<AvailabilitySortKey>(sort)),
+  ...Paging,
+});
+export type AvailabilityQuery = z.output<typeof AvailabilityQuery>;
+
+/** Query parameters of `GET /api/availability-groups`. `by` is the key of a host label. */
+export const AvailabilityGroupsQuery = z.strictObject({ ...Window, by: HostLabelKey, ...HostLabelFilters });
+export type AvailabilityGroupsQuery = z.output<typeof AvailabilityGroupsQuery>;
+
 /** Query parameters of `GET /api/enrollment-tokens`. Sorted newest first. */
 export const EnrollmentTokenQuery = z.strictObject({ ...Paging });
 export type EnrollmentTokenQuery = z.output<typeof EnrollmentTokenQuery>;
@@ -224,12 +262,15 @@ export type EventQuery = z.output<typeof EventQuery>;
 export const AuditQuery = z.strictObject({ ...Paging });
 export type AuditQuery = z.output<typeof AuditQuery>;
 
-/** Query parameters of `GET /api/images`. Sorted by image reference. `q` matches a part of the reference. */
-export const ImageQuery = z.strictObject({ q: filterTerm.optional(), ...Paging });
+/**
+ * Query parameters of `GET /api/images`. Sorted by image reference. `q` matches a part of the reference. With
+ * `hostLabel`, only containers on hosts with these labels are counted and compared.
+ */
+export const ImageQuery = z.strictObject({ q: filterTerm.optional(), ...HostLabelFilters, ...Paging });
 export type ImageQuery = z.output<typeof ImageQuery>;
 
 /** Query parameters of `GET /api/images/builds`. `image` is the whole reference, as `GET /api/images` returns it. */
-export const ImageBuildsQuery = z.strictObject({ image: filterTerm });
+export const ImageBuildsQuery = z.strictObject({ image: filterTerm, ...HostLabelFilters });
 export type ImageBuildsQuery = z.output<typeof ImageBuildsQuery>;
 
 const PortNumber = z
@@ -245,12 +286,25 @@ export const PortQuery = z.strictObject({
   port: anyOf(PortNumber).optional(),
   type: anyOf(z.enum(['tcp', 'udp', 'sctp'])).optional(),
   hostId: anyOf(Id).optional(),
+  ...HostLabelFilters,
   ...Paging,
 });
 export type PortQuery = z.output<typeof PortQuery>;
 
+/** Query parameters of `GET /api/sd/hosts`. `port` is added to each target. */
+export const ServiceDiscoveryQuery = z.strictObject({
+  port: PortNumber.optional().meta({ description: 'The port that is added to each target.' }),
+  ...HostLabelFilters,
+});
+export type ServiceDiscoveryQuery = z.output<typeof ServiceDiscoveryQuery>;
+
 /** Query parameters of `GET /api/projects`. Sorted by project, then by host. */
-export const ProjectQuery = z.strictObject({ hostId: anyOf(Id).optional(), q: filterTerm.optional(), ...Paging });
+export const ProjectQuery = z.strictObject({
+  hostId: anyOf(Id).optional(),
+  ...HostLabelFilters,
+  q: filterTerm.optional(),
+  ...Paging,
+});
 export type ProjectQuery = z.output<typeof ProjectQuery>;
 
 /** Query parameters of lists that have only paging parameters. */

@@ -1,7 +1,7 @@
 import { ERROR_REASONS } from './exit-code.js';
 import type { ContainerEvent } from './history.js';
 
-/** The recreation of a container: one was removed, and another one of the same workload took its place. */
+/** The recreation of a container: one container was removed, and another one of the same workload replaced it. */
 export interface Replacement {
   /** The image of the removed container; null if an earlier version of Muster recorded its removal. */
   imageBefore: string | null;
@@ -70,7 +70,7 @@ const millisecondsBetween = (a: ContainerEvent, b: ContainerEvent): number => Ma
 function isStepOf(event: ContainerEvent, created: ContainerEvent, removed: ContainerEvent): boolean {
   const { dockerId, kind } = event;
   if (dockerId === removed.dockerId) {
-    // A crash is not a step of a recreation. It stays a separate entry, so that it is seen.
+    // A crash is not a step of a recreation. It stays a separate entry, so that a reader does not miss it.
     return kind === 'removed' || kind === 'renamed' || (kind === 'exited' && !isError(event));
   }
   return dockerId === created.dockerId && (kind === 'created' || kind === 'started' || kind === 'renamed');

@@ -11,8 +11,9 @@ type Variables = Readonly<Record<string, string | undefined>>;
 const SECRET_FILE_BYTES_MAX = 64 * 1024;
 
 /**
- * Reads each secret NAME that is given as a file: NAME_FILE is the path, and the file's content without a final line
- * break is the value. Returns all variables that are not empty, including each NAME, and one line per problem. No problem contains a file's content.
+ * Reads secrets from files. If NAME_FILE is set, it is the path of a file, and the file's content without a final line
+ * break becomes the value of NAME. Returns all variables that are not empty, including each NAME, and one line per
+ * problem. No problem contains a file's content.
  */
 export function readSecretFiles(
   source: Variables,
@@ -60,7 +61,7 @@ function readSecret(path: string, files: FileFunctions): { secret: string } | { 
   }
 }
 
-/** Returns the operating system's description of an error, for the end of a sentence, and nothing else of the error. */
+/** Returns only the operating system's description of an error, as the end of a sentence. */
 function reasonOf(error: unknown): string {
   const reason = /^E[A-Z0-9]+: ([a-z -]+), (open|read)\b/.exec((error as Error).message)?.[1];
   return reason === undefined ? '' : `: ${reason}`;

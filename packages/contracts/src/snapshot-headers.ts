@@ -83,8 +83,7 @@ export const SnapshotHeaders = z
 export type SnapshotHeaders = z.output<typeof SnapshotHeaders>;
 
 /**
- * The metadata of a heartbeat. It contains the agent's stream, so that the stream counts as alive between two
- * snapshots.
+ * The metadata of a heartbeat. It names the agent's stream, which is therefore known to be alive between two snapshots.
  */
 export const HeartbeatHeaders = z
   .object({ 'snapshot-stream': Id.optional() })

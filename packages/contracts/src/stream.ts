@@ -9,7 +9,7 @@ import { Summary } from './summary.js';
  * The messages of `GET /api/stream`, as server-sent events. `event` is a key of this object, and `data` is JSON of the
  * key's schema. `container`, `host-event` and `reset` have an id (`tx-id`). A client that sends its last id as `Last-Event-ID`
  * resumes the stream without loss. The stream also sends ids without a message: at the start of each connection, and
- * every 30 s to a client whose filters match no event. Messages without an id describe the current state and are sent
+ * every 30 s if the client's filters match no event. Messages without an id describe the current state and are sent
  * again on each connection. Clients must ignore messages with an unknown `event`.
  */
 export const StreamMessages = {
@@ -34,14 +34,14 @@ export const StreamMessages = {
    */
   'hosts-changed': z.object({}),
   /**
-   * Events were skipped, so the client must read the lists again. Either the history does not contain `Last-Event-ID`,
-   * or the events after that id are too many or too old to send, or the database was restarted or lost a part of its
-   * history. The stream continues from the id of this message.
+   * Events were skipped, so the client must read the lists again. There are three possible reasons. The history does
+   * not contain `Last-Event-ID`. The events after that id are too many or too old to send. The database was restarted
+   * or lost a part of its history. The stream continues from the id of this message.
    */
   reset: z.object({}),
   /**
-   * Events are delayed: events after the time `since` may not have been sent yet. Sent when the delay begins, whenever
-   * `since` changes, and to each client that connects during the delay.
+   * Events are delayed: events that were recorded after the time `since` may not have been sent yet. Sent when the
+   * delay begins, whenever `since` changes, and to each client that connects during the delay.
    */
   lagging: z.object({ since: z.iso.datetime() }),
   /** Ends `lagging`: all committed events have been sent, and events arrive within seconds again. */

@@ -25,7 +25,7 @@ export type ContainerCounts = z.output<typeof ContainerCounts>;
  * One count for each value. A record is not suitable here: its JSON Schema does not list the keys as properties, so
  * client generators would ignore the keys.
  */
-const countOfEach = <Value extends string>(values: readonly Value[]) =>
+export const countOfEach = <Value extends string>(values: readonly Value[]) =>
   z.object(Object.fromEntries(values.map((value) => [value, Count])) as Record<Value, typeof Count>);
 
 /**
@@ -43,7 +43,7 @@ export const Summary = z.object({
      * them.
      */
     byProblem: countOfEach(HostProblemCode.options),
-    /** The number of hosts whose token seems to have been used by two machines recently. */
+    /** The number of hosts whose token was recently used by two machines, as far as the API can tell. */
     cloneSuspected: Count,
   }),
   containers: z.object({ current: ContainerCounts, lastKnown: ContainerCounts }),

@@ -9,11 +9,12 @@ export type WorkloadKind = z.output<typeof WorkloadKind>;
 
 /**
  * Identifies the service that a container belongs to, so that its history continues when the container is replaced.
- * Kind, project and service survive a replacement; instance survives it for Compose, Swarm and StatefulSets.
+ * `kind`, `project` and `service` stay the same after a replacement. `instance` stays the same for Compose, Swarm and
+ * StatefulSets.
  *
  * - `project`: a Compose project, a Swarm stack, a Kubernetes namespace or a Nomad job.
- * - `service`: a Compose or Swarm service, the owner of a Kubernetes pod with the container's name (`web/nginx`), or a
- *   Nomad task. For a plain container, its name.
+ * - `service`: a Compose or Swarm service, or a Nomad task. For Kubernetes, the owner of the pod and the container's
+ *   name (`web/nginx`). For a plain container, its name.
  * - `instance`: which copy of the service it is: the number of a Compose container, the slot of a Swarm task (the
  *   node's id in a global service), the part of a Kubernetes pod's name after its owner's, or the beginning of the id
  *   of a Nomad allocation.
@@ -26,7 +27,10 @@ export const Workload = z.object({
 });
 export type Workload = z.output<typeof Workload>;
 
-/** The kinds whose workloads belong to the whole fleet: a copy can move to another host. All others belong to a host. */
+/**
+ * The kinds whose workloads belong to the whole fleet, because a copy can move to another host. The workloads of all
+ * other kinds belong to one host.
+ */
 export const FLEET_WORKLOAD_KINDS: readonly WorkloadKind[] = ['swarm', 'kubernetes', 'nomad'];
 
 /**
@@ -59,7 +63,7 @@ const toWorkload = (
 function composeWorkload(name: string, labels: Labels): Workload | null {
   const project = labelOf(labels, 'com.docker.compose.project', 'io.podman.compose.project');
   if (project === null) return null;
-  // `compose run` starts a container that is not an instance of the service.
+  // `compose run` starts an additional container, which is not an instance of the service.
   const isOneOff = labelOf(labels, 'com.docker.compose.oneoff') === 'True';
   return toWorkload(
     'compose',
@@ -89,17 +93,18 @@ function swarmWorkload(name: string, labels: Labels): Workload | null {
 }
 
 /** The characters of the random parts of a pod's name (apimachinery, `rand.SafeEncodeString`). */
-const SAFE = '[bcdfghjklmnpqrstvwxz2456789]';
+const POD_CHARACTER = '[bcdfghjklmnpqrstvwxz2456789]';
 
 /**
- * The names of pods, the most specific first: of a Deployment (hash of the ReplicaSet, then 5 random characters), of a
- * CronJob (its scheduled minute, then 5), of a StatefulSet (its ordinal), and of a DaemonSet, a Job or a ReplicaSet (5).
+ * Patterns of pods' names, the most specific first. A Deployment's pod ends with the hash of the ReplicaSet and 5
+ * random characters, a CronJob's with its scheduled minute and 5 random characters, and a StatefulSet's with its
+ * ordinal. Pods of a DaemonSet, a Job or a ReplicaSet end with 5 random characters.
  */
 const POD_NAMES = [
-  new RegExp(`^(.+)-(${SAFE}{6,10}-${SAFE}{5})$`),
-  new RegExp(`^(.+)-(\\d{8,10}-${SAFE}{5})$`),
+  new RegExp(`^(.+)-(${POD_CHARACTER}{6,10}-${POD_CHARACTER}{5})$`),
+  new RegExp(`^(.+)-(\\d{8,10}-${POD_CHARACTER}{5})$`),
   /^(.+)-(0|[1-9]\d{0,3})$/,
-  new RegExp(`^(.+)-(${SAFE}{5})$`),
+  new RegExp(`^(.+)-(${POD_CHARACTER}{5})$`),
 ] as const;
 
 /** The maximum length of a pod's name. A longer text is not the name of a pod. */
@@ -153,8 +158,8 @@ const PAUSE_IMAGE = /^<none>$|(^|\/)([a-z0-9]+-)*pause(-[a-z0-9]+)?(:|@|$)/;
 
 /**
  * Returns whether a container only holds the namespaces of a pod. Podman names such a container `<pod id>-infra`, and
- * Kubernetes labels it as the pod's sandbox. Its image must be one that only waits, because lists leave infra containers
- * out, and a name or a label alone must not hide a container.
+ * Kubernetes labels it as the pod's sandbox. In addition, its image must be one that only waits. Lists leave infra
+ * containers out, so a name or a label alone must not be enough to hide a container.
  */
 export const isInfraContainer = ({ name, image, labels }: Pick<Container, 'name' | 'image' | 'labels'>): boolean =>
   PAUSE_IMAGE.test(image) && (INFRA_NAME.test(name) || labelOf(labels, 'io.kubernetes.docker.type') === 'podsandbox');

@@ -191,11 +191,15 @@ describe('the description of a response that is not from Muster', () => {
   });
 
   test.each([
-    [200, '<!DOCTYPE html><title>Welcome to\n nginx!</title>', 'what answers is not Muster (200: Welcome to nginx!)'],
-    [200, '', 'what answers is not Muster (200)'],
-    [200, 'OK\u001b[2J', 'what answers is not Muster (200: OK\ufffd[2J)'],
-    [200, '{"status":"UP"}', 'what answers is not Muster (200)'],
-    [404, '404 page not found', 'what answers is not Muster (404: 404 page not found)'],
+    [
+      200,
+      '<!DOCTYPE html><title>Welcome to\n nginx!</title>',
+      'the server at this address is not Muster (200: Welcome to nginx!)',
+    ],
+    [200, '', 'the server at this address is not Muster (200)'],
+    [200, 'OK\u001b[2J', 'the server at this address is not Muster (200: OK\ufffd[2J)'],
+    [200, '{"status":"UP"}', 'the server at this address is not Muster (200)'],
+    [404, '404 page not found', 'the server at this address is not Muster (404: 404 page not found)'],
     [403, '<title>Blocked</title>', 'a proxy or firewall in front of Muster refuses the request (403: Blocked)'],
     [
       413,
@@ -203,7 +207,7 @@ describe('the description of a response that is not from Muster', () => {
       'a proxy or firewall in front of Muster refuses the request (413: 413 Too Large)',
     ],
     [502, '<title>502 Bad Gateway</title>', 'a proxy in front of Muster answers 502: 502 Bad Gateway'],
-    [200, `<title>${'🐳'.repeat(100)}</title>`, `what answers is not Muster (200: ${'🐳'.repeat(60)})`],
+    [200, `<title>${'🐳'.repeat(100)}</title>`, `the server at this address is not Muster (200: ${'🐳'.repeat(60)})`],
   ])('of another server (%s, %j) names its page', (status, body, problem) => {
     expect(describeAt('https://m.example', status, { body }).problem).toBe(problem);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { describeExit, describeLoop, ExitReason, shortenEngineError, type LoopCode } from '../src/index.js';
 
-describe('the words for the end of a process', () => {
+describe('the description of an exit', () => {
   test.each([
     ['stopped', 143, 'stopped'],
     ['stopped', 137, 'stopped'],
@@ -16,21 +16,21 @@ describe('the words for the end of a process', () => {
     [null, 143, 'exited (143)'],
     [null, 0, 'exited (0)'],
     [null, null, 'exited'],
-  ] as const)('of the reason %s with the code %s are "%s"', (reason, code, words) => {
+  ] as const)('with the reason %s and the code %s is "%s"', (reason, code, words) => {
     expect(describeExit({ reason, code })).toBe(words);
   });
 
-  test('name Podman if only Podman could know the cause', () => {
+  test('names Podman if only Podman could know the cause', () => {
     const exit = { reason: 'unknown', code: 5 } as const;
     expect(describeExit({ ...exit, engineName: 'Podman' })).toBe('exited (5), cause not reported by Podman');
     expect(describeExit({ ...exit, engineName: 'Docker' })).toBe('exited (5), cause unknown');
   });
 
-  test('exist for each reason', () => {
+  test('exists for each reason', () => {
     for (const reason of ExitReason.options) expect(describeExit({ reason, code: 1 })).toMatch(/^[a-z]/);
   });
 
-  test('include the essential sentence of the error', () => {
+  test('includes the essential sentence of the error', () => {
     const error = 'cannot listen on the TCP port: listen tcp4 :8080: bind: address already in use';
     expect(describeExit({ reason: 'failed_to_start', code: 0, error })).toBe(
       'could not start: port 8080 is already in use',
@@ -100,7 +100,7 @@ describe('the essential sentence of an engine’s message', () => {
   });
 });
 
-describe('the words for the exits of a loop', () => {
+describe('the description of the exits of a loop', () => {
   const FIRST = '2026-03-01T12:00:00.000Z';
   const coded = (...codes: (number | null)[]): LoopCode[] =>
     codes.map((code) => ({ code, reason: 'crashed', count: 1 }));
@@ -115,7 +115,7 @@ describe('the words for the exits of a loop', () => {
     [60, 3_600, coded(1, 2, 3, 4, 5), 'exited 60 times in 1 h, codes 1, 2, 3 and 2 others'],
     // The host's clock was set back.
     [5, -60, coded(1), 'exited 5 times in 1 s, code 1'],
-  ])('of %d exits within %d s with the codes %j are "%s"', (count, seconds, codes, words) => {
+  ])('for %d exits within %d s with the codes %j is "%s"', (count, seconds, codes, words) => {
     const last = new Date(Date.parse(FIRST) + seconds * 1_000).toISOString();
     expect(describeLoop({ count, first: FIRST, last, codes })).toBe(words);
   });

@@ -88,7 +88,7 @@ describe('a recreation by Compose', () => {
     ]);
   });
 
-  test('is not assumed where a container came long after the other one went, or belongs to no Compose project', () => {
+  test('is not assumed if the second container was created long after the first one was removed, or belongs to no Compose project', () => {
     const late = newestFirst(event(0, 'a', { kind: 'removed' }), event(121, 'b', {}));
     expect(shapeOf(late)).toEqual(['created b', 'removed a']);
     for (const workload of [null, { ...web, kind: 'swarm' as const }, { ...web, kind: 'plain' as const }]) {

@@ -71,7 +71,8 @@ describe('a secret in a file', () => {
   test.each([
     ['hunter2', ': no such file or directory'],
     ['postgresql://muster:hunter2@db/muster', ': no such file or directory'],
-    // What `openssl rand -base64 24` prints contains a slash in four of ten cases, and can begin with one.
+    // The output of `openssl rand -base64 24` contains a slash in four of ten cases. The slash can be the first
+    // character.
     ['p4jQ/8Yw1kZ+3xNd5mB0cT7uVr2HsLfA', ': no such file or directory'],
     ['/p4jQ8Yw1kZ+3xNd5mB0cT7uVr2HsLfA', ': no such file or directory'],
     ['/dev/null/hunter2', ': not a directory'],

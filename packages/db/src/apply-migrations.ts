@@ -1,7 +1,7 @@
 /**
  * Applies migrations like Prisma, but without Prisma's engine. Uses the same `_prisma_migrations` table, checksums and
- * advisory lock, so that `prisma migrate deploy` and `prisma migrate status` work on the same database. Unlike with
- * Prisma, a failed migration leaves nothing behind, not even a record of its failure.
+ * advisory lock, so that `prisma migrate deploy` and `prisma migrate status` work on the same database. In contrast to
+ * Prisma, a failed migration leaves nothing in the database, not even a record of its failure.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,7 +14,9 @@ import type { Migration } from './migrations.js';
 /** The key of the advisory lock that `prisma migrate` takes. */
 const MIGRATION_LOCK_KEY = 72707369;
 
-/** Milliseconds that a migration waits for a table's lock. While it waits, it blocks later statements on the table. */
+/**
+ * Milliseconds that a migration waits for a table's lock. During this time, it blocks later statements on the table.
+ */
 const LOCK_TIMEOUT_MS = 2_000;
 
 /** Milliseconds between a migration's timeout and its next attempt, on average. */
@@ -84,7 +86,7 @@ export async function applyMigrations(
   options: ApplyOptions = {},
 ): Promise<string[]> {
   const applied: string[] = [];
-  // The history is first read without the lock, so that a process that has nothing to apply does not wait.
+  // The history is first read without the lock. A process that has nothing to apply then does not wait for the lock.
   const history = await readHistory(client);
   const isDeferred = ({ index }: Migration) => options.deferIndexes === true && history !== null && index !== null;
   for (const migration of pendingMigrations(history, migrations)) {
@@ -96,8 +98,8 @@ export async function applyMigrations(
 }
 
 /**
- * Waits until no other process applies migrations to this database, and keeps them waiting until the current
- * transaction ends.
+ * Waits until no other process applies migrations to this database. Until the current transaction ends, other processes
+ * wait as well.
  */
 export async function lockMigrations(client: pg.ClientBase): Promise<void> {
   await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK_KEY]);
@@ -105,7 +107,7 @@ export async function lockMigrations(client: pg.ClientBase): Promise<void> {
 
 /**
  * Applies the migrations that the database lacks, all in the current transaction, and returns their names. The caller
- * has called `lockMigrations`, and rolls the transaction back after an error.
+ * must call `lockMigrations` first, and must roll the transaction back after an error.
  *
  * @throws MigrationFailedError | MigrationHistoryError | DatabaseTooNewError
  */
@@ -186,8 +188,8 @@ async function readClock(client: pg.ClientBase): Promise<string> {
 }
 
 /**
- * Describes the sessions that a failed attempt probably waited for. Transactions that began after `attemptAt` are left
- * out, because most of them waited for the attempt.
+ * Describes the sessions that a failed attempt probably waited for. Omits transactions that began after `attemptAt`,
+ * because most of them waited for the attempt itself.
  */
 async function findBlockers(client: pg.ClientBase, attemptAt: string): Promise<string[]> {
   const { rows } = await client.query<{ pid: number; application: string; state: string; seconds: number }>(
@@ -213,7 +215,8 @@ async function applyMigration(
   await client.query('BEGIN');
   try {
     await client.query('SET LOCAL statement_timeout = 0');
-    // The lock is held by the transaction, not the session, so that it also works behind a pooler that shares sessions.
+    // The lock is held by the transaction, not by the session. It therefore also works behind a pooler that shares
+    // sessions.
     await lockMigrations(client);
     const history = await readHistory(client);
     if (history === null) await requireEmptySchema(client);
@@ -279,8 +282,8 @@ function reasonOf(error: unknown): string {
  * the history's table does not exist.
  */
 async function readHistory(client: pg.ClientBase): Promise<AppliedMigrationRow[] | null> {
-  // This does not use to_regclass(), because that function reads a cache. Within a transaction, the cache may lack a
-  // table that was committed while this process waited for the lock.
+  // to_regclass() is not used here, because it reads a cache. Within a transaction, the cache may lack a table that
+  // another process committed while this process waited for the lock.
   const table = await client.query(
     `SELECT FROM pg_class WHERE relname = '_prisma_migrations' AND relnamespace = current_schema()::regnamespace`,
   );

@@ -21,7 +21,12 @@ export interface BuildIndexesOptions {
    * records it.
    */
   readonly signal?: AbortSignal;
-  /** Called before a build is attempted again because other sessions block it. */
+  /**
+   * Builds the missing indexes one after another and returns the names of their migrations. Any number of processes may
+   * call this concurrently. If an earlier build was interrupted, drops its remains and builds the index again.
+   *
+   * A transaction that stays open for hours delays only the build, not other statements.
+   */
   readonly onWait?: (wait: MigrationWait) => void;
   readonly lockTimeoutMs?: number;
 }
@@ -100,8 +105,8 @@ async function createIndex(client: pg.ClientBase, { sql }: Migration): Promise<v
 }
 
 /**
- * Drops an invalid index. Because another process may be building the index, this function first locks out other builds
- * and then checks again that the index is invalid.
+ * Drops an invalid index. Another process may be building this index. The function therefore first locks out other
+ * builds, and then checks again that the index is invalid.
  */
 async function dropInvalidIndex(client: pg.ClientBase, index: ConcurrentIndex, lockTimeoutMs: number): Promise<void> {
   await client.query('BEGIN');

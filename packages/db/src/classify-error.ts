@@ -1,6 +1,6 @@
 /**
- * Classifies failed queries. A failure arrives in one of three forms: a Prisma error with a P code, a raw query's P2010
- * that wraps PostgreSQL's code, or the driver's plain error with only a message.
+ * Classifies failed queries. A failure has one of three forms: a Prisma error with a P code, Prisma's P2010 for a raw
+ * query with PostgreSQL's code inside, or an error of the driver with only a message.
  */
 
 /** Prisma's codes for an unreachable server, a connection closed by the server, and too many connections. */
@@ -109,8 +109,8 @@ export function isReadOnly(error: unknown): boolean {
 }
 
 /**
- * Returns whether the database cannot be used at the moment, because it is down, shutting down, starting up, full,
- * read-only, or too slow. The caller may retry later. It is unknown whether the failed operation took effect.
+ * Returns whether the database cannot be used at the moment: it is down, shutting down, starting up, full, read-only or
+ * too slow. The caller may retry later. The failed operation may have taken effect or not.
  */
 export function isUnavailable(error: unknown): boolean {
   if (isTimeout(error) || isReadOnly(error)) return true;

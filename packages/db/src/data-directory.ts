@@ -19,8 +19,8 @@ export interface DataDirectoryPaths {
   /** PostgreSQL's files. */
   readonly postgres: string;
   /**
-   * The marker file that exists until `postgres` is complete. If the file exists when Muster starts, the first start
-   * was interrupted before any data was acknowledged.
+   * The marker file that exists until `postgres` is complete. If it exists at the start of Muster, the first start was
+   * interrupted before any write was acknowledged.
    */
   readonly unfinished: string;
   /** The directory of a restore in progress, which is renamed to `postgres` when the restore is complete. */

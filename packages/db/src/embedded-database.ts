@@ -17,8 +17,8 @@ import { DataDirectoryError, DatabaseUnsuitableError } from './errors.js';
 import { refuseMovedDirectory } from './move-record.js';
 
 /**
- * Minimum free disk space, in bytes. PostgreSQL allocates its log in files of 16 MiB, and can need one before it can
- * report an error.
+ * Minimum free disk space, in bytes. PostgreSQL allocates its log in files of 16 MiB, and may need such a file before
+ * it can report an error.
  */
 const FREE_BYTES_MIN = 32 * 1024 * 1024;
 
@@ -56,7 +56,8 @@ export async function openDataDirectory(
   const lock = await lockDataDirectory(directory);
   try {
     return await withDataDirectoryErrors(directory, async () => {
-      // A restore was interrupted. Do not create an empty database: it would look as if the backup had been empty.
+      // A restore was interrupted. An empty database must not be created now, because it would look as if the backup
+      // had been empty.
       if (await pathExists(restoring)) {
         throw new DataDirectoryError(
           directory,

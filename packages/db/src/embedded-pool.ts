@@ -18,7 +18,7 @@ const TERMINATE = 0x58;
 const CONNECTION_WAIT_TIMEOUT_MS = 60_000;
 
 /**
- * Number of turns of the event loop before each call of PGlite. A call runs to its end within one turn, so without
+ * Number of turns of the event loop before each call of PGlite. A call blocks the event loop until it ends, so without
  * additional turns, consecutive queries would stop all other work. Node.js accepts one connection per turn. With one
  * turn per call, the last of 100 clients that connect at the same time would wait for 100 calls. A turn without work
  * takes a few microseconds.
@@ -47,7 +47,8 @@ class PgliteStream extends Duplex {
 
   // The parts of net.Socket that pg calls.
   connect(): this {
-    // PGlite has one session, so this connection waits until the previous connection's session state has been reset.
+    // PGlite has only one session. This connection therefore waits until the state of the previous connection's session
+    // has been reset.
     void this.#predecessor.then(() => this.emit('connect'));
     return this;
   }

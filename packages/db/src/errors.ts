@@ -1,6 +1,6 @@
 /**
  * Errors that occur when a database is opened, migrated, backed up, restored or moved. Each message is one line for the
- * person who starts Muster or runs the command, and says what to do if there is something to do.
+ * person who starts Muster or runs the command. It states what to do if that person can fix the problem.
  */
 
 /** Base class of the errors that an administrator must handle. Their cause is outside our code. Messages never contain a password. */
@@ -93,7 +93,7 @@ export class MigrationFailedError extends DatabaseAdminError {
   }
 }
 
-/** The server rejects the user's password, or the user lacks a right. */
+/** The server rejects the user's password, or the user lacks a permission. */
 export class DatabaseAccessError extends DatabaseAdminError {
   override readonly name = 'DatabaseAccessError';
   readonly code = 'database-access';

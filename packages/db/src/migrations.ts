@@ -11,9 +11,7 @@ export interface Migration {
   readonly sql: string;
   /** The SHA-256 of migration.sql in hex, as recorded by Prisma. */
   readonly checksum: string;
-  /**
-   * The index that the migration builds, if the migration consists of one CREATE INDEX CONCURRENTLY; otherwise null.
-   */
+  /** The index that the migration builds; null unless the migration consists of a single CREATE INDEX CONCURRENTLY. */
   readonly index: ConcurrentIndex | null;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The record of a move to a server, a file in the data directory. After a move, Muster must not be started on the
- * embedded database by mistake: some data would then be in one database and some in the other.
+ * The record of a move to a server, a file in the data directory. It prevents a start of Muster on the embedded
+ * database after the move. Without the record, some data could be written to one database and some to the other.
  */
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -13,7 +13,7 @@ export interface MoveRecord {
   readonly to: string;
   /** When the data was copied, in RFC 3339 format. */
   readonly at: string;
-  /** The random id of the move, which its transaction also stores on the server. */
+  /** The random id of the move. The move's transaction also stores it on the server. */
   readonly moveId: string;
   /** Whether the transaction is known to be committed. False only while the server commits. */
   readonly isComplete: boolean;

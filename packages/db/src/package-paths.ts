@@ -1,4 +1,4 @@
-/** The paths of this package's files, which are the same in src (development, tests) and in dist (production). */
+/** The paths of this package's files. They are correct both in src (development, tests) and in dist (production). */
 import { fileURLToPath } from 'node:url';
 
 const inPackage = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));

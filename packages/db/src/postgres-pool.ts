@@ -47,14 +47,14 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
     // These settings are made with a statement, because poolers such as PgBouncer reject them as startup parameters.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits the promise
     onConnect: (client) =>
-      // JIT is off, because compiling a statement takes longer than any of our statements may run.
+      // JIT is off, because compiling a statement takes longer than the longest of our statements.
       client.query(
         `SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = ${options.statementTimeoutMs}; ` +
           `SET plan_cache_mode = ${options.genericPlans === true ? 'force_generic_plan' : 'auto'}`,
       ),
   });
-  // node-postgres removes its own listener while a connection is in use. A connection that breaks between two
-  // statements would then end the process. With this listener, only the next statement on that connection fails, and
+  // node-postgres removes its own listener while a connection is in use. Without this listener, a connection that
+  // breaks between two statements would end the process. With it, only the next statement on that connection fails, and
   // the pool discards the connection.
   pool.on('connect', (client) => client.on('error', () => undefined));
   discardUnfinishedTransactions(pool);

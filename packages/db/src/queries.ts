@@ -9,7 +9,7 @@ import { queryLong } from './long-text-query.js';
 /**
  * Milliseconds by which the client's timeout exceeds the server's, so that the server's precise error arrives first.
  */
-const GRACE_MS = 500;
+const CLIENT_TIMEOUT_MARGIN_MS = 500;
 
 /** The share of the pool’s connections that long statements may use. */
 const LONG_STATEMENT_POOL_SHARE = 3 / 8;
@@ -27,7 +27,7 @@ export function createQueries(
     LONG_STATEMENT_WAIT_MS_MAX,
   );
   // If no connections are reserved for small statements, all larger statements of `query` wait in this queue instead of
-  // in the pool. A small statement then waits only for statements that are already running and for statements of
+  // in the pool. A small statement then waits only for the statements that are already running, and for those of
   // Prisma.
   const queue =
     smallPool === pool
@@ -71,7 +71,7 @@ export function createQueries(
       await client.query(`BEGIN; SET LOCAL statement_timeout = ${timeoutMs}`);
       const { rows } = await queryLong<Row & pg.QueryResultRow>(client, {
         ...statement,
-        query_timeout: timeoutMs + GRACE_MS,
+        query_timeout: timeoutMs + CLIENT_TIMEOUT_MARGIN_MS,
       });
       await client.query('COMMIT');
       return rows;
@@ -85,8 +85,8 @@ export function createQueries(
   }
 
   /**
-   * Runs a statement on PGlite, without a transaction. On a server, the transaction is needed only to set the timeout,
-   * which PGlite would not enforce.
+   * Runs a statement on PGlite without a transaction. On a server, a transaction is needed to set the timeout, but
+   * PGlite would not enforce the timeout.
    */
   const queryWithoutTimeout: Database['queryWithTimeout'] = (statement, values) =>
     query(

@@ -39,9 +39,9 @@ SELECT setval('container_events_id_seq', max(id)), count(*)::int AS events FROM 
  * Moves events from another cluster to a position before this cluster's first transaction, and keeps their order.
  *
  * An event contains the id of the transaction that wrote it. The feed returns events in the order of these ids, up to
- * the oldest running transaction. A new cluster starts to count transactions from the beginning. Events from another
- * cluster (a restored backup, a dump) can therefore have higher ids than newer events, and the feed would return them
- * long after the newer events. If any event has an id that this cluster has not reached, all events are moved.
+ * the oldest running transaction. A new cluster counts transactions from the beginning. Events from another cluster,
+ * that is, from a restored backup or a dump, can therefore have higher ids than newer events. The feed would return
+ * them long after the newer events. If any event has an id that this cluster has not reached, all events are moved.
  *
  * One statement moves all events, and writers of events wait for it. This happens once per loaded dump, at the first
  * start, before any process serves requests.

@@ -28,8 +28,7 @@ const PROBE_INTERVAL_MS = 250;
 
 /**
  * After a timeout, the server is suspected to be stalled only if it has not responded to any query for this many
- * milliseconds. If it has responded to another query, the timed-out query was slow, or this process was too busy to
- * read the response.
+ * milliseconds. Otherwise, the query that timed out was slow, or this process was too busy to read the response.
  */
 const UNANSWERED_MS_MIN = 1_500;
 
@@ -48,7 +47,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
   let [isSuspect, isStalled] = [false, false];
   let lastAnswerAt = performance.now();
   /** Resolves when a probe has shown whether the server is stalled. */
-  let verdict = Promise.resolve();
+  let probed = Promise.resolve();
 
   async function probeUntilAnswered(decide: () => void): Promise<void> {
     while (!pool.ending && !(await probeServer(connectionString))) {
@@ -70,14 +69,14 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
     }
     if (isSuspect || performance.now() - lastAnswerAt < UNANSWERED_MS_MIN) return;
     isSuspect = true;
-    verdict = new Promise((decide) => void probeUntilAnswered(decide));
+    probed = new Promise((decide) => void probeUntilAnswered(decide));
   }
 
   function connectUnlessStalled(): Promise<pg.PoolClient> {
     if (isStalled) return Promise.reject(new ServerStalledError());
-    // Wait only for the probe, not for a connection. Otherwise, a caller whose query has just timed out would wait for
-    // a second timeout.
-    if (isSuspect) return verdict.then(connectUnlessStalled);
+    // Wait only for the probe, not for a connection. A caller whose query has just timed out would otherwise wait for
+    // another timeout.
+    if (isSuspect) return probed.then(connectUnlessStalled);
     return new Promise((resolve, reject) => {
       waiters.add(reject);
       connect().then(
@@ -118,7 +117,7 @@ function closeOnTimeout(client: pg.PoolClient, recordResult: (error: unknown) =>
   const query = client.query.bind(client) as (...args: unknown[]) => unknown;
   client.query = ((...args: unknown[]) => {
     const result = query(...args);
-    // Without a promise, the caller passed a callback. Only the pool does that, and the pool closes failed connections
+    // If there is no promise, the caller passed a callback. Only the pool does that, and it closes failed connections
     // itself.
     if (result instanceof Promise) {
       result.catch((error: unknown) => {

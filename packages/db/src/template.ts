@@ -1,7 +1,7 @@
 /**
  * The template is a dump of an embedded database with all migrations applied. Unpacking a template takes one second,
- * and creating one takes six seconds. The build writes a template to dist. If dist has none, tests cache one in
- * node_modules/.cache.
+ * and creating a database without it takes six seconds. The build writes a template to dist. If dist has none, tests
+ * cache one in node_modules/.cache.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -22,8 +22,8 @@ import { buildDirectory, cacheDirectory } from './package-paths.js';
 const TEMPLATE_PREFIX = 'muster-template-';
 
 async function pgliteVersion(): Promise<string> {
-  // Find the manifest through this extension: the package does not export its manifest, and tests replace its main
-  // module.
+  // PGlite's manifest is found through this extension, because the package does not export its manifest, and tests
+  // replace its main module.
   const extension = createRequire(import.meta.url).resolve('@electric-sql/pglite/contrib/pg_trgm');
   const manifest = await readFile(join(dirname(extension), '..', '..', 'package.json'), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
@@ -72,7 +72,8 @@ async function writeTemplate(directory: string, name: string, tar: Buffer): Prom
 
 /**
  * Finds the template with these migrations. If there is none, finds the template with as many of the first migrations
- * as possible. Opening the database then applies the remaining migrations. Returns null if no template is found.
+ * as possible, and the remaining migrations are applied when the database is opened. Returns null if no template is
+ * found.
  */
 export async function findTemplate(migrations: readonly Migration[]): Promise<Blob | null> {
   for (let count = migrations.length; count >= 0; count -= 1) {

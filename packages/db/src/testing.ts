@@ -20,7 +20,7 @@ const SERVER_URL = 'MUSTER_TEST_POSTGRES_URL';
  */
 const TEMPLATE_LOCK_KEY = 1836413045;
 
-/** What scripts/test-environment.cjs adds to the tests' global object. */
+/** The property that scripts/test-environment.cjs adds to the tests' global object. */
 declare const musterPglite: {
   /** Opens a clone of the template with this id. Calls `load` for the template once per jest worker. */
   openClone: (templateId: string, load: () => Promise<Blob>) => Promise<PGlite>;

@@ -22,7 +22,7 @@ let dataDir: string;
 let file: string;
 let copy: string;
 
-/** A database with rows in every table, the content of its tables, and its backup. They are made only once. */
+/** A database with rows in every table, the content of its tables, and its backup. All tests share them. */
 let fullDatabase: { dataDir: string; tables: Record<string, string[]>; bytes: Buffer };
 let removeFull: () => Promise<void>;
 
@@ -173,7 +173,7 @@ describe('a restore', () => {
     expect(appliedMigrations).toEqual(own.slice(1).map(({ name }) => name));
     await withDatabase(copy, async (database) => {
       expect(database.appliedMigrations).toEqual([]);
-      // A later migration derives this data from rows. The rows must be loaded before that migration runs.
+      // A later migration derives data from rows, so the rows must be loaded before that migration runs.
       expect(await database.prisma.container.findMany({ select: { organizationId: true, labels: true } })).toEqual([
         { organizationId: 'org', labels: { a: 'b' } },
       ]);

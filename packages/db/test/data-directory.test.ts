@@ -47,7 +47,7 @@ async function kill(process: ChildProcess): Promise<void> {
 
 /**
  * Starts a program of the tests in separate namespaces. `prepare` is a shell command that runs in them first. `through`
- * is a command that starts another one.
+ * is a command that in turn starts the program.
  */
 function start(program: string, namespaces: string[], prepare = 'true', through: string[] = []) {
   const command = `${prepare} && exec ${through.join(' ')} "$0" "$1" "$2"`;

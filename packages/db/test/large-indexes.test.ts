@@ -82,8 +82,8 @@ serverOnly(describe)('a database in use', () => {
       }
     });
     expect(done).toBe(false);
-    // The SELECT waits behind the migration, which stops waiting for its lock after 2 s, or later on a busy machine.
-    // Without this lock timeout, the SELECT would wait until the reader is done.
+    // The SELECT waits behind the migration, which stops waiting for its lock after 2 s, or somewhat later on a busy
+    // machine. Without this lock timeout, the SELECT would have to wait for the reader.
     expect(slowestMs).toBeLessThan(5_000);
     expect(waits.length).toBeGreaterThan(0);
     expect(waits[0]).toMatchObject({

@@ -25,7 +25,7 @@ import { fillEveryTable, recordEvents, tablesAsText } from './every-table.js';
 import { container, rejectionOf, temporaryDirectory, writeMigrations } from './fixtures.js';
 
 serverOnly(describe)('a move to a server', () => {
-  /** An embedded database with rows in every table. It is made only once. */
+  /** An embedded database with rows in every table. All tests share it. */
   let original: { dataDir: string; tables: Record<string, string[]>; remove: () => Promise<void> };
   let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
   let dataDir: string;
@@ -209,12 +209,12 @@ serverOnly(describe)('a move to a server', () => {
     expect((await rejectionOf(openDatabase({ dataDir }))).message).toContain('was moved to');
   });
 
-  test('that was interrupted is complete only in the database that has its id, and is repeated in an empty one', async () => {
+  test('that was interrupted counts as complete only for the database that contains its id, and is repeated for an empty one', async () => {
     await move();
     const record = join(dataDir, 'moved-to-postgresql.json');
     const interrupted = (await readFile(record, 'utf8')).replace('"isComplete": true', '"isComplete": false');
     await writeFile(record, interrupted);
-    // The same address, and the same cluster, in which the move's transaction was committed.
+    // The address and the cluster are those in which the move's transaction was committed.
     await query(server.url, 'DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     await withDatabase({ url: server.url }, () => Promise.resolve());
     expect((await rejectionOf(move())).message).toContain('is not empty: it contains');
@@ -302,8 +302,8 @@ async function query(url: string, sql: string): Promise<unknown[]> {
 }
 
 /**
- * Makes the server run the body of a trigger for each row of a table that the move creates: before it is inserted, or
- * at the commit. Replaces an earlier trigger. `DROP SCHEMA faults CASCADE` ends this.
+ * Makes the server run the body of a trigger for each row of a table that the move creates, either before the row is
+ * inserted or at the commit. Replaces an earlier trigger. `DROP SCHEMA faults CASCADE` removes the trigger.
  */
 async function interfere(url: string, table: string, when: 'BEFORE INSERT' | 'DEFERRED', body: string): Promise<void> {
   // A migration can rename another table to the table's final name.
@@ -337,8 +337,8 @@ async function untilSleeping(url: string): Promise<void> {
 }
 
 /**
- * Starts a proxy for a server, and returns the URL that leads through it. `change` changes what the server sends, and
- * `cut` ends the open connections without a word to the server. The proxy ends with its connections.
+ * Starts a proxy for a server, and returns the URL that leads through it. `change` changes the data that the server
+ * sends. `cut` ends the open connections without telling the server. The proxy ends with its connections.
  */
 async function proxyTo(
   url: string,

@@ -123,7 +123,8 @@ describe.each(testEngines())('with the schema on %s,', (engine) => {
   });
 });
 
-// Not for the embedded database: with its single connection, two transactions never compete for a row lock.
+// Not on the embedded database, where two transactions never compete for a row lock because there is only one
+// connection.
 serverOnly(describe).each(['postgresql'] as const)('on %s,', (engine) => {
   test("inserting a host's rows and updating that host do not wait for each other", async () => {
     const db = await createTestDatabase(engine);

@@ -1,10 +1,10 @@
 /**
  * An exclusive lock on a directory, between processes and between containers that share the volume.
  *
- * The lock is a unix socket `NAME.sock` on which its holder listens. Process ids are ambiguous across containers, and a
- * lease can expire while its process is only stopped. A listening socket has neither problem, because it accepts
- * connections as long as its process exists, and a lock is free as soon as its process is killed. The lock works
- * only among processes of one kernel, so do not share a directory on a network file system between machines.
+ * The lock is a unix socket `NAME.sock` on which its holder listens. Other kinds of locks are less reliable: process
+ * ids are ambiguous across containers, and a lease can expire while its process is only stopped. A listening socket
+ * accepts connections as long as its process exists, and the lock is free as soon as the process is killed. The lock
+ * works only among processes of one kernel. Machines must therefore not share a directory on a network file system.
  *
  * The directory contains three kinds of names:
  *   NAME.sock        the lock
@@ -34,8 +34,8 @@ import { probeSocket, listenAt } from './socket.js';
 const SOCKET_PATH_BYTES_MAX = 103;
 
 /**
- * Maximum number of attempts while other candidates interfere and no process holds the lock; about two seconds in
- * total.
+ * Maximum number of attempts if other processes also request the lock but none holds it. All attempts together take
+ * about two seconds.
  */
 const ATTEMPTS_MAX = 40;
 /** Maximum wait between two attempts, in milliseconds. */
@@ -75,7 +75,9 @@ export async function acquireDirectoryLock(
   }
 }
 
-/** Opens the directory. Rejects with the system's error, except if a permission is missing. */
+/**
+ * Opens the directory. If a permission is missing, rejects with an explanation, and otherwise with the system's error.
+ */
 async function openDirectory(directory: string) {
   try {
     const realDirectory = await realpath(directory);
@@ -109,7 +111,7 @@ class LockCandidate {
     throw new DirectoryLockedError(this.#directory);
   }
 
-  /** Tries to acquire the lock. Returns null if other candidates interfered and no holder was found. */
+  /** Tries to acquire the lock. Returns null if other processes interfered and no holder was found. */
   async #attempt(): Promise<DirectoryLock | null> {
     const request = `${this.#name}-${randomUUID()}.new`;
     const server = await this.#listen(request);
@@ -171,8 +173,8 @@ class LockCandidate {
     const state = await probeSocket(this.#socketPath(movedFile));
     if (state === 'dead') await this.#remove(movedFile);
     if (state !== 'alive') return false;
-    // If NAME.sock exists, the live socket keeps its .old name, which prevents the process on NAME.sock from holding
-    // the lock.
+    // If NAME.sock exists, the live socket keeps its .old name. As long as it exists, the process that owns NAME.sock
+    // cannot hold the lock.
     if (await this.#link(movedFile, this.#lockFile)) await this.#remove(movedFile);
     return true;
   }
@@ -193,7 +195,7 @@ class LockCandidate {
 
   async #removeIfAbandoned(request: string): Promise<void> {
     const entry = await this.#lstat(request);
-    // A new socket may be bound but not listening yet, and would then look dead.
+    // A new socket may be bound but not listening yet. It would then look dead.
     if (entry === null || Date.now() - Number(entry.mtimeMs) < ABANDONED_AFTER_MS) return;
     if ((await probeSocket(this.#socketPath(request))) === 'dead') await this.#remove(request);
   }

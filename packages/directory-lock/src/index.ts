@@ -1,6 +1,6 @@
 /**
- * An exclusive lock on a directory (directory-lock.ts describes the guarantees and the algorithm), and how to create such
- * a directory and explain why it cannot be used.
+ * An exclusive lock on a directory. directory-lock.ts describes its guarantees and its algorithm. The package also
+ * creates such a directory, and explains why it cannot be used.
  */
 export { acquireDirectoryLock, type DirectoryLock } from './directory-lock.js';
 export { DirectoryLockedError, DirectoryLockUnavailableError } from './errors.js';

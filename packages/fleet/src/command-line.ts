@@ -120,7 +120,7 @@ const path = (text: string): string => {
   throw new InvalidArgumentError('It must be a path.');
 };
 
-/** The options of a program that writes a document. Without `out`, it writes none. */
+/** The options of a program that writes a document. If `out` is not set, no document is written. */
 export interface ReportOptions<Part extends string> {
   only: readonly Part[];
   quick: boolean;

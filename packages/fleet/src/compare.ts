@@ -20,7 +20,7 @@ export interface ExpectedHost {
   containers: readonly SentContainer[] | null;
   /** Ids of containers that an earlier snapshot contained but the last snapshot does not. */
   removed: string[];
-  /** The API received the host's last request at a time within this span. */
+  /** The time span in which the API received the host's last request. */
   lastSeen: Span;
   cadence: Cadence;
 }
@@ -74,14 +74,14 @@ const STATE_EVENT_KINDS: ReadonlySet<EventKind> = new Set([
   ...(['created', 'started', 'exited', 'restarted', 'paused', 'unpaused', 'removed', 'reappeared', 'looping'] as const),
 ]);
 
-/** The kinds of events that state why a container's process ended, if it has ended. */
+/** The kinds of events that state why a container's process exited, if it has exited. */
 const EXIT_EVENT_KINDS: ReadonlySet<EventKind> = new Set(['created', 'reappeared', 'exited', 'restarted']);
 
 /**
  * Checks that no state event of a container is missing or recorded twice. Each event must start with the state in which
- * the previous event ended, and the last event must end with the present state. All events of a present container must
- * have its workload, and the last exit its reason. `events` are the host's events, oldest first. Returns a sentence for
- * each difference.
+ * the previous event ended, and the last event must end with the present state. For a present container, all events
+ * must have its workload, and the last exit must have its reason. `events` are the host's events, oldest first. Returns
+ * a sentence for each difference.
  */
 export function compareHistory(
   { name, containers, removed }: Pick<ExpectedHost, 'name' | 'containers' | 'removed'>,
@@ -147,8 +147,8 @@ export function compareCounts(before: Texts | null, after: Texts, summary: SyncS
 }
 
 /**
- * Compares a host. `read` is the span in which the host was read, measured with the same clock as `lastSeen`. Returns a
- * sentence for each difference.
+ * Compares a host with what the API returns for it. `read` is the span in which the host was read, measured with the
+ * same clock as `lastSeen`. Returns a sentence for each difference.
  */
 export function compareHost(expected: ExpectedHost, host: Host | undefined, read: Span): string[] {
   const { name } = expected;
@@ -186,7 +186,7 @@ const HEARTBEATS_MISSED_OFFLINE = 10;
 const OFFLINE_AFTER_MS_MIN = 300_000;
 
 /**
- * Returns every freshness that is correct for a host that was last seen at some time in the span `lastSeen` and then
+ * Returns every freshness that is correct for a host. The host was last seen at some time in the span `lastSeen`, and
  * read at some time in the span `read`.
  */
 export function possibleFreshness({ lastSeen, cadence }: Pick<ExpectedHost, 'lastSeen' | 'cadence'>, read: Span) {

@@ -5,7 +5,7 @@ export * from './load/connection.js';
 export type { Load, LoadResult } from './load/driver.js';
 export type { FleetLoad } from './load/generator.js';
 export type { FleetShape, Traffic } from './load/host.js';
-export * from './model/numbered.js';
+export * from './model/numbered-snapshots.js';
 export * from './model/workload.js';
 export * from './operator.js';
 export * from './protocol/requests.js';

@@ -4,7 +4,7 @@ import { Operations, PAGE_LIMIT_MAX, type Operation, type OperationName, type Pa
 import type { Http } from '@muster/testkit/http';
 import { z } from 'zod';
 import { callApi } from './protocol/answers.js';
-import { retryDelayMs } from './simulation/pace.js';
+import { retryDelayMs } from './simulation/report-schedule.js';
 
 /** The API cannot be used. The message is for the person who started the program. */
 export class ApiError extends Error {

@@ -168,7 +168,7 @@ test('a replaced container has a new id and the same role, and the old one is re
   expect(removed).toEqual(expect.arrayContaining(replaced.map(([, dockerId]) => dockerId)));
 });
 
-test('nothing happens on a host that is gone', () => {
+test('nothing happens on a host that has left for good', () => {
   const life = new HostLife({ ...options, faults: 100 });
   const { events } = life.advance(1_000 * HOUR);
   expect(events.at(-1)).toEqual({ kind: 'gone' });

@@ -11,7 +11,7 @@ import {
   touchesOfPercent,
   type HostShape,
 } from '../src/model/workload.js';
-import { generationOf } from '../src/model/numbered.js';
+import { generationOf } from '../src/model/numbered-snapshots.js';
 
 const SHAPE: HostShape = { seed: 1, index: 0, containers: 50, mix: 'varied' };
 const running: HostShape = { ...SHAPE, mix: 'running' };

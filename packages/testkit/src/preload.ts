@@ -69,7 +69,7 @@ function startTicking(): void {
   setInterval(() => {
     const tick = { wallMs: performance.now(), cpuMs: ownCpuMs() };
     const delayMs = tick.wallMs - last.wallMs - TICK_MS;
-    // In the rest of the delay, the thread did not run, because other processes used the CPU.
+    // For the rest of the delay, other processes used the CPU, and the thread did not run.
     const busyMs = Math.min(delayMs, tick.cpuMs - last.cpuMs);
     longestBlockMs = Math.max(longestBlockMs ?? 0, busyMs);
     last = tick;

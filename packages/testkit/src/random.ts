@@ -5,9 +5,8 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 export type Random = () => number;
 
 /**
- * Creates a pseudorandom generator. Equal seeds give equal numbers. The seeds are mixed, so that similar seeds give
- * unrelated numbers. Each part of a simulation can therefore have its own generator, so that using one generator does
- * not change the numbers of another.
+ * Creates a pseudorandom generator. Equal seeds give equal numbers, and similar seeds give unrelated numbers. Each part
+ * of a simulation can therefore have its own generator, and using one of them does not change the numbers of another.
  */
 export function seededRandom(...seeds: readonly [number, ...number[]]): Random {
   const generator = xoroshiro128plus(seeds.reduce((mixed, seed) => mix((mixed + 0x9e3779b9) ^ seed), 0));

@@ -1,4 +1,4 @@
-/** What determines a container's status text. Times are in milliseconds on one clock; null means never. */
+/** The facts that determine a container's status text. Times are in milliseconds on one clock; null means never. */
 export interface StatusFacts {
   state: string;
   health: 'healthy' | 'unhealthy' | 'starting' | null;

@@ -34,7 +34,10 @@ function stateCheck({ stateDir }: AgentEnv): Check {
   };
 }
 
-/** What to do about each problem that a running agent reports. The other checks advise on the rest. */
+/**
+ * What to do about each problem that a running agent reports. Problems that other checks detect are not listed, because
+ * those checks give the advice.
+ */
 const ADVICE_BY_PROBLEM: Readonly<Record<string, string>> = {
   engine_unreachable: 'see the check “engine” above; if it is ok, the agent’s user cannot open the engine’s socket',
   list_refused: 'see the check “permissions” above; if it is ok, the engine refuses the agent’s user',
@@ -42,7 +45,7 @@ const ADVICE_BY_PROBLEM: Readonly<Record<string, string>> = {
   snapshot_refused: 'upgrade the agent or the API, whichever is older',
 };
 
-/** Checks what the running agent says about its reports, which no other check can see. */
+/** Reports the problems that the running agent has with its reports. No other check can detect them. */
 function reportCheck({ stateDir }: AgentEnv): Check {
   return {
     name: 'report',
@@ -77,10 +80,7 @@ function reportCheck({ stateDir }: AgentEnv): Check {
           'run muster-agent status, which says what to do on a copied machine',
         );
       }
-      const shortened =
-        truncatedContainers === 0
-          ? ''
-          : `; containers with fields that Muster stores shortened: ${truncatedContainers}`;
+      const shortened = truncatedContainers === 0 ? '' : `; containers with shortened fields: ${truncatedContainers}`;
       const lastAnswer = `last answer: ${acceptedAt ?? 'none yet'}`;
       return { found: `the agent (process ${pid}) reports without problems; ${lastAnswer}${shortened}` };
     },

@@ -15,8 +15,8 @@ export interface Check {
   /** Names of the checks that must pass first. If one of them does not pass, this check is skipped. */
   needs: readonly string[];
   /**
-   * `warning` is the fix for a problem with which the agent still works. `isSkipped` means that nothing could be
-   * checked here, but that another check will report the reason.
+   * `warning` is the fix for a problem that does not stop the agent from working. `isSkipped` means that nothing could
+   * be checked here, and that another check reports the reason.
    */
   run(signal: AbortSignal): Promise<{ found: string; warning?: string; isSkipped?: true }>;
   /** The fix for an error without its own advice. */
@@ -59,7 +59,7 @@ export async function runChecks(checks: readonly Check[], signal: AbortSignal): 
   return findings;
 }
 
-const MARKS = { ok: 'ok  ', warning: 'warn', failed: 'FAIL', skipped: 'skip' } as const;
+const VERDICT_LABELS = { ok: 'ok  ', warning: 'warn', failed: 'FAIL', skipped: 'skip' } as const;
 
 /**
  * Formats the findings as JSON or as text, with one line per finding and the advice below it. The exit code is 0 if no
@@ -71,7 +71,7 @@ export function formatFindings(findings: readonly Finding[], json: boolean): { t
     : ExitCodes.failed;
   if (json) return { text: `${toTerminalJson(JSON.stringify(findings, null, 2))}\n`, exitCode };
   const lines = findings.flatMap(({ check, verdict, found, advice }) => [
-    `${MARKS[verdict]}  ${check.padEnd(12)}  ${toTerminalText(found)}`,
+    `${VERDICT_LABELS[verdict]}  ${check.padEnd(12)}  ${toTerminalText(found)}`,
     ...(advice === null ? [] : [`${' '.repeat(20)}→ ${toTerminalText(advice)}`]),
   ]);
   return { text: `${lines.join('\n')}\n`, exitCode };

@@ -1,7 +1,7 @@
 import { DOCKER_HOST_DEFAULT } from '../engine/address.js';
 import { createEngineClient, type EngineClient } from '../engine/client.js';
 import { EngineError } from '../engine/errors.js';
-import { locateEngine, type LocatedEngine } from '../engine/locate.js';
+import { locateEngine, type LocatedEngine } from '../engine/locate-engine.js';
 import type { ListedContainer } from '../engine/shapes.js';
 import type { AgentEnv } from '../env.js';
 import { CheckError, type Check } from './doctor.js';
@@ -10,7 +10,7 @@ import { checkServiceUser } from './service-user.js';
 /** Maximum number of containers that are inspected to find out whether inspections are allowed. */
 const INSPECTIONS_MAX = 3;
 
-const SELECT_ENGINE = 'start the engine, or select another one with DOCKER_HOST, --engine or --context';
+const ENGINE_ADVICE = 'start the engine, or select another one with DOCKER_HOST, --engine or --context';
 
 export function engineChecks(env: AgentEnv): Check[] {
   async function withEngine<T>(use: (engine: EngineClient, located: LocatedEngine) => Promise<T>): Promise<T> {
@@ -47,7 +47,7 @@ export function engineChecks(env: AgentEnv): Check[] {
             ...(warning === null ? {} : { warning }),
           };
         }),
-      advice: SELECT_ENGINE,
+      advice: ENGINE_ADVICE,
     },
     {
       name: 'permissions',
@@ -71,12 +71,12 @@ export function engineChecks(env: AgentEnv): Check[] {
           const warnings = [infoRefusal, imageRefusal].filter((each) => each !== null);
           return warnings.length === 0 ? { found } : { found, warning: warnings.join('; ') };
         }),
-      advice: `${SELECT_ENGINE}; a socket proxy must allow all requests that docs/agent.md lists`,
+      advice: `${ENGINE_ADVICE}; a socket proxy must allow all requests that docs/agent.md lists`,
     },
   ];
 }
 
-/** Returns what to do if the engine refuses /info, without which the agent works, or null if it does not refuse. */
+/** Returns what to do if the engine refuses /info, or null if it does not refuse. The agent works without /info. */
 async function findInfoRefusal(engine: EngineClient, signal: AbortSignal): Promise<string | null> {
   try {
     await engine.info(signal);
@@ -84,8 +84,9 @@ async function findInfoRefusal(engine: EngineClient, signal: AbortSignal): Promi
   } catch (error) {
     if (!(error instanceof EngineError) || error.failure !== 'refused') throw error;
     return (
-      `allow GET /info in the socket proxy (it answers ${error.status}); without it, the agent reports this machine’s ` +
-      'host name, and identifies the engine by the machine’s id'
+      `allow GET /info in the socket proxy (it answers ${error.status}); without it, the agent cannot report the kernel, ` +
+      'the memory and so on, names the host after this machine or MUSTER_HOST_NAME, and identifies the engine by the ' +
+      'machine’s id'
     );
   }
 }
@@ -111,8 +112,9 @@ async function findImageRefusal(
 }
 
 /**
- * Inspects up to three containers until one succeeds. A 404 usually means that a container was just removed. If the
- * list still contains all of them, the 404 is a refusal, for example of a proxy.
+ * Inspects up to three containers until one inspection succeeds. A 404 usually means that a container was just removed.
+ * If the list still contains all of the containers, something else caused the 404, such as a proxy that refuses
+ * inspections.
  * @throws CheckError if inspections are refused.
  */
 async function checkInspections(engine: EngineClient, ids: readonly string[], signal: AbortSignal): Promise<void> {
@@ -138,13 +140,13 @@ function adviceFor({ failure, status, message }: EngineError, path: string, env:
     case 'unreachable':
       return /permission denied/.test(message)
         ? 'add this user to the socket’s group (usermod -aG docker muster-agent), or use a read-only socket proxy'
-        : SELECT_ENGINE;
+        : ENGINE_ADVICE;
     case 'timeout':
       return path === '/containers/json'
         ? 'the engine is slow: check its load and its disk, or give its lists more time with MUSTER_ENGINE_TIMEOUT'
         : `the engine hangs, or something else answers at this address: restart the engine, or correct ${nameOf(env)}`;
     case 'malformed':
-      return `what answers is not an engine, or a proxy changes its responses: correct ${nameOf(env)}`;
+      return `the server at this address is not an engine, or a proxy changes its responses: correct ${nameOf(env)}`;
     case 'too_large':
       return 'remove containers that are no longer needed (docker container prune)';
     case 'refused':

@@ -75,7 +75,7 @@ async function confirmToken(
     }
     if (answer.data.hostId !== hostId) {
       throw new StopError(
-        `the API at ${musterUrl} has another host for the token from ${previousUrl}, so it is another server; ` +
+        `at ${musterUrl}, the token from ${previousUrl} belongs to another host, so this is another server; ` +
           'nothing was changed',
         ExitCodes.failed,
       );

@@ -12,7 +12,7 @@ import {
 } from '@muster/contracts';
 import type { AgentEnv } from '../env.js';
 import { StopError } from '../exit.js';
-import { readText, send } from '../http/exchange.js';
+import { readText, send } from '../http/http-request.js';
 import { createMusterClient, type MusterClient } from '../muster/client.js';
 import { ProxyError, connectionSettings, describeFailure } from '../muster/connection-failure.js';
 import { proxyFor } from '../muster/proxy.js';
@@ -31,14 +31,14 @@ const CHECK_TIMEOUT_MS = 10_000;
 
 /**
  * Maximum difference between this machine's clock and the server's, in milliseconds. A larger difference makes times in
- * the history wrong, and a difference of hours can make valid certificates appear invalid.
+ * the history wrong. A difference of hours can make valid certificates appear invalid.
  */
 const CLOCK_SKEW_MS_MAX = 30_000;
 
 /** Maximum size of a response, in bytes. */
 const RESPONSE_BYTES_MAX = 64 * 1024;
 
-const KEEPS_TRYING = 'when this is corrected, the agent continues without a restart: it keeps its token and retries';
+const RETRY_ADVICE = 'when this is corrected, the agent continues without a restart: it keeps its token and retries';
 
 const DAY_MS = 86_400_000;
 const CERTIFICATE_DAYS_MIN = 14;
@@ -108,7 +108,7 @@ export function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
         if (health.status === 200 && LIVENESS.safeParse(health.json).success) {
           return { found: `Muster answers at ${url.href}` };
         }
-        // A proxy may let only the agent's paths through, which is enough.
+        // A proxy may allow only the paths that the agent uses, which is enough.
         const api = await fetchPath(env, url, Paths.agentToken, signal);
         if (Problem.safeParse(api.json).success || TokenHolder.safeParse(api.json).success) {
           return { found: `Muster answers at ${url.href}, but a proxy answers ${health.status} to ${Paths.health}` };
@@ -150,7 +150,7 @@ export function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
           const { agentToken, previousToken } = enrollment;
           const answer = await client.getTokenHolder(agentToken, signal);
           if (answer.kind === 'ok') return { found: `valid, for host ${answer.data.hostId}` };
-          if (!isTokenRejected(answer)) throw new CheckError(answer.reason, KEEPS_TRYING);
+          if (!isTokenRejected(answer)) throw new CheckError(answer.reason, RETRY_ADVICE);
           const previousAnswer = previousToken === null ? null : await client.getTokenHolder(previousToken, signal);
           if (previousAnswer?.kind !== 'ok') throw new Error(describeTokenRejection(answer));
           return { found: `the previous token is valid, for host ${previousAnswer.data.hostId}` };
@@ -175,8 +175,8 @@ function withAdvice<T>(advice: string, action: () => T): T {
 }
 
 /**
- * Checks that the path to the agent's API is open before the first enrollment. The API rejects an enrollment token as
- * an agent token, which shows that the answer is Muster's. The call does not use the token up.
+ * Checks that the agent's API can be reached before the first enrollment. The check sends the enrollment token as if it
+ * were an agent token. The API rejects it, which shows that the answer comes from Muster. The token is not used up.
  */
 async function checkEnrollToken(
   enrollToken: string | null,
@@ -190,7 +190,7 @@ async function checkEnrollToken(
     );
   }
   const answer = await client.getTokenHolder(enrollToken, signal);
-  if (answer.kind !== 'ok' && !isTokenRejected(answer)) throw new CheckError(answer.reason, KEEPS_TRYING);
+  if (answer.kind !== 'ok' && !isTokenRejected(answer)) throw new CheckError(answer.reason, RETRY_ADVICE);
   return { found: 'not enrolled yet; the agent uses MUSTER_ENROLL_TOKEN when it first runs' };
 }
 

@@ -6,9 +6,9 @@ import { queryStatus } from '../status-socket.js';
 const UNIT_PATH = '/etc/systemd/system/muster-agent.service';
 
 /**
- * Checks the permissions of the agent's own user if root runs the check, because root may use every socket. If the
- * state directory belongs to another user who may not use the engine's socket, returns what to do. Returns null if that
- * user may use it, or if a running agent shows this.
+ * Checks whether the agent's own user may use the engine's socket. The check is needed only if root runs it, because
+ * root may use every socket. Returns what to do if the state directory belongs to another user who may not use the
+ * socket. Returns null if that user may use it, or if a running agent proves this.
  */
 export async function checkServiceUser(stateDir: string, address: EngineAddress): Promise<string | null> {
   if (address.kind !== 'unix' || process.getuid?.() !== 0) return null;
@@ -23,7 +23,7 @@ export async function checkServiceUser(stateDir: string, address: EngineAddress)
     user?.gid === socket.gid ||
     (socketGroup?.members.includes(user?.name ?? '') ?? false) ||
     unitAddsGroup(unit, { gid: socket.gid, name: socketGroup?.name ?? null });
-  // A connection to a socket needs the permission to write.
+  // Connecting to a socket requires write permission.
   const writeBit = socket.uid === uid ? 0o200 : isInGroup ? 0o020 : 0o002;
   if ((socket.mode & writeBit) !== 0) return null;
   const name = user?.name ?? `#${uid}`;

@@ -6,7 +6,7 @@ import { describeForeignResponse, Paths } from '@muster/contracts';
 import type { Variable } from '../config/settings.js';
 import type { AgentEnv } from '../env.js';
 import { ExitCodes, StopError, type ExitCode } from '../exit.js';
-import { readText, send } from '../http/exchange.js';
+import { readText, send } from '../http/http-request.js';
 import { describeProblemText } from '../muster/client.js';
 import { connectionSettings, describeFailure, formatDiagnosis } from '../muster/connection-failure.js';
 import { createMusterRoute } from '../muster/route.js';

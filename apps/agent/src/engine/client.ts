@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { z } from 'zod';
-import { ResponseTooLongError, readText, send } from '../http/exchange.js';
+import { ResponseTooLongError, readText, send } from '../http/http-request.js';
 import type { EngineAddress } from './address.js';
 import { negotiateApiVersion } from './api-version.js';
-import { createEngineRoute } from './connect.js';
+import { createEngineRoute } from './engine-route.js';
 import { EngineError } from './errors.js';
 import { openEvents, readPastEvents } from './event-stream.js';
 import { LIST_TIMEOUT_MS_DEFAULT, createListTimeout } from './list-timeout.js';
@@ -31,7 +31,7 @@ export interface EngineClient {
   /** Subscribes to events. Resolves when the engine has answered. The iteration ends or throws when the stream ends. */
   openEvents(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
   /**
-   * Reads the events of a past period that show why containers ended. Engines keep only some of them. The times are in
+   * Reads the events of a past period that show why containers exited. Engines keep only some events. The times are in
    * milliseconds since 1970.
    */
   readPastEvents(period: { fromMs: number; toMs: number }, signal: AbortSignal): Promise<EngineEvent[]>;
@@ -63,9 +63,9 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
   const route = createEngineRoute(address);
   const listTimeout = createListTimeout(listTimeoutMs);
   /**
-   * The negotiated version; null if it must be negotiated again, because the engine may have been upgraded: after a
-   * failure, and when the engine offers another version than before. A 404 does not count, because it only means
-   * that a container no longer exists.
+   * The negotiated version; null if it must be negotiated again, because the engine may have been upgraded. This is the
+   * case after a failure, and when the engine offers another version than before. A 404 is not such a failure, because
+   * it only means that a container no longer exists.
    */
   let negotiatedVersion: string | null = options.apiVersion;
   /** The engine's highest version, according to its last response with a version; null before the first one. */
@@ -112,8 +112,8 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
   const isVersionNegotiated = (): boolean => options.apiVersion === null && negotiatedVersion !== null;
 
   /**
-   * Calls the engine. If the engine refuses a version that was negotiated before this call (a 400), it may have been
-   * upgraded in the meantime, and the call is repeated with the version that it supports now.
+   * Calls the engine. If the engine refuses with 400 a version that was negotiated before this call, the engine may
+   * have been upgraded in the meantime. The call is then repeated with a newly negotiated version.
    */
   async function callVersioned(path: string, signal: AbortSignal, timeoutMs: number, mayVersionBeOutdated: boolean) {
     const answer = await get(await versioned(path, signal), signal, timeoutMs);
@@ -142,7 +142,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
   async function listContainers(signal: AbortSignal): Promise<ListedContainer[]> {
     const timeoutMs = listTimeout.ms();
     const mayVersionBeOutdated = isVersionNegotiated();
-    // A ping without an answer says nothing about the duration of a list, so the version is negotiated first.
+    // The version is negotiated before the list is timed. A ping that times out then does not count as a slow list.
     await versioned('', signal);
     const startedAt = performance.now();
     try {
@@ -188,7 +188,7 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
         signal.throwIfAborted();
         forgetVersion();
         if (error instanceof EngineError) throw error;
-        // The signal was not aborted, so the stream itself stopped waiting for the headers.
+        // The signal was not aborted, so the stream timed out while it waited for the headers.
         const isTimedOut = (error as Error).name === 'AbortError';
         throw await toEngineError(error, isTimedOut ? timeouts.callMs : null, address);
       }

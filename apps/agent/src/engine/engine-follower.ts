@@ -8,11 +8,14 @@ import { createHealthChecks } from './health-checks.js';
 import { PAST_MS_MAX, recordPastEvents, type ExitHistory } from './exit-history.js';
 import type { Inventory } from './inventory.js';
 import { toHealth } from './to-container.js';
-import { createEngineWatch, type WatchTimes } from './watch.js';
+import { createEngineWatch, type WatchTimes } from './engine-watch.js';
 import type { EnginePoller } from './engine-poller.js';
 import type { Reporter } from '../reporting/reporter.js';
 
-/** How much later than on the engine an event can arrive, in milliseconds. Events of this time are read again. */
+/**
+ * Maximum delay, in milliseconds, with which an event arrives after it occurred on the engine. Events of this period
+ * are read again.
+ */
 const DELAY_MS_MAX = 10_000;
 
 /** Passes an engine's events on to the inventory and the reporter. */
@@ -53,31 +56,33 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
     signal: stopped.signal,
     onInspected(id, inspected) {
       const mayDiffer = inventory.recordHealth(id, inspected?.health ?? null);
-      // After a failure, the next regular reading inspects the container.
+      // If the inspection failed, the next regular reading of the engine inspects the container.
       if (mayDiffer && inspected !== null) reporter.markChanged();
     },
   });
   const logOnce = createLogOnce(log, now);
-  /** True from the start of a subscription until a new one could not be opened. */
+  /** True from the start of a subscription until an attempt to open a new one fails. */
   let wasWatching = false;
   let settle: () => void;
   const settled = new Promise<void>((resolve) => (settle = resolve));
 
   /**
-   * When the last event arrived or past events were last read, in milliseconds since 1970. A stream can be dead without
-   * an error, so later events may be missing.
+   * When the last event arrived or past events were last read, in milliseconds since 1970. Later events may be missing,
+   * because a stream can stop without an error.
    */
   let seenUntilMs = wallNow().getTime() - PAST_MS_MAX;
   /** When the last stream ended, in milliseconds since 1970; null before that. */
   let lostAtMs: number | null = null;
 
-  /** Records the health that an event reports; null if the event does not contain it. Often, it has not changed. */
+  /**
+   * Records the health that an event reports; null if the event does not contain it. Often, the health has not changed.
+   */
   function recordHealth(id: string, health: Health | null): void {
     if (health === null) checkHealth(id);
     else if (inventory.recordHealth(id, health)) reporter.markChanged();
   }
 
-  /** Reads the events that may be missing, at most those of `PAST_MS_MAX`. */
+  /** Reads the events that may be missing. Goes back at most `PAST_MS_MAX`. */
   function readMissedEvents(): void {
     const toMs = wallNow().getTime();
     const period = { fromMs: Math.max(seenUntilMs - DELAY_MS_MAX, toMs - PAST_MS_MAX), toMs };
@@ -118,11 +123,11 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
       onLost(error) {
         lostAtMs = wallNow().getTime();
         log.debug({ reason: error instanceof Error ? error.message : null }, 'the engine’s event stream has ended');
-        // Events may have been missed. If a new stream can be opened soon, one reading after that finds all changes.
+        // Events may have been missed. If a new stream is opened soon, a single reading after that finds all changes.
         reporter.markChanged();
       },
       onOpenFailed(error) {
-        // If the engine cannot be reached, reading it fails, too, and the reporter logs that error.
+        // An unreachable engine cannot be read either, and the reporter already logs that error.
         if (error instanceof EngineError && error.failure !== 'unreachable') {
           const message =
             'no event stream from the engine: until it is restored, changes are detected only when a heartbeat is due';

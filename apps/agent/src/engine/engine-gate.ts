@@ -13,8 +13,8 @@ export interface GateLimits {
   /** Waits after the connection failed. They are short, because an engine that is restarting returns soon. */
   unreachable: BackoffLimits;
   /**
-   * Waits after the engine, or a proxy in front of it, answered with an error or too late. They are long, because the
-   * next answer is probably the same, and because a slow answer is expensive for the engine.
+   * Waits after the engine, or a proxy in front of it, answered with an error or too late. These waits are long for two
+   * reasons: the next answer is probably the same, and a slow answer is expensive for the engine.
    */
   answered: BackoffLimits;
 }
@@ -25,19 +25,19 @@ const GATE_LIMITS_DEFAULT: GateLimits = {
 };
 
 /**
- * The backoff in front of an engine. Every use of the engine waits until the gate is open, so no event, reconnection or
- * request of the API can shorten a wait. The gate closes for both uses if the connection or the list failed. It closes
- * only for new event streams if a stream was refused or ended.
+ * The backoff in front of an engine. Every use of the engine waits until the gate is open. No event, reconnection or
+ * request of the API can shorten a wait. If the connection or the list failed, the gate closes for both uses. If an
+ * event stream was refused or ended, it closes only for new event streams.
  */
 export interface EngineGate {
   /** Records a failure. Failures of requests that were sent before the gate was closed do not extend the wait. */
   failed(use: EngineUse, failure: GateFailure): void;
-  /** Records a success, after which the waits are short again. Only a successful list proves that the engine works. */
+  /** Records a success, after which the waits are short again. Only a successful list shows that the engine works. */
   succeeded(use: EngineUse): void;
   /**
-   * Opens the gate early, because the engine accepts connections again. This happens at most once before the next
-   * successful list, so that an engine that accepts connections but does not list its containers is not polled more
-   * often.
+   * Opens the gate early, because the engine accepts connections again. Until the next successful list, the gate opens
+   * early at most once. Otherwise, an engine that accepts connections but cannot list its containers would be polled
+   * more often.
    */
   reopen(): void;
   /** Returns the monotonic time in milliseconds before which the engine must not be used. */
@@ -51,7 +51,7 @@ interface Backoff {
   notBefore: number;
 }
 
-const OPEN: Backoff = { failures: 0, notBefore: Number.NEGATIVE_INFINITY };
+const OPEN_BACKOFF: Backoff = { failures: 0, notBefore: Number.NEGATIVE_INFINITY };
 
 export interface EngineGateOptions {
   /** Returns monotonic time in milliseconds. */
@@ -63,19 +63,24 @@ export interface EngineGateOptions {
 
 /** Creates an open gate. */
 export function createEngineGate({ now, random, limits = GATE_LIMITS_DEFAULT }: EngineGateOptions): EngineGate {
-  const backoffs: Record<'connection' | EngineUse, Backoff> = { connection: OPEN, list: OPEN, events: OPEN };
+  const backoffs: Record<'connection' | EngineUse, Backoff> = {
+    connection: OPEN_BACKOFF,
+    list: OPEN_BACKOFF,
+    events: OPEN_BACKOFF,
+  };
   let wasReopened = false;
   let wake = new AbortController();
 
   function openAt(use: EngineUse): number {
     const { connection, list, events } = backoffs;
-    return Math.max(connection.notBefore, list.notBefore, use === 'events' ? events.notBefore : OPEN.notBefore);
+    return Math.max(connection.notBefore, list.notBefore, use === 'events' ? events.notBefore : OPEN_BACKOFF.notBefore);
   }
 
   return {
     openAt,
     failed(use, failure) {
-      // If the engine accepts event streams but closes the connection of each list, the list fails, not the engine.
+      // The list failed but the connection works, if the engine accepts event streams and closes the connection only
+      // for lists.
       const isConnection = failure === 'unreachable' && !(use === 'list' && wasReopened);
       const name = isConnection ? 'connection' : use;
       const { failures, notBefore } = backoffs[name];
@@ -87,16 +92,16 @@ export function createEngineGate({ now, random, limits = GATE_LIMITS_DEFAULT }: 
       backoffs[name] = { failures: failures + 1, notBefore: now() + waitMs };
     },
     succeeded(use) {
-      backoffs[use] = OPEN;
+      backoffs[use] = OPEN_BACKOFF;
       if (use === 'events') return;
-      backoffs.connection = OPEN;
+      backoffs.connection = OPEN_BACKOFF;
       wasReopened = false;
       wake.abort();
     },
     reopen() {
       if (wasReopened || backoffs.connection.failures === 0) return;
       wasReopened = true;
-      backoffs.connection = { ...backoffs.connection, notBefore: OPEN.notBefore };
+      backoffs.connection = { ...backoffs.connection, notBefore: OPEN_BACKOFF.notBefore };
     },
     async wait(use, signal) {
       while (!signal.aborted && openAt(use) > now()) {

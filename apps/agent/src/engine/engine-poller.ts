@@ -39,13 +39,19 @@ export interface EngineReading {
  */
 export type PollResult = EngineReading | { kind: 'failed'; fault: EngineFault };
 
+/** How often the facts are read again, in milliseconds: a machine can be renamed, and get more memory. */
+const FACTS_MS = 3_600_000;
+
 /** Reads the engine and the machine. */
 export interface EnginePoller {
   /** `portRanges`: whether the API accepts ranges of ports in a snapshot. */
   poll(portRanges: boolean, signal: AbortSignal): Promise<PollResult>;
   /** Pings the engine. Returns null if it answers, otherwise the fault. */
   check(signal: AbortSignal): Promise<EngineFault | null>;
-  /** Returns the facts as last read, or null if they could not be read yet. They can be known without a list. */
+  /**
+   * Returns the facts as last read; null if no attempt to read them has succeeded. Facts can be known even if the list
+   * failed.
+   */
   facts(): MachineFacts | null;
   /** Forces the next poll to re-read the facts, because the engine may have been replaced. */
   invalidateFacts(): void;
@@ -62,11 +68,26 @@ export interface EnginePollerOptions {
 export function createEnginePoller({ inventory, ping, readFacts, wallNow }: EnginePollerOptions): EnginePoller {
   let facts: MachineFacts | null = null;
   let areFactsCurrent = false;
+  /** When the facts were read, or could not be read again, in milliseconds since 1970. */
+  let factsReadAtMs = 0;
 
   async function readCurrentFacts(signal: AbortSignal): Promise<MachineFacts> {
+    factsReadAtMs = wallNow().getTime();
     facts = await readFacts(signal);
     areFactsCurrent = true;
     return facts;
+  }
+
+  /** Returns the facts, which are read again if the engine may have been replaced, and once an hour. */
+  async function refreshFacts(signal: AbortSignal): Promise<MachineFacts> {
+    if (facts === null || !areFactsCurrent) return readCurrentFacts(signal);
+    if (Math.abs(wallNow().getTime() - factsReadAtMs) < FACTS_MS) return facts;
+    const known = facts;
+    return readCurrentFacts(signal).catch((error: unknown) => {
+      // The list was read, so the containers are reported with the known facts.
+      if (error instanceof EngineError) return known;
+      throw error;
+    });
   }
 
   async function read(signal: AbortSignal): Promise<InventoryReading & { facts: MachineFacts }> {
@@ -76,14 +97,15 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
       try {
         await readCurrentFacts(signal);
       } catch (error) {
-        // An engine that answers may refuse the facts and allow the list. Otherwise, the list would fail, too.
+        // If the engine answers, it may refuse the facts and still allow the list. If it does not answer, the list
+        // would fail, too.
         if (!(error instanceof EngineError) || ['unreachable', 'timeout'].includes(error.failure)) throw error;
         factsFailure = error;
       }
     }
     const reading = await inventory.read(signal);
     if (factsFailure !== null) throw factsFailure;
-    return { ...reading, facts: facts !== null && areFactsCurrent ? facts : await readCurrentFacts(signal) };
+    return { ...reading, facts: await refreshFacts(signal) };
   }
 
   return {
@@ -134,8 +156,8 @@ function toEngineFault(error: unknown): EngineFault {
 }
 
 /**
- * Returns whether the engine, or a proxy in front of it, answered the list call, but not with a list that the agent can
- * use. A 5xx response does not count as a refusal.
+ * Returns whether the list call was answered, by the engine or a proxy, but not with a list that the agent can use. A
+ * 5xx response does not count as a refusal.
  */
 const isRefusal = ({ failure, status }: EngineError): boolean =>
   failure === 'malformed' || failure === 'too_large' || (failure === 'refused' && status !== null && status < 500);

@@ -1,12 +1,12 @@
-import { send, type HttpRoute } from '../http/exchange.js';
+import { send, type HttpRoute } from '../http/http-request.js';
 import { EngineError } from './errors.js';
 import { EngineEvent } from './shapes.js';
 
 /**
- * The actions that can change the container list, or that show why a container ended (`kill` and `oom`). The
- * subscription requests only events with these actions, because exec_* and similar events are more than half of all
- * events of an engine with health checks. In a filter, Podman before version 5 expects `died` instead of `die`.
- * Podman's name for `destroy` is `remove`, and its last event after an exit is `cleanup`.
+ * The actions of events that can change the container list, or that show why a container exited (`kill` and `oom`). The
+ * subscription requests only these events. More than half of the events of an engine with health checks have other
+ * actions, such as exec_*. Podman has other names: in a filter before version 5, `died` for `die`; `remove` for
+ * `destroy`; and `cleanup` for the last event after an exit.
  */
 export const WATCHED_ACTIONS = [
   'create',
@@ -27,7 +27,7 @@ export const WATCHED_ACTIONS = [
   'remove',
 ] as const;
 
-/** The actions that show why a container ended. */
+/** The actions that show why a container exited. */
 const EXIT_ACTIONS = ['kill', 'oom', 'die', 'died', 'stop'] as const;
 
 const filtersOf = (actions: readonly string[]): string =>
@@ -38,8 +38,8 @@ const PAST_EVENTS_MAX = 5_000;
 const PAST_EVENTS_MS_MAX = 1_500;
 
 /**
- * Maximum length of a line, in characters. The limit is more than a hundred times the length of the longest event, and
- * protects the agent's memory from a broken engine.
+ * Maximum length of a line, in characters. The limit protects the agent's memory from a broken engine. It is more than
+ * a hundred times the length of the longest event.
  */
 const LINE_LENGTH_MAX = 4 * 1024 * 1024;
 
@@ -62,8 +62,8 @@ export async function openEvents(
 }
 
 /**
- * Reads the events of a past period that show why containers ended, at most `PAST_EVENTS_MAX` of them, and at most for
- * `PAST_EVENTS_MS_MAX`. The times are in milliseconds since 1970. Throws like `openEvents`.
+ * Reads the events of a past period that show why containers exited. Reads at most `PAST_EVENTS_MAX` events, and for at
+ * most `PAST_EVENTS_MS_MAX`. The times are in milliseconds since 1970. Throws like `openEvents`.
  */
 export async function readPastEvents(
   route: HttpRoute,
@@ -72,8 +72,8 @@ export async function readPastEvents(
   signal: AbortSignal,
 ): Promise<EngineEvent[]> {
   const period = `since=${Math.floor(fromMs / 1_000)}&until=${Math.ceil(toMs / 1_000)}`;
-  // If the engine's clock is behind ours, `until` is in its future, and it keeps the response open. The timeout ends
-  // the read.
+  // If the engine's clock is behind ours, `until` lies in the engine's future, and the engine keeps the response open.
+  // The timeout then ends the read.
   const timeout = AbortSignal.timeout(PAST_EVENTS_MS_MAX);
   const combinedSignal = AbortSignal.any([signal, timeout]);
   const past: EngineEvent[] = [];

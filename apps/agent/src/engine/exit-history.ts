@@ -5,46 +5,51 @@ import { EngineError } from './errors.js';
 import { decideExit, type EngineRecord, type ExitEvent, type LastRun } from './exit-reason.js';
 import type { EngineEvent } from './shapes.js';
 
-/** Maximum number of events that are kept of one container. A stop has at most four: two kills, a die and a stop. */
+/**
+ * Maximum number of events that are kept of one container. A stop has at most four events: two kills, a die and a stop.
+ */
 const EVENTS_MAX = 8;
 
-/** Maximum number of times during which the engine could not be reached that are kept. */
+/** Maximum number of periods of unreachability that are kept. */
 const ABSENCES_MAX = 20;
 
-/** Maximum number of containers whose events are kept. The containers whose events are the oldest are forgotten first. */
+/**
+ * Maximum number of containers whose events are kept. If there are more, the containers with the oldest events are
+ * dropped.
+ */
 const CONTAINERS_MAX = 10_000;
 
 /** How far back events are read after the start of the agent, in milliseconds. */
 export const PAST_MS_MAX = 3_600_000;
 
-/** Recent events of an engine that show why containers ended. */
+/** Recent events of an engine that show why containers exited. */
 export interface ExitHistory {
   /**
-   * Records an event. Returns true if it arrived after the container had ended, so that it can change the reason that
-   * was reported. Other actions, and repeated events, are ignored.
+   * Records an event. Returns true if the event arrived after its container had exited, because it can then change the
+   * reason that was reported. Other actions and repeated events are ignored.
    */
   record(event: EngineEvent): boolean;
   /** Makes `settled` wait for this promise, which resolves when past events have been recorded. */
   waitFor(reading: Promise<void>): void;
   /** Resolves when no past events are being read. */
   settled(): Promise<void>;
-  /** Decides why a container ended (see `decideExit`). */
+  /** Decides why a container exited (see `decideExit`). */
   decide(id: string, run: LastRun): ContainerExit | null;
   /**
-   * Drops the events of containers that two successive lists lack. The first list may be older than a container whose
-   * events have arrived already.
+   * Drops the events of containers that are missing from two successive lists. One list is not enough, because it may
+   * be older than the events of a new container.
    */
   keepOnly(ids: ReadonlySet<string>): void;
-  /** Records the name of the engine. Before the first call, it is not known whether the engine reports stops. */
+  /** Records the name of the engine. Until then, it is unknown whether the engine reports stops. */
   setEngineName(name: string): void;
-  /** Records a time during which the engine could not be reached, in milliseconds since 1970. */
+  /** Records a period in which the engine could not be reached, in milliseconds since 1970. */
   recordAbsence(fromMs: number, toMs: number): void;
 }
 
 /** Creates an empty history. */
 export function createExitHistory(): ExitHistory {
   const eventsById = new Map<string, ExitEvent[]>();
-  /** The containers that the last list lacked. */
+  /** The containers that were missing from the last list. */
   let absentBefore: ReadonlySet<string> = new Set();
   let pastEvents = Promise.resolve();
   let engine: EngineRecord = { reportsStops: false, absences: [] };
@@ -57,7 +62,7 @@ export function createExitHistory(): ExitHistory {
       const known = eventsById.get(ID) ?? [];
       if (known.some(({ action, atMs }) => action === event.action && atMs === event.atMs)) return false;
       const isLate = event.action !== 'die' && known.at(-1)?.action === 'die';
-      // A container whose events are recent moves to the end of the map.
+      // Moves the container to the end of the map, so that the map is ordered by the time of the last event.
       eventsById.delete(ID);
       eventsById.set(ID, keepRecent([...known, event].sort((a, b) => a.atMs - b.atMs)));
       if (eventsById.size > CONTAINERS_MAX) eventsById.delete(eventsById.keys().next().value!);
@@ -82,7 +87,9 @@ export function createExitHistory(): ExitHistory {
   };
 }
 
-/** Drops the oldest event if there are too many, but never the last `oom`. `events` are in the order of their times. */
+/**
+ * Drops the oldest events if there are too many, but never the last `oom`. `events` are in the order of their times.
+ */
 function keepRecent(events: ExitEvent[]): ExitEvent[] {
   if (events.length <= EVENTS_MAX) return events;
   const lastOom = events.findLast(({ action }) => action === 'oom');
@@ -91,8 +98,8 @@ function keepRecent(events: ExitEvent[]): ExitEvent[] {
 }
 
 /**
- * Records the events of a past period, in milliseconds since 1970. If they cannot be read, for example because a proxy
- * refuses it, the reasons of the ends in this period stay unknown.
+ * Records the events of a past period, in milliseconds since 1970. If the events cannot be read, for example because a
+ * proxy refuses it, the reasons of the exits in this period remain unknown.
  */
 export async function recordPastEvents(
   engine: Pick<EngineClient, 'readPastEvents'>,

@@ -1,12 +1,12 @@
 import type { ContainerExit, ExitReason } from '@muster/contracts';
 
-/** What an inspection says about the last run of a container. Times are in milliseconds since 1970. */
+/** The last run of a container, as an inspection reports it. Times are in milliseconds since 1970. */
 export interface LastRun {
   /** True while the container's process runs. */
   isRunning: boolean;
   /** Null if the engine never started the container. */
   startedAtMs: number | null;
-  /** Null if the container's process has not ended, or the engine does not know when it ended. */
+  /** Null if the container's process has not exited, or the engine does not know when it exited. */
   finishedAtMs: number | null;
   exitCode: number | null;
   oomKilled: boolean;
@@ -18,7 +18,7 @@ export interface LastRun {
   stopTimeoutMs: number;
 }
 
-/** An event that can show why a container's process ended. */
+/** An event that can show why a container's process exited. */
 export interface ExitEvent {
   action: 'kill' | 'stop' | 'die' | 'oom';
   /** The engine's time, in milliseconds since 1970. */
@@ -30,15 +30,18 @@ export interface ExitEvent {
 /** What is known about the engine itself. */
 export interface EngineRecord {
   /**
-   * Whether the engine sends an event for every stop request. Docker does. Podman often does not, so a non-zero code
-   * there may come from a stop.
+   * Whether the engine sends an event for every stop request. Docker does. Podman often does not, so with Podman, a
+   * non-zero code may come from a stop.
    */
   reportsStops: boolean;
-  /** The last times during which the engine could not be reached, in milliseconds since 1970. */
+  /** The last periods in which the engine could not be reached, in milliseconds since 1970. */
   absences: readonly { fromMs: number; toMs: number }[];
 }
 
-/** The signals that end a process on request, with their numbers. SIGHUP is not one: it usually means a reload. */
+/**
+ * The signals with which a process is asked to exit, and their numbers. SIGHUP is not among them, because it usually
+ * means a reload.
+ */
 const STOPPING_SIGNALS: Readonly<Record<string, number>> = { TERM: 15, INT: 2, QUIT: 3, KILL: 9 };
 
 /** Numbers of the other signals that images use as `StopSignal`, on all architectures that Docker supports on Linux. */
@@ -53,10 +56,10 @@ const OTHER_SIGNALS: Readonly<Record<string, number>> = {
 };
 
 /** How long a stop can take beyond the container's own timeout, in milliseconds. */
-const STOP_SPARE_MS = 10_000;
+const STOP_MARGIN_MS = 10_000;
 
 /** How long after `die` a `stop` or `kill` can still arrive, in milliseconds. */
-const LATE_MS_MAX = 2_000;
+const LATE_EVENT_MS_MAX = 2_000;
 
 /** The codes of a process that SIGKILL or SIGTERM ended. */
 const KILLED_CODES: ReadonlySet<number> = new Set([128 + 9, 128 + 15]);
@@ -65,7 +68,7 @@ const KILLED_CODES: ReadonlySet<number> = new Set([128 + 9, 128 + 15]);
 const LOST_CODE = 255;
 
 /**
- * Decides why a container's process ended. Returns null while the process runs, and for a container that was never
+ * Decides why a container's process exited. Returns null while the process runs, and for a container that was never
  * started and has no error. The first rule that matches wins:
  *
  * 1. `failed_to_start`: the engine never started the container, and reports an error.
@@ -101,14 +104,16 @@ function decideReason(run: EndedRun, events: readonly ExitEvent[], engine: Engin
 
 function isStopRequested(run: EndedRun, events: readonly ExitEvent[], endedAtMs: number | null): boolean {
   if (endedAtMs === null) return false;
-  const fromMs = endedAtMs - run.stopTimeoutMs - STOP_SPARE_MS;
+  const fromMs = endedAtMs - run.stopTimeoutMs - STOP_MARGIN_MS;
   return events.some(({ action, atMs, signal }) => {
-    if (atMs < fromMs || atMs > endedAtMs + LATE_MS_MAX) return false;
+    if (atMs < fromMs || atMs > endedAtMs + LATE_EVENT_MS_MAX) return false;
     return action === 'stop' || (action === 'kill' && isStoppingSignal(signal, run));
   });
 }
 
-/** Returns whether a signal asks a container to end. Without the signal, the exit code shows which one it was. */
+/**
+ * Returns whether a signal asks a container to exit. If the engine does not report the signal, the exit code shows it.
+ */
 function isStoppingSignal(signal: string | null, { stopSignal, exitCode }: EndedRun): boolean {
   const stopping = [...Object.values(STOPPING_SIGNALS), toSignalNumber(stopSignal)];
   if (signal === null) return exitCode !== null && stopping.includes(exitCode - 128);
@@ -132,9 +137,9 @@ function isCauseUnknown(
   if (exitCode === null || exitCode === LOST_CODE || KILLED_CODES.has(exitCode)) return true;
   if (hasDieEvent) return exitCode !== 0 && !reportsStops;
   if (exitCode !== 0) return true;
-  // Podman leaves the code 0 and an old time in a container that a restart of the host ended.
-  if (finishedAtMs === null || finishedAtMs < startedAtMs - LATE_MS_MAX) return true;
+  // If a restart of the host ended a container, Podman leaves the code 0 and an old time in it.
+  if (finishedAtMs === null || finishedAtMs < startedAtMs - LATE_EVENT_MS_MAX) return true;
   return absences.some(
-    ({ fromMs, toMs }) => finishedAtMs >= fromMs - LATE_MS_MAX && finishedAtMs <= toMs + LATE_MS_MAX,
+    ({ fromMs, toMs }) => finishedAtMs >= fromMs - LATE_EVENT_MS_MAX && finishedAtMs <= toMs + LATE_EVENT_MS_MAX,
   );
 }

@@ -7,7 +7,10 @@ import type { Inspected } from './to-container.js';
 /** Wait between two inspections, in milliseconds. */
 const INTERVAL_MS = 1_000;
 
-/** Maximum number of containers that wait for an inspection. The regular readings inspect the others soon enough. */
+/**
+ * Maximum number of containers that wait for an inspection. The regular readings of the engine inspect the other
+ * containers soon enough.
+ */
 const WAITING_MAX = 60;
 
 export interface HealthCheckOptions {
@@ -22,8 +25,9 @@ export interface HealthCheckOptions {
 
 /**
  * Creates a function that inspects a container soon, at most one container a second. It is used for events that do not
- * contain the health (Podman before version 5 sends one after each check), because a reading of all containers would be
- * expensive. While the gate is closed for lists, inspections are skipped, because they would probably fail, too.
+ * contain the health, which Podman before version 5 sends after each check. Reading all containers after each such
+ * event would be expensive. While the gate is closed for lists, inspections are skipped, because they would probably
+ * fail, too.
  */
 export function createHealthChecks({
   engine,

@@ -38,7 +38,7 @@ export function createImageDigests(client: Pick<EngineClient, 'inspectImage'>, n
       repoDigestsById.set(imageId, (await client.inspectImage(imageId, signal)) ?? []);
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
-      // A refusal by a socket proxy is permanent, so it is not repeated while the engine stays connected.
+      // A socket proxy refuses permanently, so the inspection is not repeated while the engine stays connected.
       const isPermanent = error.failure === 'refused' && error.status! < 500;
       retryAt = isPermanent ? Number.POSITIVE_INFINITY : now() + RETRY_MS;
     }
@@ -52,7 +52,8 @@ export function createImageDigests(client: Pick<EngineClient, 'inspectImage'>, n
       await pMap(unknownIds, (id) => inspect(id, signal), { concurrency: INSPECTIONS_MAX });
       for (const container of containers) {
         const repoDigests = repoDigestsById.get(container.imageId ?? '') ?? [];
-        // After a failure that may pass, the digest is absent, because it could be another one later.
+        // After a temporary failure, the digest is left out. Otherwise, the digest of the manifest would be reported
+        // now, and the digest of the repository later.
         const isPending = container.imageId !== null && !repoDigestsById.has(container.imageId);
         if (isPending && retryAt !== Number.POSITIVE_INFINITY) continue;
         const digest =

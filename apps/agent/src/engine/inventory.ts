@@ -25,24 +25,24 @@ export interface InventoryReading {
 
 /**
  * The containers of an engine, read from its list and completed with facts that only an inspection returns. Each
- * container is inspected once, and again if an event or the list shows that these facts may have changed. So the facts
- * are current even if events are missed.
+ * container is inspected once, and again if an event or the list shows that these facts may have changed. Because the
+ * list is checked as well, the facts are correct even if events are missed.
  */
 export interface Inventory {
   /**
-   * Reads the engine. Throws `EngineError` if the containers cannot be listed, so that they are never reported as
-   * absent because of an error. For the same reason, a container whose inspection fails is reported without the
-   * inspected facts that may be outdated, unless two further lists lack it.
+   * Reads the engine. Throws `EngineError` if the containers cannot be listed, so that an error never makes containers
+   * appear removed. For the same reason, a container whose inspection fails is still reported, but without the facts
+   * that may be outdated. It is left out only if two further lists lack it.
    */
   read(signal: AbortSignal): Promise<InventoryReading>;
   /** Drops the inspected facts of a container, because it started or ended. */
   invalidate(id: string): void;
   /**
-   * Records the health that an event reports; null if the event does not contain it, so that the container must be
-   * inspected. Returns whether the next reading may differ from the last one.
+   * Records the health that an event reports. Null means that the event does not contain the health, so that the
+   * container must be inspected. Returns whether the next reading may differ from the last one.
    */
   recordHealth(id: string, health: Health | null): boolean;
-  /** Makes the next reading repeat failed inspections without a further wait, because the engine is reachable again. */
+  /** Makes the next reading repeat failed inspections immediately, because the engine is reachable again. */
   retryInspections(): void;
 }
 
@@ -50,8 +50,8 @@ export interface Inventory {
 const INSPECTIONS_MAX = 4;
 
 /**
- * Maximum number of failed inspections in one reading. The other containers are then not inspected until the next
- * reading, because the engine, or a proxy in front of it, probably refuses all inspections.
+ * Maximum number of failed inspections in one reading. After that many failures, the engine, or a proxy in front of it,
+ * probably refuses all inspections. The remaining containers then wait for the next reading.
  */
 const FAILED_INSPECTIONS_MAX = 20;
 
@@ -60,14 +60,14 @@ const RETRY_MS_MIN = 60_000;
 const RETRY_MS_MAX = 600_000;
 
 /**
- * How long facts are used, in milliseconds, if the list does not show whether they are still true. The period is
+ * How long facts are used, in milliseconds, if the list does not show whether they are still correct. The period is
  * shorter than the interval between regular readings, so that each of these readings updates the facts.
  */
 const UNCONFIRMED_MS_MAX = 50_000;
 
 /**
  * How long the start of a container can take, in milliseconds. While a container starts, an inspection may still return
- * the facts from before the start. Later lists count the age from the beginning of the start.
+ * the facts from before the start. Lists that are read later show the age since the beginning of the start.
  */
 const START_MS_MAX = 2_000;
 
@@ -75,28 +75,30 @@ const START_MS_MAX = 2_000;
 const CREATED_INSPECTIONS_MAX = 200;
 
 /**
- * During this time, a container that was never started is inspected more often, because a start usually fails soon
- * after creation.
+ * How long after its creation a container that was never started is inspected more often, in milliseconds. A start
+ * usually fails soon after the creation.
  */
-const NEW_MS_MAX = 60_000;
-const NEW_INTERVAL_MS = 5_000;
+const NEW_CONTAINER_MS_MAX = 60_000;
+const NEW_CONTAINER_INTERVAL_MS = 5_000;
 
-/** Longest time, in milliseconds, for which the search for secrets blocks heartbeats and events. */
+/** Maximum time, in milliseconds, for which the search for secrets blocks heartbeats and events. */
 const YIELD_INTERVAL_MS = 20;
 
 /** What is known about a container. Times are milliseconds of a monotonic clock. */
 interface Entry {
   /** The result of the last successful inspection; null if there is none, or if the container has started since. */
   inspected: Inspected | null;
-  /** The result before the last event or change of state, if the container had ended; null otherwise. */
+  /** The inspection before the last event or change of state, if the container had exited by then; null otherwise. */
   ended: Inspected | null;
-  /** When the last successful inspection began. */
+  /** When the last successful inspection started. */
   inspectedAt: number;
   /** When the engine last reported the health, in an inspection or an event. */
   healthAt: number;
   /** True if the health is known to be outdated, so that an inspection is needed. */
   isHealthOutdated: boolean;
-  /** The configuration in the last successful inspection. Its image is the same for as long as the container exists. */
+  /**
+   * The configuration in the last successful inspection. It remains valid, because a container's image never changes.
+   */
   config: ContainerConfig | undefined;
   /** The container's state in the last list. */
   state: string;
@@ -135,8 +137,8 @@ export function createInventory(
   now: () => number = () => performance.now(),
   exits: Pick<ExitHistory, 'decide' | 'keepOnly' | 'settled'> = createExitHistory(),
 ): Inventory {
-  // An event replaces the entry of a container. An inspection that is in flight then writes its outdated result to the
-  // replaced entry, which nothing reads any more.
+  // An event replaces the entry of a container. If an inspection is in flight at that time, it writes its outdated
+  // result to the replaced entry, which is no longer read.
   const entries = new Map<string, Entry>();
   const imageDigests = createImageDigests(client, now);
   let areInspectionsFailing = false;
@@ -175,8 +177,8 @@ export function createInventory(
   }
 
   /**
-   * Inspects a container. If the inspection fails, or must wait after a failure, drops the facts that may be outdated.
-   * Returns the entry to use, because an event may have replaced `entry` in the meantime.
+   * Inspects a container. If the inspection fails, or is postponed after an earlier failure, drops the facts that may
+   * be outdated. Returns the entry to use, because an event may have replaced `entry` in the meantime.
    */
   async function update(entry: Entry, listed: ListedContainer, reading: Reading, signal: AbortSignal): Promise<Entry> {
     if (now() >= entry.retryAt && reading.failures.size < FAILED_INSPECTIONS_MAX) {
@@ -215,8 +217,8 @@ export function createInventory(
   }
 
   /**
-   * Returns which of these containers were removed after the list was read. A failed inspection does not prove this,
-   * because a proxy may have refused it, so a container counts as removed only if two further lists lack it.
+   * Returns which of these containers were removed after the list was read. A container counts as removed only if two
+   * further lists lack it. A failed inspection is not sufficient, because a proxy may have refused it.
    */
   async function findRemoved(ids: string[], signal: AbortSignal): Promise<string[]> {
     let removed = ids;
@@ -229,12 +231,12 @@ export function createInventory(
 
   /** Returns the maximum age of an inspection of a created container, in milliseconds. */
   const createdIntervalMs = ({ firstListedAt }: Entry): number =>
-    now() - firstListedAt < NEW_MS_MAX ? NEW_INTERVAL_MS : UNCONFIRMED_MS_MAX;
+    now() - firstListedAt < NEW_CONTAINER_MS_MAX ? NEW_CONTAINER_INTERVAL_MS : UNCONFIRMED_MS_MAX;
 
   /**
-   * Selects the containers to inspect among those that were never started. A failed start changes neither their state
-   * nor their status, and sends no event, so they are inspected repeatedly, but there can be thousands of them. Those
-   * whose inspection is the oldest come first.
+   * Selects the containers to inspect among those that were never started. They must be inspected repeatedly, because a
+   * failed start changes neither the state nor the status, and sends no event. There can be thousands of them, so only
+   * some are selected, and those with the oldest inspection come first.
    */
   function selectCreated(listed: readonly ListedContainer[]): ReadonlySet<string> {
     if (now() >= createdWindow.endsAt)
@@ -308,8 +310,10 @@ export function createInventory(
         },
         { concurrency: INSPECTIONS_MAX },
       );
-      const doubtful = [...reading.failures].filter(([, { isListOutdated }]) => isListOutdated).map(([id]) => id);
-      for (const id of await findRemoved(doubtful, signal)) {
+      const possiblyRemovedIds = [...reading.failures]
+        .filter(([, { isListOutdated }]) => isListOutdated)
+        .map(([id]) => id);
+      for (const id of await findRemoved(possiblyRemovedIds, signal)) {
         for (const collection of [byId, presentIds, entries, reading.failures]) collection.delete(id);
       }
       recordFailures(reading.failures);
@@ -333,15 +337,16 @@ export function createInventory(
   };
 }
 
-/** Returns the facts of a container that may have started or ended since its inspection. */
+/** Returns the facts of a container that may have started or exited since its inspection. */
 function outdated(entry: Entry | undefined): Pick<Entry, 'inspected' | 'ended'> {
   const inspected = entry?.inspected ?? null;
   return { inspected: null, ended: inspected?.run?.isRunning === false ? inspected : null };
 }
 
 /**
- * Returns whether a container that cannot be inspected is still in the state of its last inspection: the list shows the
- * same exit code, and an age that does not contradict it. The reason of the exit is then still known.
+ * Returns whether a container that cannot be inspected is still in the state of its last inspection. This is the case
+ * if the list shows the same exit code, and an age that does not contradict the inspection. The reason of the exit is
+ * then still correct.
  */
 function isSameEnd<E extends Entry>(
   entry: E,
@@ -377,7 +382,7 @@ interface Reading {
 function isUnconfirmed(entry: Entry, inspected: Inspected, listed: ListedContainer, listedAt: number): boolean {
   if (entry.isHealthOutdated || isHealthUnconfirmed(entry, inspected, listed, listedAt)) return true;
   const ageMs = minAgeMs(listed.Status);
-  // A container that was inspected before can be new again, without a change of its state or its age in the list.
+  // After a restart within a second, the list can show the same state and age as before.
   if (/^Up Less than a second\b/.test(listed.Status)) return true;
   if (ageMs === null) return listedAt - entry.inspectedAt > UNCONFIRMED_MS_MAX;
   return listedAt - ageMs > entry.inspectedAt - START_MS_MAX;
@@ -397,7 +402,7 @@ const isHealthUnconfirmed = (
 
 /**
  * Drops the inspected facts if the list shows that the container has started or exited since its inspection. Otherwise,
- * drops only the health, if it may be outdated. It is then inspected as soon as possible.
+ * drops only the health, if it may be outdated. The health is then inspected as soon as possible.
  */
 function dropUnconfirmed(entry: Entry, listed: ListedContainer, listedAt: number): void {
   const { inspected, inspectedAt } = entry;

@@ -19,9 +19,9 @@ export const REDACT_NAMES_DEFAULT =
   /passw(?:or)?d|passphrase|passwd|\bpwd\b|secret|token|credential|api[-_.]?key|access[-_.]?key|private[-_.]?key|\bauth\b|basicauth/gi;
 
 /**
- * Tokens in well-known formats (Muster, GitHub, GitLab, Slack, AWS, Google, Stripe and OpenAI keys, JSON Web Tokens,
- * bearer headers), and passwords in URLs. Each pattern takes linear time even for hostile text. A repetition in the
- * middle of a pattern is either bounded, or stops at any point at which another match could begin.
+ * Matches tokens in well-known formats (Muster, GitHub, GitLab, Slack, AWS, Google, Stripe and OpenAI keys, JSON Web
+ * Tokens, bearer headers), and passwords in URLs. Each pattern takes linear time even for hostile text, because a
+ * repetition in the middle of a pattern is either bounded, or stops at any point at which another match could begin.
  */
 export const REDACT_VALUES_DEFAULT = new RegExp(
   [
@@ -44,10 +44,10 @@ const SEARCH_LENGTH_MAX = 16_384;
 export interface RedactionLimits {
   /**
    * Maximum number of characters that are searched. If all patterns take linear time, this limit is reached before
-   * `msMax`. The result then does not depend on the speed of the machine, so equal states give equal results.
+   * `msMax`. The result then does not depend on the speed of the machine, and equal states give equal results.
    */
   charactersMax: number;
-  /** Milliseconds after which the search stops, because an operator's own pattern may be slow. */
+  /** Milliseconds after which the search stops. This limit is needed because an operator's own pattern may be slow. */
   msMax: number;
 }
 
@@ -61,7 +61,7 @@ const LIMITS_DEFAULT: RedactionLimits = { charactersMax: 16 * 1024 * 1024, msMax
 export interface Redactor {
   /**
    * Returns the container with all matches in its command, its labels' values and its exit's error redacted. If the
-   * limits do not allow a text to be searched, the whole text is redacted. No text is returned unsearched.
+   * limits do not allow a text to be searched, the whole text is redacted. No text is returned without a search.
    */
   redact(container: Container): Container;
   /** Returns the number of texts that were redacted because a limit was reached. */
@@ -80,7 +80,7 @@ export function createRedactor(
 
   /**
    * Reserves this many characters of the limit for a search and returns true. Returns false if fewer are left or if the
-   * time is up; all later calls then return false, too.
+   * time is up. After that, all calls return false.
    */
   function reserveSearch(characters: number): boolean {
     if (characters > charactersLeft || elapsedMs() > endsAt) {

@@ -109,12 +109,23 @@ export const InfoReply = z.object({
   OperatingSystem: textOrEmpty,
   Architecture: textOrEmpty,
   DockerRootDir: textOrEmpty,
+  KernelVersion: textOrEmpty,
+  NCPU: numberOrZero,
+  MemTotal: numberOrZero,
+  Driver: textOrEmpty,
+  CgroupVersion: textOrEmpty,
+  SecurityOptions: z.array(textOrEmpty).catch([]),
+  /** Only Podman has this key. */
+  Rootless: z.boolean().optional().catch(undefined),
+  Swarm: z
+    .object({ NodeID: textOrEmpty, LocalNodeState: textOrEmpty, ControlAvailable: z.boolean().catch(false) })
+    .catch({ NodeID: '', LocalNodeState: '', ControlAvailable: false }),
 });
 export type InfoReply = z.output<typeof InfoReply>;
 
 /**
- * Maximum length of a signal's name, in characters. Engines copy a container's labels to the attributes of its events, so
- * a label `signal` can be long.
+ * Maximum length of a signal's name, in characters. A longer value is not a signal: engines copy a container's labels
+ * to the attributes of its events, and a label can have the name `signal`.
  */
 const SIGNAL_LENGTH_MAX = 16;
 

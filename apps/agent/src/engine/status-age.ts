@@ -20,9 +20,9 @@ interface AgeRange {
 }
 
 /**
- * Returns the time since the start of a running container, or since the exit of an exited one, according to the
- * engine's status text, such as `Up 2 hours (healthy)` or `Exited (1) 3 days ago`. Returns null if the text has no age,
- * and for `Less than a second`, which engines also write for a time in the future.
+ * Returns the time since a running container started, or since an exited container exited. The engine's status text
+ * contains it, as in `Up 2 hours (healthy)` or `Exited (1) 3 days ago`. Returns null if the text has no age. Also
+ * returns null for `Less than a second`, which engines write even for a time in the future.
  *
  * Source: `HumanDuration` in docker/go-units' duration.go, which Docker and Podman use.
  */

@@ -14,8 +14,8 @@ import type { LastRun } from './exit-reason.js';
 import type { InspectedContainer, ListedContainer, ListedPort } from './shapes.js';
 
 /**
- * Facts that only an inspection returns. Docker's list lacks the start time, and the image's name after the tag moved.
- * Podman's list lacks the start time, the health and most ports.
+ * Facts that only an inspection returns. Docker's list lacks the start time. It also lacks the image's name once the
+ * tag has moved to another image. Podman's list lacks the start time, the health and most ports.
  */
 export interface Inspected {
   /** The start time (RFC 3339); null if the container never started or the time is unknown. */
@@ -32,7 +32,7 @@ export interface Inspected {
 /** The facts of a container that was not inspected. */
 export const NOT_INSPECTED: Inspected = { startedAt: null, health: null, run: null, restartCount: null };
 
-/** How long engines wait by default before they kill a container that must stop, in seconds. */
+/** How long engines wait by default between the stop signal and the kill of a container, in seconds. */
 const STOP_TIMEOUT_S_DEFAULT = 10;
 
 /** Converts an inspection from the engine's format. */
@@ -63,8 +63,8 @@ export function toInspected(reply: InspectedContainer): Inspected {
 /**
  * Converts one container from the engine's format to the contract's `Container`. Missing fields get the contract's
  * defaults, and values that the contract does not allow (such as port 0) are omitted. The result is valid except for
- * texts that exceed a limit. `fitContainer` shortens these texts and records that it did. `exit` is reported only for a
- * container that the list shows as ended or not started.
+ * texts that are too long, which `fitContainer` shortens. `exit` is reported only for a container that the list shows
+ * as exited or not started.
  */
 export function toContainer(listed: ListedContainer, inspected: Inspected, exit: ContainerExit | null): Container {
   const state = toState(listed.State);
@@ -125,9 +125,9 @@ export function toName({ Names, Id }: Pick<ListedContainer, 'Names' | 'Id'>): st
 }
 
 /**
- * Maps Podman's names for states to Docker's, so that one filter finds containers of both engines. `stopped` is a
- * container that exited and is not cleaned up yet; `configured` and `initialized` are containers that were not started.
- * A container in the state `stopping` still runs.
+ * Maps Podman's names for states to Docker's, so that one filter finds containers of both engines. In Podman, a
+ * `stopped` container has exited and is not cleaned up yet. `configured` and `initialized` containers were not started.
+ * A `stopping` container still runs.
  */
 const STATE_BY_PODMAN_WORD: Readonly<Record<string, string>> = {
   stopped: 'exited',
@@ -160,8 +160,9 @@ function toStatus(status: string, state: string, health: Health | null): string 
 
 /**
  * Returns the container's ports, with consecutive ports merged into ranges. A container in another container's network
- * has none, because the other container owns them; Podman lists them for both. Up to version 5.4, Podman's list has
- * only the first port of each range, and no ports that are not published, so the ports of the inspection are used.
+ * has none, because the ports belong to the other container; Podman lists them for both. Up to version 5.4, Podman's
+ * list has only the first port of each range, and no ports that are not published. The ports are therefore taken from
+ * the inspection.
  */
 function toPorts(listed: ListedContainer, config: ContainerConfig | undefined): Port[] {
   if (config?.sharesNetwork === true) return [];

@@ -33,8 +33,9 @@ const backoffMs = (failures: number, { baseMs, capMs }: BackoffLimits): number =
 
 /**
  * Returns how many milliseconds to wait before the next attempt: the time that the server asked for, plus jitter. The
- * jitter grows with the requested time. For example, if a server asks all agents to wait 30 seconds, their retries are
- * spread over 15 seconds. Without a requested time, the retries after a first failure are spread over one second.
+ * jitter is proportional to that time. For example, if a server asks all agents to wait 30 seconds, their retries are
+ * spread over 15 seconds. If the server asked for no time, the retries after a first failure are spread over one
+ * second.
  */
 export const retryDelayMs = (
   failures: number,

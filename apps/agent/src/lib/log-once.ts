@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
 
-/** A kind of message that was not logged or repeated for this many milliseconds is logged again. */
+/** Milliseconds without a kind of message after which it is logged again. */
 const QUIET_MS = 5 * 60_000;
 
-/** A kind of message that keeps being repeated is logged once in this many milliseconds. */
+/** Milliseconds after which a kind of message is logged again although it keeps being repeated. */
 const REPEAT_MS = 3_600_000;
 
 interface Occurrences {
@@ -17,9 +17,9 @@ interface Occurrences {
 export type LogOnce = (level: 'warn' | 'error', kind: string, message: string, details: object) => boolean;
 
 /**
- * Creates a function that logs each kind of message once. A kind is logged again after five minutes without it, and
- * otherwise once an hour with the number of `times` that it occurred since. A kind that did not occur for an hour is
- * forgotten. `now` returns monotonic time in milliseconds.
+ * Creates a function that logs each kind of message once. If the kind did not occur for five minutes, it is logged
+ * again. If it keeps occurring, it is logged once an hour, with `times`, the number of occurrences since. A kind that
+ * did not occur for an hour is forgotten. `now` returns monotonic time in milliseconds.
  */
 export function createLogOnce(log: Pick<Logger, 'debug' | 'warn' | 'error'>, now: () => number): LogOnce {
   const kinds = new Map<string, Occurrences>();

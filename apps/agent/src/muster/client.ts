@@ -14,7 +14,7 @@ import {
 } from '@muster/contracts';
 import { z } from 'zod';
 import { parseRetryAfter } from '../lib/backoff.js';
-import { readText, send } from '../http/exchange.js';
+import { readText, send } from '../http/http-request.js';
 import type { SnapshotPart } from '../reporting/snapshot-parts.js';
 import { connectionSettings, describeFailure, formatDiagnosis } from './connection-failure.js';
 import { NO_PROXIES, type ProxySettings } from './proxy.js';
@@ -22,9 +22,11 @@ import { createMusterRoute } from './route.js';
 import type { TrustSettings } from './trust.js';
 
 /**
- * The result of a call. `retry` means that the call may succeed later (429, 5xx, 408, no connection, a timeout, or a
- * response that is not from Muster); `status` is null if there was no response. `refused` means that the same call will
- * not succeed if it is repeated.
+ * The result of a call.
+ *
+ * - `retry`: the call may succeed later, after a 429, a 5xx, a 408, a timeout, no connection, or a response that is not
+ *   from Muster. `status` is null if there was no response.
+ * - `refused`: the same call will fail again if it is repeated.
  */
 export type Answer<T> =
   | { kind: 'ok'; data: T }
@@ -76,7 +78,7 @@ const TIMEOUT_MS_DEFAULT = 20_000;
 /** Maximum size of a response, in bytes. Muster's responses are more than a thousand times smaller. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
-/** Length of the beginning of a foreign response that is searched for its title, in characters. */
+/** Number of characters at the beginning of a response that is not from Muster in which its title is searched. */
 const BODY_LENGTH_MAX = 4_096;
 
 /**
@@ -182,7 +184,7 @@ const snapshotHeaders = (
 });
 
 /**
- * Converts a response to an answer. A response that is not from Muster counts only with its status; `foreignReason`
+ * Converts a response to an answer. If the response is not from Muster, only its status is used, and `foreignReason`
  * describes it.
  */
 function toAnswer<S extends z.ZodType>({

@@ -48,7 +48,7 @@ export function describeFailure(
 /** Returns the problem and the advice as one clause. */
 export const formatDiagnosis = ({ problem, advice }: ConnectionDiagnosis): string => `${problem}; ${advice}`;
 
-/** Returns the innermost cause, which says what happened on the network. */
+/** Returns the innermost cause, which names the network error. */
 function innermost(error: unknown): NodeJS.ErrnoException {
   const { cause } = error as { cause?: unknown };
   return typeof cause === 'object' && cause !== null ? innermost(cause) : (error as NodeJS.ErrnoException);

@@ -27,9 +27,9 @@ export function proxyFor(url: URL, { https, http, noProxy }: ProxySettings): Pro
 
 /**
  * Returns whether NO_PROXY contains the host. Entries are separated by commas or whitespace. A name matches a host and
- * its subdomains; a leading dot or `*.` makes no difference. An address matches this address, and a network such as
- * 10.0.0.0/8 all its addresses, as in curl and Go. The entry `*` matches all hosts. An entry with a port matches only
- * that port.
+ * its subdomains; a leading dot or `*.` makes no difference. An address matches only itself, and a network such as
+ * 10.0.0.0/8 matches all its addresses, as in curl and Go. The entry `*` matches all hosts. An entry with a port
+ * matches only that port.
  */
 function isExcluded({ hostname, protocol, port }: URL, list: string): boolean {
   const host = hostname.toLowerCase().replace(/^\[|\]$/g, '');

@@ -26,7 +26,7 @@ export const ENROLL_AGAIN = 'to add this machine again, set MUSTER_ENROLL_TOKEN 
 
 /**
  * Returns why the API rejects the enrollment token, and what to do about it. `emptyStateDir` is the state directory if
- * it holds no enrollment, which may have been lost.
+ * it contains no enrollment. In that case, an earlier enrollment may have been lost.
  */
 export const describeEnrollTokenRejection = ({ reason }: Refusal, emptyStateDir: string | null): string =>
   `the API rejects MUSTER_ENROLL_TOKEN: ${reason}; create a new enrollment token on the server at MUSTER_URL` +

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls, type SecureContext } from 'node:tls';
-import type { HttpRoute } from '../http/exchange.js';
+import type { HttpRoute } from '../http/http-request.js';
 import { ProxyError } from './connection-failure.js';
 import { proxyFor, type ProxySettings } from './proxy.js';
 import { loadTrust, type TrustSettings } from './trust.js';

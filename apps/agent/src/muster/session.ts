@@ -18,8 +18,8 @@ import {
 import { hashEnrollToken, stateForServer } from './state-for-server.js';
 
 /**
- * The result of a call with a host's token. `unauthorized` means that the machine has no valid token (the API rejects
- * the current and the previous token, or has deleted the host) and cannot enroll again. The state is kept, because the
+ * The result of a call with a host's token. `unauthorized` means that the machine has no valid token and cannot enroll
+ * again: the API rejects the current and the previous token, or has deleted the host. The state is kept, because the
  * answer may come from a wrong or restored server. The caller retries after `retryInMs`.
  */
 export type SessionAnswer<T> = Answer<T> | { kind: 'unauthorized'; reason: string; retryInMs: number };
@@ -31,8 +31,9 @@ export const isFailedCall = (answer: SessionAnswer<unknown>): answer is FailedAn
   answer.kind === 'retry' || answer.kind === 'unauthorized';
 
 /**
- * Converts a refusal that is not from Muster, such as a proxy's sign-in page, to a failed call, because it says nothing
- * about the snapshot. A 400 or 413 remains a refusal, because a proxy sends it for a request that it does not accept.
+ * Converts a refusal that is not from Muster, such as a proxy's sign-in page, to a failed call, because such a refusal
+ * does not mean that the snapshot is invalid. A 400 or 413 remains a refusal, because with these statuses, a proxy
+ * refuses the request itself.
  */
 export function retryIfForeign<T>(answer: SessionAnswer<T>): SessionAnswer<T> {
   if (answer.kind !== 'refused' || answer.problemType !== null || [400, 413].includes(answer.status)) return answer;
@@ -49,6 +50,8 @@ export type LeaveOutcome = 'revoked' | 'shared' | 'rejected';
 /** An agent's enrollment with one API. It obtains, rotates and stores the tokens. */
 export interface Session {
   isEnrolled(): boolean;
+  /** Returns the identity with which the machine is, or would be, enrolled; null if it is unknown. */
+  engineId(facts: MachineFacts): string | null;
   /**
    * Makes a call with this host's token. Enrolls first if there is no token. If the API rejects the token, tries the
    * previous token, and then enrolls again if there is an enrollment token. If enrolling fails but may succeed later,
@@ -85,12 +88,12 @@ export interface SessionWaits {
   unauthorized: { minMs: number; maxMs: number };
   /**
    * The grace period: how long an enrollment waits if a host with this machine's identity might still be alive. The API
-   * states it in `Retry-After`. It is `defaultMs` if the API sends no such header, and never longer than `maxMs`.
+   * states it in `Retry-After`. Without that header, it is `defaultMs`. It is never longer than `maxMs`.
    */
   identity: { maxMs: number; defaultMs: number };
   /**
-   * How long after the start the token is not rotated. In this time, the API notices if another machine uses the token,
-   * and then refuses to rotate it, because the rotation would disconnect one of the machines.
+   * How long after the start the token is not rotated. During this time, the API can detect that another machine uses
+   * the same token. It then refuses to rotate the token, because the rotation would disconnect one of the machines.
    */
   rotationMs: number;
 }
@@ -127,8 +130,8 @@ export interface SessionOptions {
 }
 
 /**
- * How long an answer without `portRanges` counts, in milliseconds. While the API is upgraded, some of its servers accept
- * ranges and others not, and each change of the form of the ports is a change of the containers.
+ * How long an answer without `portRanges` is respected, in milliseconds. While the API is upgraded, only some of its
+ * servers accept ranges. Each switch between ranges and single ports would count as a change of the containers.
  */
 const RANGES_REFUSED_MS = 600_000;
 
@@ -144,8 +147,8 @@ const DAY_MS = 86_400_000;
 const PREVIOUS_TOKEN_MS = 30 * DAY_MS;
 
 /**
- * Tolerance for the end of the grace period (see `SessionWaits.identity`), in milliseconds. If the API's `Retry-After`
- * is still longer than this after the whole grace period, the host with this machine's identity has reported again.
+ * Tolerance for the end of the grace period (see `SessionWaits.identity`), in milliseconds. After the whole grace
+ * period, a `Retry-After` longer than this shows that the host with this machine's identity has reported again.
  */
 const REMAINING_GRACE_MS = 5_000;
 
@@ -211,8 +214,8 @@ export function createSession(options: SessionOptions): Session {
   /**
    * Enrolls with the identity `engineId`. If the API answers that a live host uses this identity, that host is either
    * another machine, or this machine before it was reinstalled. The function therefore waits for the grace period (see
-   * `SessionWaits.identity`). If the host reports again during that time, it is another machine. The function adds up
-   * its delays instead of measuring time, because the time that the API takes to answer must not count, and because
+   * `SessionWaits.identity`). If the host reports again during that time, it is another machine. The grace period is
+   * the sum of the delays, not a measured time, because the response times of the API must not count, and because
    * timers can fire early in a busy process.
    */
   async function enrollAs(engineId: string, token: string, facts: MachineFacts, signal: AbortSignal) {
@@ -249,8 +252,8 @@ export function createSession(options: SessionOptions): Session {
     acceptedAt !== null || previousToken === null;
 
   /**
-   * Rotates the token if it is old enough. The new token is saved before it is used. The old token is saved too, for
-   * two reasons: the API still accepts it until the new token is first used, and an API that is restored from an older
+   * Rotates the token if it is old enough. The new token is saved before it is used. The old token is saved, too, for
+   * two reasons. The API still accepts it until the new token is first used. An API that is restored from an older
    * backup knows only the old token.
    */
   async function rotateIfDue(signal: AbortSignal): Promise<void> {
@@ -347,6 +350,7 @@ export function createSession(options: SessionOptions): Session {
 
   return {
     isEnrolled: () => state.enrollment !== null,
+    engineId: (facts) => state.identity ?? facts.engineId,
     enrollment: () => state.enrollment,
     acceptsPortRanges: () => state.enrollment?.acceptsPortRanges ?? false,
     async call(request, facts, signal) {
@@ -374,8 +378,8 @@ export function createSession(options: SessionOptions): Session {
         // A response that is not from Muster, such as a proxy's sign-in page, says nothing about this machine.
         if (enrolled.problemType === null) return { ...enrolled, kind: 'retry' };
         const reason = `the API refused to enroll this machine: ${enrolled.reason}`;
-        // An operator can end a refusal of the credentials, and a service would restart an agent that exits every few
-        // seconds. Any other refusal is a defect.
+        // An operator can fix a refusal of the credentials. Until then, the agent keeps running, because a service
+        // manager would restart an exited agent every few seconds. Any other refusal is a defect, so the agent stops.
         if (state.enrollment !== null || [401, 403, 410].includes(enrolled.status)) return unauthorized(reason);
         throw new StopError(reason, ExitCodes.failed);
       }
@@ -404,10 +408,11 @@ export function createSession(options: SessionOptions): Session {
 const offersPortRanges = (data: unknown): boolean =>
   z.object({ accepts: Accepts }).safeParse(data).data?.accepts.includes(ACCEPTS_PORT_RANGES) ?? false;
 
-const enrollFacts = ({ name, engine, os, arch }: MachineFacts) => ({
+const enrollFacts = ({ name, engine, os, arch, reported }: MachineFacts) => ({
   name,
   engine,
   os,
   arch,
   agentVersion: MUSTER_VERSION,
+  facts: reported,
 });

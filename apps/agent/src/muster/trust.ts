@@ -27,15 +27,16 @@ const SYSTEM_BUNDLES = [
 const PEM_CERTIFICATES = /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END \1?CERTIFICATE-----/g;
 
 /**
- * Loads the certificates that the agent trusts: the system's, or those built into Node.js on a system without any, and
- * the additional ones of the settings. Reads files, so a caller without TLS must not call it.
+ * Loads the certificates that the agent trusts: the system's certificates, and those that the settings add. On a system
+ * without certificates, uses those built into Node.js. Reads files, so a caller without TLS must not call it.
  * @throws StopError if a file of the settings cannot be used.
  */
 export function loadTrust({ caFile, systemFile, extraFile }: TrustSettings): SecureContext {
   const certificates = [
     ...(systemFile === null ? readSystemCertificates() : readCertificates('SSL_CERT_FILE', systemFile)),
     ...(caFile === null ? [] : readCertificates('MUSTER_CA_FILE', caFile)),
-    // Node.js adds this file only to its own certificates, and only if the variable is in the environment.
+    // The file is read here, because Node.js itself reads it only if the variable is in the environment, and adds it
+    // only to its own certificates.
     ...(extraFile === null ? [] : readCertificates('NODE_EXTRA_CA_CERTS', extraFile)),
   ];
   return createSecureContext({ ca: certificates });

@@ -32,7 +32,10 @@ const gzipAsync = promisify(gzip);
 export const snapshotText = (containers: readonly Container[]): string => JSON.stringify(canonicalSnapshot(containers));
 
 export interface EncodeOptions {
-  /** Whether the API accepts ranges of ports. If not, they are split into single ports, at most `PORTS_MAX`. */
+  /**
+   * Whether the API accepts ranges of ports. If not, each range is split into single ports, with at most `PORTS_MAX`
+   * ports in total.
+   */
   portRanges: boolean;
   bytesMax?: number;
 }

@@ -7,7 +7,7 @@ import type { LogOnce } from '../lib/log-once.js';
 export interface EngineStateOptions {
   gate: EngineGate;
   poller: Pick<EnginePoller, 'facts'>;
-  /** The facts with which a machine is enrolled if its engine reports none for `withoutEngineMs`. */
+  /** The facts with which a machine is enrolled if its engine has reported no facts for `withoutEngineMs`. */
   factsWithoutEngine: MachineFacts;
   withoutEngineMs: number;
   /** Returns monotonic time in milliseconds. */
@@ -32,8 +32,9 @@ export interface EngineState {
   recordFault(fault: EngineFault): { isNewKind: boolean; delayMs: number };
   /**
    * Returns the facts for an enrollment; null if the machine cannot be enrolled yet. A machine that was never enrolled
-   * is enrolled even if its engine is not running, so that the host is shown. It then gets a random identity. A machine
-   * that was enrolled before would become another host, so it waits for its engine.
+   * is enrolled even if its engine is not running, so that the host appears in Muster. Such a machine gets a random
+   * identity. A machine that was enrolled before waits for its engine, because a random identity would make it another
+   * host.
    */
   enrollmentFacts(isEnrolled: boolean): MachineFacts | null;
   /** Returns when `enrollmentFacts` will return facts even without the engine; infinite before the first fault. */
@@ -45,7 +46,7 @@ export function createEngineState(options: EngineStateOptions): EngineState {
   let fault: EngineFault | null = null;
   /** When the engine could not be read for the first time in this run; infinite if it could always be read. */
   let firstFaultAt = Number.POSITIVE_INFINITY;
-  /** True if the current fault was logged, so that its end must be logged, too. */
+  /** True if the current fault was logged. Its end must then be logged, too. */
   let isLogged = false;
   let containers: number | null = null;
   let truncatedContainers = 0;

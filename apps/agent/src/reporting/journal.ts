@@ -7,9 +7,9 @@ import type { SnapshotOrder } from '../muster/client.js';
 import { appendPrivateFile, readPrivateFile, writeFileAtomically } from '../state/state-store.js';
 
 /**
- * One reading of the engine that was taken while the API was unreachable. It holds the containers that changed since
- * the previous reading, and the ids of those that were removed. The stream and the sequence of an entry never change,
- * so the API applies the entry only once, even if several runs of the agent send it.
+ * One reading of the engine that was taken while the API was unreachable. It contains the containers that changed since
+ * the previous reading, and the ids of those that were removed. The stream and the sequence of an entry never change.
+ * The API therefore applies the entry only once, even if several runs of the agent send it.
  */
 const JournalEntry = z.object({
   stream: z.guid(),
@@ -22,9 +22,9 @@ export type JournalEntry = z.output<typeof JournalEntry>;
 
 /**
  * A line that marks an entry and all entries before it as sent. Without this line, an agent that was killed while it
- * sent the journal would send the same entries again after its restart. By then, their stream would be superseded, so
- * the API would not apply them, and older APIs would suspect that two machines use one token. The key `told` keeps its
- * name because earlier versions of the agent read and write it.
+ * sent the journal would send the same entries again after its restart. By then, another stream would have superseded
+ * theirs, so the API would not apply them. Older APIs would even suspect that two machines use one token. The key
+ * `told` keeps its name because earlier versions of the agent read and write it.
  */
 const SentMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
 
@@ -33,10 +33,10 @@ export interface Journal {
   /** Sets the containers that the API holds; later changes are recorded relative to them. */
   setBaseline(containers: readonly Container[]): void;
   /**
-   * Records the differences between `containers` and the last reading that the API acknowledged or the journal
-   * recorded. A container that `containers` lacks does not count as removed if its id is in `presentIds`, because a
-   * host with too many containers reports only some of them. Never throws, because a full disk should cause only a gap
-   * in the history.
+   * Records the differences between `containers` and the previous reading, which the API acknowledged or the journal
+   * recorded. `presentIds` are the ids of all containers on the host. A host with too many containers reports only some
+   * of them, so a container counts as removed only if `presentIds` lacks its id. Never throws, because a full disk
+   * should cause only a gap in the history.
    */
   record(containers: readonly Container[], order: () => SnapshotOrder, presentIds?: ReadonlySet<string>): Promise<void>;
   /** Returns the number of entries. */
@@ -44,7 +44,8 @@ export interface Journal {
   /** Returns the oldest entry, or null if the journal is empty. */
   first(): JournalEntry | null;
   /**
-   * Drops an entry that was sent or can never be sent. Does nothing if newer entries have displaced it in the meantime.
+   * Drops an entry that was sent or can never be sent. Does nothing if the entry was already dropped to make room for
+   * newer ones.
    */
   drop(entry: JournalEntry): Promise<void>;
   /** Removes all entries. Called when this machine no longer reports as the host that the entries belong to. */
@@ -83,7 +84,7 @@ export async function openJournal(stateDir: string, log: Logger): Promise<Journa
       await write();
       isFileStale = false;
     } catch (error) {
-      // While the disk is full, each change fails. The first failure is enough in the log.
+      // While the disk is full, each change fails. Only the first failure is logged as a warning.
       const level = isFileStale ? 'debug' : 'warn';
       isFileStale = true;
       log[level]({ reason: (error as Error).message }, `the journal could not be ${action}: keeping it in memory`);

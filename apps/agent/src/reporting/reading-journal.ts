@@ -9,11 +9,12 @@ export interface ReadingJournal {
   /** Records that the API has answered the snapshot in flight. */
   recordAnswered(): void;
   /**
-   * Writes the reading whose snapshot is in flight to the journal, because the API's answer may never arrive. This must
-   * happen before any newer change is recorded. If the API did receive the snapshot, sending it again changes nothing.
+   * Writes the reading whose snapshot is in flight to the journal, because the API's answer may never arrive. Call it
+   * before any newer change is recorded. If the API did receive the snapshot, sending the reading again changes
+   * nothing.
    */
   recordUnanswered(): Promise<void>;
-  /** Writes a reading to the journal that cannot be sent now, after the one whose snapshot is in flight. */
+  /** Writes a reading that cannot be sent now to the journal, after the reading whose snapshot is in flight. */
   record(reading: EngineReading): Promise<void>;
 }
 

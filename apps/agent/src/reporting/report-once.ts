@@ -43,7 +43,7 @@ export async function reportOnce(options: ReportOnceOptions, signal: AbortSignal
       const { applied, reason, received, created, updated, removed, unchanged, hostId } = answer.data;
       if (!applied) throw failureError(`the API did not apply the snapshot: ${reason}`);
       log.info({ hostId, received, created, updated, removed, unchanged }, 'snapshot applied');
-      // After an enrollment or an upgrade of the API, the snapshot may lack ports that the API would accept as a range.
+      // If the API has just begun to accept ranges of ports, the snapshot lacks ports that could be sent as a range.
       const isOutdated = portRanges !== session.acceptsPortRanges() && result.containers.some(hasPortRange);
       if (isOutdated && tries < ATTEMPTS_MAX) continue;
       return;

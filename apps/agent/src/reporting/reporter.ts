@@ -26,6 +26,7 @@ import {
   createSchedule,
 } from './schedule.js';
 import { createEngineState } from './engine-state.js';
+import { createFactsReport } from './facts-report.js';
 import { composeHeartbeat, problemsOf, type ReportFaults } from './heartbeat.js';
 import { createReplayCall, replayJournal } from './journal-replay.js';
 import { hasPortRange } from './encode-snapshot.js';
@@ -39,13 +40,11 @@ import type { SnapshotStream } from './snapshot-stream.js';
 export interface Reporter {
   /** Runs until the signal is aborted. Throws `StopError` if the machine was never enrolled and cannot be enrolled. */
   run(signal: AbortSignal): Promise<void>;
-  /**
-   * Records that the engine's containers changed. Shortly afterwards, one snapshot is sent for all calls in a burst.
-   */
+  /** Records that the engine's containers changed. A burst of calls leads to one snapshot shortly afterwards. */
   markChanged(): void;
   /**
-   * Records that changes may have been missed. Heartbeats stop confirming the last snapshot, and the engine is read
-   * immediately.
+   * Records that changes may have been missed. Heartbeats stop confirming the last snapshot, and the engine is read as
+   * soon as possible.
    */
   invalidate(): void;
   /** Returns the current state for the `status` command. */
@@ -76,7 +75,7 @@ export interface ReporterOptions {
   poller: EnginePoller;
   /** The backoff in front of the engine. It is closed after each failure and opened by each reading. */
   gate: EngineGate;
-  /** The facts with which a machine is enrolled if its engine reports none for `withoutEngineMs`. */
+  /** The facts with which a machine is enrolled if its engine has reported no facts for `withoutEngineMs`. */
   factsWithoutEngine: MachineFacts;
   withoutEngineMs: number;
   client: MusterClient;
@@ -94,7 +93,7 @@ export interface ReporterOptions {
   coalesceMs: number;
   /** Called each time the engine does not answer, because an open event stream may then be dead. */
   onEngineSilence(): void;
-  /** Returns whether the engine's events are received, so that changes become known between two readings. */
+  /** Returns whether the engine's events are being received. If so, changes become known between two readings. */
   receivesEvents: () => boolean;
 }
 
@@ -105,17 +104,17 @@ export interface ReporterOptions {
 const SLEEP_MS_MAX = 86_400_000;
 
 /**
- * If a reading takes longer than this, in milliseconds, heartbeats are sent in the meantime, and the engine is read only
- * at the regular interval.
+ * If a reading takes longer than this, in milliseconds, heartbeats are sent in the meantime. The engine is then read
+ * only at the regular interval.
  */
-const QUIET_READING_MS = 1_000;
+const SLOW_READING_MS = 1_000;
 
-/** Heartbeats that are sent later than this after the start of a reading, in milliseconds, confirm nothing. */
-const CONFIRMED_READING_MS = 15_000;
+/** A heartbeat confirms nothing if it is sent more than this many milliseconds after the start of a reading. */
+const CONFIRMING_MS_MAX = 15_000;
 
 /**
- * Wait before the next snapshot, in milliseconds, if the API ignored one because an earlier run of this agent reported
- * with a clock that was ahead. The API ignores the snapshots of this run for at most a minute.
+ * Wait before the next snapshot, in milliseconds, if the API ignored a snapshot because the clock of an earlier run of
+ * this agent was ahead. The API ignores the snapshots of this run for at most a minute.
  */
 const EARLIER_CLOCK_RETRY_MS = 15_000;
 
@@ -127,6 +126,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   const engine = createEngineState({ ...options, logOnce });
   const server = createServerState({ ...options, logOnce });
   const readings = createReadingJournal(journal, stream);
+  const factsReport = createFactsReport({ ...options, engineId: (machine) => session.engineId(machine) });
   let schedule = createSchedule(now());
   /** Digest that the API returned for the last applied snapshot; null if heartbeats must not confirm a snapshot. */
   let digest: string | null = null;
@@ -137,7 +137,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   /** How long the last reading of the engine took, in milliseconds. */
   let readingMs = 0;
   let isSuperseded = false;
-  /** Whether the last reading's ranges of ports were encoded as ranges; null if it had none. */
+  /** Whether the last snapshot contained ranges of ports as ranges; null if the last reading had no ranges. */
   let sentPortRanges: boolean | null = null;
   let wake = new AbortController();
 
@@ -167,16 +167,16 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 
   /**
-   * Does the same as `pollEngine`. If the engine is slow, heartbeats are sent in the meantime, so that the host does not
-   * become stale. If `mayConfirm` is true, those of the first `CONFIRMED_READING_MS` confirm the last snapshot.
+   * Calls `pollEngine`. If the engine is slow, sends heartbeats in the meantime, so that the host does not become
+   * stale. If `mayConfirm` is true, the heartbeats of the first `CONFIRMING_MS_MAX` confirm the last snapshot.
    */
   async function pollWithHeartbeats(signal: AbortSignal, mayConfirm: boolean): Promise<EngineReading | null> {
     const startedAt = now();
     return withBackgroundTask(pollEngine(signal), async (pollEnded) => {
       while (!pollEnded.aborted) {
-        const dueAt = Math.max(startedAt + QUIET_READING_MS, schedule.notBefore, schedule.heartbeatAt);
+        const dueAt = Math.max(startedAt + SLOW_READING_MS, schedule.notBefore, schedule.heartbeatAt);
         if (dueAt > now()) await idle(dueAt - now(), pollEnded);
-        else await sendHeartbeatWhileReading(signal, mayConfirm && now() - startedAt < CONFIRMED_READING_MS);
+        else await sendHeartbeatWhileReading(signal, mayConfirm && now() - startedAt < CONFIRMING_MS_MAX);
       }
     });
   }
@@ -189,7 +189,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     if (reading === null) return;
     readings.recordSent(reading);
     if (schedule.notBefore > now()) {
-      // A heartbeat that was sent in the meantime failed.
+      // One of the heartbeats that were sent in the meantime failed.
       await readings.recordUnanswered();
       schedule = scheduleSnapshotWithin(schedule, now(), 0);
       return;
@@ -276,8 +276,8 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   function recordSummary(summary: SyncSummary): void {
     const { applied, reason, cadence } = summary;
-    // After an incomplete snapshot, the API has no digest, so it requests a snapshot at each heartbeat. The agent
-    // ignores these requests.
+    // After an incomplete snapshot, the API has no digest, and therefore requests a snapshot at each heartbeat. The
+    // agent ignores these requests.
     const isAccepted = applied && engine.incompleteness() === null;
     digest = isAccepted ? summary.digest : null;
     isSuperseded = reason === 'stream_superseded';
@@ -295,8 +295,8 @@ export function createReporter(options: ReporterOptions): Reporter {
       return;
     }
     if (engine.fault() === null) {
-      // If the engine is frozen, its event stream stays open but silent. Without this check, heartbeats would confirm
-      // the engine's last state until the next time the containers are listed.
+      // If the engine is frozen, its event stream stays open but silent. Without this ping, heartbeats would confirm
+      // the engine's last state until the containers are next listed.
       const fault = await poller.check(signal);
       if (fault !== null) recordEngineFault(fault);
     }
@@ -308,15 +308,15 @@ export function createReporter(options: ReporterOptions): Reporter {
     postHeartbeat(mayConfirm && isUnchanged(), (...each) => session.call(...each), signal);
 
   /**
-   * Returns whether only a reading of the engine can show that the last snapshot is still current, because no events are
-   * received. If the engine is slow or the API limits this host's snapshots, heartbeats confirm the snapshot anyway, until
-   * the next regular one.
+   * Returns whether the engine must be read to find out whether the last snapshot is still current. This is the case if
+   * no events are received. If the engine is slow or the API limits this host's snapshots, the engine is not read for
+   * this purpose. Heartbeats then confirm the snapshot until the next regular one.
    */
   const mustReadToConfirm = (): boolean =>
     digest !== null &&
     isUnchanged() &&
     !options.receivesEvents() &&
-    readingMs < QUIET_READING_MS &&
+    readingMs < SLOW_READING_MS &&
     schedule.snapshotNotBefore <= now() &&
     gate.openAt('list') <= now();
 
@@ -329,7 +329,15 @@ export function createReporter(options: ReporterOptions): Reporter {
       schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random(), engine.enrollmentPossibleAt());
       return;
     }
-    const heartbeat = composeHeartbeat(currentFaults(), isCurrent ? digest : null, poller.facts(), wallNow());
+    const machine = poller.facts();
+    const due = factsReport.due(machine);
+    const heartbeat = composeHeartbeat(
+      currentFaults(),
+      isCurrent ? digest : null,
+      machine,
+      due?.facts ?? null,
+      wallNow(),
+    );
     const answer = await sendCall(
       (token) => client.heartbeat(token, heartbeat, stream.current(), signal),
       facts,
@@ -342,6 +350,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       return;
     }
     server.recordHeartbeatAccepted();
+    if (due !== null) factsReport.recordAcknowledged(due);
     resendPortRanges();
     schedule = scheduleAfterHeartbeatAnswer(schedule, now(), answer.data, random());
   }
@@ -349,13 +358,13 @@ export function createReporter(options: ReporterOptions): Reporter {
   function recordEngineFault(fault: EngineFault): void {
     const { isNewKind, delayMs } = engine.recordFault(fault);
     digest = null;
-    // Reading a list that is too large is expensive, and it does not become shorter soon.
+    // A list that is too large is expensive to read, and does not become smaller soon.
     const regularMs = fault.failure === 'too_large' ? schedule.cadence.snapshotSeconds * 1_000 : 0;
     schedule = scheduleAfterEngineFailure(schedule, now(), Math.max(delayMs, regularMs), isNewKind);
     if (fault.failure === 'unreachable' || fault.failure === 'timeout') options.onEngineSilence();
   }
 
-  /** Sends the containers again if the API was upgraded or downgraded, or answered for the first time. */
+  /** Sends the containers again if the API now accepts ranges of ports, or no longer accepts them. */
   function resendPortRanges(): void {
     if (sentPortRanges === null || sentPortRanges === session.acceptsPortRanges()) return;
     sentPortRanges = null;

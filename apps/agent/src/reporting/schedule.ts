@@ -12,8 +12,9 @@ export interface Schedule {
   /** Time at which the snapshot for a change in the engine is due; null if nothing changed since the last reading. */
   readonly changeAt: number | null;
   /**
-   * Time from which the engine can be read `CHANGE_READINGS_BURST` times in a row for changes, if it is not read for
-   * changes before. Each reading for a change moves it `CHANGE_READING_MS` ahead (generic cell rate algorithm).
+   * Limits the readings for changes (generic cell rate algorithm). At this time, the budget for such readings is full
+   * again: the engine can be read `CHANGE_READINGS_BURST` times in a row. Each reading for a change moves this time
+   * `CHANGE_READING_MS` ahead.
    */
   readonly changeBudgetFullAt: number;
   /** Time of the next heartbeat. */
@@ -25,7 +26,7 @@ export interface Schedule {
    * Heartbeats are not affected.
    */
   readonly snapshotNotBefore: number;
-  /** True if another snapshot would fail like the last one. If so, the server's requests for a snapshot are ignored. */
+  /** True if another snapshot would fail like the last one. The server's requests for a snapshot are then ignored. */
   readonly ignoresSnapshotRequests: boolean;
 }
 
@@ -36,15 +37,18 @@ export const COALESCE_MS = 1_000;
 const CHANGE_READINGS_BURST = 10;
 
 /**
- * Milliseconds after which another reading for a change is allowed, once the burst has been used up. Without this limit,
- * a container that crashes and restarts all the time would cost a list and a snapshot each second.
+ * Milliseconds after which another reading for a change is allowed, once the burst has been used up. Without this
+ * limit, a container in a crash loop would cost a list and a snapshot each second.
  */
 const CHANGE_READING_MS = 6_000;
 
 /** Minimum interval between two calls of one kind, in milliseconds, even if the server asks for a shorter one. */
 const INTERVAL_MS_MIN = 100;
 
-/** Fraction of an interval that is random, so that agents that were started together do not call together. */
+/**
+ * Fraction of an interval that is random, so that agents that were started together do not make their calls at the same
+ * time.
+ */
 const JITTER_FRACTION = 0.1;
 
 /** Returns the initial schedule, in which a snapshot is due immediately. */
@@ -133,8 +137,8 @@ export const scheduleSnapshotWithin = (schedule: Schedule, now: number, delayMs:
 
 /**
  * Schedules the next calls after the answer to a snapshot. `isAccepted` is false if the server did not apply the
- * snapshot and would not apply the next one either. Changes recorded while the snapshot was in flight do not wait for
- * the next regular snapshot.
+ * snapshot and would not apply the next one either. Changes that were recorded while the snapshot was in flight are
+ * reported before the next regular snapshot.
  */
 export const scheduleAfterSnapshotAnswer = (
   schedule: Schedule,
@@ -172,10 +176,10 @@ function snapshotAfterHeartbeat(
 ): number {
   // The snapshot in flight is the one that the server requests.
   if (snapshotAt === Number.POSITIVE_INFINITY) return snapshotAt;
-  // While a change is pending, heartbeats confirm nothing, so the server requests a snapshot. The one for the change is
-  // soon enough.
+  // While a change is pending, heartbeats confirm nothing, so the server requests a snapshot. The snapshot for the
+  // change answers this request soon enough.
   if (snapshotRequired && !ignoresSnapshotRequests && changeAt === null) return now;
-  // With the new cadence, the regular snapshot may be due sooner.
+  // If the server has shortened the interval, the regular snapshot is due sooner.
   return Math.min(snapshotAt, now + snapshotDelayMs(cadence, random));
 }
 

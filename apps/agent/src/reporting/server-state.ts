@@ -60,7 +60,10 @@ export function createServerState({ session, wallNow, random, log, logOnce }: Se
     acceptedAt = wallNow();
   }
 
-  /** Logs a refusal once per status and problem type, because each reason contains another request ID. */
+  /**
+   * Logs a refusal once per status and problem type. The text of the reason cannot be compared, because it contains the
+   * request's id.
+   */
   const logRefusal = (action: string, { status, problemType, reason }: Refusal, message: string): void =>
     void logOnce('error', `${action} ${status} ${problemType}`, message, { reason });
 

@@ -13,8 +13,8 @@ export interface SnapshotPart {
 /**
  * Returns the requests that report a snapshot, in order. A complete snapshot is one request. An incomplete snapshot
  * names the removed containers, at most `SNAPSHOT_REMOVED_MAX` in each request, and only the last request contains the
- * present containers. Because of this order, the API does not hold a container together with its replacement for long,
- * even if many containers were replaced at the same time.
+ * present containers. If many containers were replaced at the same time, this order ensures that the API does not store
+ * old and new containers side by side for long.
  */
 export function snapshotParts(
   snapshot: EncodedSnapshot,

@@ -2,8 +2,8 @@ import type { RequestListener } from 'node:http';
 import { basePathOf } from '../lib/base-path.js';
 
 /**
- * Removes the path of `publicUrl` from the targets of requests. Targets without it are unchanged, because some proxies
- * remove the path themselves. Must be called before anything that decides by path.
+ * Removes the path of `publicUrl` from the targets of requests. Targets without this path are unchanged, because some
+ * proxies remove the path themselves. Call it before any code that reads the path.
  */
 export function removeBasePath(publicUrl: string, listener: RequestListener): RequestListener {
   const basePath = basePathOf(publicUrl);

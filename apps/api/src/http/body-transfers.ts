@@ -32,7 +32,7 @@ const WAIT_MS_MAX = 2_000;
 const BYTES_PER_SECOND_MIN = 1_024;
 
 /** Number of seconds over which the rate is averaged. */
-const AVERAGED_SECONDS = 5;
+const RATE_WINDOW_SECONDS = 5;
 
 /**
  * While other requests wait for memory, a body that holds more bytes than this must arrive at
@@ -157,10 +157,10 @@ export function createBodyTransfers(): BodyTransfers {
 
 /** Called each second. Returns the reason to abort a body, or null if its transfer continues. */
 function abortReason({ recent, holder }: TrackedTransfer): DomainError | null {
-  if (recent.length > AVERAGED_SECONDS) {
+  if (recent.length > RATE_WINDOW_SECONDS) {
     recent.shift();
     const bytes = recent.reduce((sum, each) => sum + each, 0);
-    if (bytes < AVERAGED_SECONDS * BYTES_PER_SECOND_MIN) return new RequestTimeoutError();
+    if (bytes < RATE_WINDOW_SECONDS * BYTES_PER_SECOND_MIN) return new RequestTimeoutError();
   }
   // The first element can cover less than a second, because all transfers share a timer.
   const isSlow = recent.length > 1 && recent.at(-1)! < PRESSURE_BYTES_PER_SECOND_MIN;

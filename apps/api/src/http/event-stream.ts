@@ -67,9 +67,9 @@ interface Encoding {
   tail(): Buffer;
 }
 
-const NOTHING = Buffer.alloc(0);
+const NO_BYTES = Buffer.alloc(0);
 
-const IDENTITY: Encoding = { name: 'identity', head: NOTHING, encode: ({ bytes }) => bytes, tail: () => NOTHING };
+const IDENTITY: Encoding = { name: 'identity', head: NO_BYTES, encode: ({ bytes }) => bytes, tail: () => NO_BYTES };
 
 /** The header of a gzip file (RFC 1952) with unknown time and system, and without optional fields. */
 const GZIP_HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);

@@ -14,8 +14,8 @@ const BURST_MIN = 10;
  */
 const SNAPSHOT_BURST_MIN = 600;
 /**
- * Minimum total cost of the body bytes and written rows of a burst of snapshots. A journal of 2 MiB and the snapshot
- * after it cost less than this, and so does one snapshot of 10 MiB that changes 5,000 containers.
+ * Minimum budget for the body bytes and written rows of a burst of snapshots. It suffices for a journal of 2 MiB and
+ * the snapshot after it, or for one snapshot of 10 MiB that changes 5,000 containers.
  */
 const COST_BURST_MIN = 300;
 
@@ -30,14 +30,14 @@ const ROWS_PER_COST = 50;
  * change nothing. A snapshot with 10 MiB of text can be compressed to 50 KiB, but takes 0.1 to 0.2 s to process.
  */
 const TEXT_BYTES_PER_COST = 256 * 1_024;
-/** Minimum total text cost of a burst: sixteen of the largest snapshots. */
+/** Minimum budget for the text of a burst of snapshots: sixteen of the largest snapshots. */
 const TEXT_BURST_MIN = 640;
 /**
  * Number of bytes of written history that cost 1. A host whose 5,000 containers all change writes 1 to 2 MiB of
  * history.
  */
 const HISTORY_BYTES_PER_COST = 16 * 1_024;
-/** Minimum total history cost of a burst: 32 MiB. */
+/** Minimum budget for the written history of a burst of snapshots: 32 MiB. */
 const HISTORY_BURST_MIN = 2_048;
 
 /**

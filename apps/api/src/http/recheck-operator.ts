@@ -5,12 +5,12 @@ import type { Authenticate } from './auth.js';
 
 /**
  * Milliseconds between two checks of whether the key or session of a long response is still valid. This number and
- * `SHARED_MS` add up to less than five seconds, so a response ends within five seconds of a revocation.
+ * `CHECK_SHARED_MS` add up to less than five seconds, so a response ends within five seconds of a revocation.
  */
 export const RECHECK_MS = 3_900;
 
 /** Milliseconds for which all responses with the same credentials share a check. */
-const SHARED_MS = 1_000;
+const CHECK_SHARED_MS = 1_000;
 
 /**
  * The organization of a key or session. Null: the key or session is no longer valid. 'unknown': the database is
@@ -32,7 +32,7 @@ export function createOperatorRecheck(
     if (shared !== undefined) return shared;
     const check = reauthenticate(auth, req, res);
     checks.set(credentials, check);
-    setTimeout(() => checks.delete(credentials), SHARED_MS).unref();
+    setTimeout(() => checks.delete(credentials), CHECK_SHARED_MS).unref();
     return check;
   };
 }

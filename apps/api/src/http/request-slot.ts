@@ -37,8 +37,9 @@ export class RequestSlot {
   constructor(private readonly options: RequestSlotOptions) {}
 
   /**
-   * Acquires a slot of high priority for a request whose body has arrived. If the request still holds the slot that it
-   * acquired on arrival, that slot is promoted to high priority or, if this is not possible, released.
+   * Acquires a slot of high priority for a request whose body has arrived. If the request still holds the slot from its
+   * arrival, tries to promote that slot to high priority. If this is not possible, releases that slot and waits for
+   * another one.
    * @throws OverloadedError if the wait times out, RequestAbortedError if the client disconnected or the request is
    * over.
    */
@@ -57,7 +58,7 @@ export class RequestSlot {
     this.#isHeld = true;
     this.#priority = 'high';
     if (this.isOver || !isClientConnected()) {
-      // If `end` has already run, nothing else would release the slot.
+      // If `end` ran during the wait, no later call would release this slot.
       this.release();
       throw new RequestAbortedError();
     }

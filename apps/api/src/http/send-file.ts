@@ -2,7 +2,9 @@ import type { Response } from 'express';
 import { NotFoundError } from '../errors.js';
 import { RequestAbortedError } from './request-aborted.js';
 
-/** An existing file does not satisfy a condition or range of the request. `bytes` is the file's length, if known. */
+/**
+ * The file exists, but does not satisfy a condition or range of the request. `bytes` is the file's length, if known.
+ */
 export class FileRefusedError extends Error {
   constructor(
     readonly status: 412 | 416,

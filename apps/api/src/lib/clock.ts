@@ -36,8 +36,8 @@ export interface ClockOptions {
   readReferenceMs: () => number | Promise<number>;
   /**
    * Milliseconds that a step of the reference must last before the clock follows it; 0 means that the clock follows a
-   * step immediately. Set it above 0 for a reference that may briefly be wrong and that nothing else confirms, such as
-   * this machine's own wall clock.
+   * step immediately. Set it above 0 for a reference that may be wrong for a moment, such as this machine's own wall
+   * clock.
    */
   stepConfirmedAfterMs?: number;
   /** Returns the process's wall clock, in milliseconds since 1970. */

@@ -2,15 +2,15 @@
 export interface HistoryPoint {
   /** Identifies the run of a server: differs between servers, and between two runs of one server. */
   server: string;
-  /** All transactions with a lower id have ended. */
+  /** Every transaction whose id is lower than this has ended. */
   horizon: bigint;
 }
 
 /**
- * Returns false if transactions may have been lost between `before` and `after` (failover to a lagging standby,
- * restore, crash). Facts that were read at `before` may then be wrong, because the server assigns the ids of the lost
- * transactions again. Comparing only the horizons is not enough, because a busy server soon reaches the old horizon
- * again.
+ * Returns false if transactions may have been lost between `before` and `after`, for example by a crash, a restore, or
+ * a failover to a lagging standby. The server then assigns the ids of the lost transactions again, so data that was
+ * read at `before` may be wrong. Comparing only the horizons is not enough, because a busy server soon reaches the old
+ * horizon again.
  */
 export const isSameHistory = (before: HistoryPoint, after: HistoryPoint): boolean =>
   before.server === after.server && before.horizon <= after.horizon;

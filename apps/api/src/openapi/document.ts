@@ -11,7 +11,7 @@ const DESCRIPTION = `Muster keeps an exact inventory of the containers on a flee
 
 Every error is \`application/problem+json\` (RFC 9457) with a stable \`type\` and a \`requestId\`, which is also in the server log. Lists are paged: repeat the request with \`cursor\` set to \`nextCursor\` until that is null. Reads return an \`ETag\`. New fields may be added to responses: clients must ignore fields that they do not know.
 
-A request that changes anything and is authenticated by the session cookie must come from Muster's own pages: it needs an \`Origin\` header with the server's own origin (or \`Sec-Fetch-Site: same-origin\`, which browsers send). Otherwise it is refused with 403. API keys need neither.`;
+A request with the session cookie that changes anything must come from one of Muster's own pages. It therefore needs an \`Origin\` header with the server's own origin, or \`Sec-Fetch-Site: same-origin\`, which browsers send. Otherwise, it is refused with 403. Requests with an API key need neither header.`;
 
 /** The tags, in the order of the document. */
 const TAGS: Readonly<Record<Tag, string>> = {

@@ -207,8 +207,8 @@ function streamDescription(): string {
     return `- \`${name}\` (\`${data}\`): ${MESSAGE_MEANINGS[name as StreamMessageName]}`;
   });
   return [
-    'The `event` of each message is one of these, and its `data` is JSON of the type in parentheses. More events may',
-    'be added: ignore unknown ones.',
+    'The `event` of each message is one of the names below, and its `data` is JSON of the type in parentheses. A newer',
+    'server may send further events: ignore unknown ones.',
     '',
     ...messages,
     '',

@@ -26,21 +26,22 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   dockerId: 'Filters by the engine’s container id. Repeatable: matches any.',
   state: 'Filters by container state. Repeatable: matches any.',
   health: 'Filters by health. Repeatable: matches any.',
-  exitReason: 'Filters by why the process ended. Repeatable: matches any.',
+  exitReason: 'Filters by the reason why the process exited. Repeatable: matches any.',
   image: 'Filters by image reference, exactly as the engine reports it. Repeatable: matches any.',
   imageDigest: 'Filters by the digest of the image, such as `sha256:…`. Repeatable: matches any.',
   project: 'Filters by project: a Compose project, a Swarm stack, a Kubernetes namespace or a Nomad job. Repeatable.',
   service:
     'Filters by service: a Compose or Swarm service, the owner of a Kubernetes pod with the container’s name (`web/nginx`), ' +
-    'a Nomad task, or the name of a container of no orchestrator. Repeatable.',
+    'a Nomad task, or the name of any other container. Repeatable.',
   instance: 'Filters by instance, such as the number of a Compose container or the slot of a Swarm task. Repeatable.',
   label: 'Filters by label: `key=value`, or `key` for any value. Repeatable: must match all.',
   hostLabel: 'Filters by label of the host: `key=value`, or `key` for any value. Repeatable: must match all.',
+  by: 'The key of the label by whose value the hosts are grouped.',
   name: 'Filters by container name. Repeatable: matches any.',
   kind: 'Filters by kind of event. Repeatable: matches any.',
   q: 'Text to search for.',
   presence: 'Filters by presence: present containers, removed ones, or both.',
-  infra: 'Whether to include the infra containers of pods, which only hold the namespaces of a pod.',
+  infra: 'Whether to include infra containers, which only hold the namespaces of a pod.',
   sort: 'The sort key; prefix `-` for descending order.',
   since: 'Returns events recorded at or after this time.',
   until: 'Returns events recorded before this time.',
@@ -53,12 +54,12 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   type: 'Filters by protocol. Repeatable: matches any.',
   format: 'The file format.',
   keepCredentials:
-    "Keeps the API keys and enrollment tokens that the member's new role could not create. By default, they are revoked.",
+    "Whether to keep the API keys and enrollment tokens that the member's new role could not create. By default, they are revoked.",
   next: 'The path of the page to open after signing in; by default the fleet page.',
 };
 
 /** Examples of required query parameters, without which a call is refused. */
-export const QUERY_EXAMPLES: Readonly<Record<string, string>> = { q: 'shop', image: 'nginx:1.29' };
+export const QUERY_EXAMPLES: Readonly<Record<string, string>> = { q: 'shop', image: 'nginx:1.29', by: 'env' };
 
 interface RequestHeader {
   name: string;

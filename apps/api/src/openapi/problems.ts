@@ -13,7 +13,7 @@ const PROBLEM_DESCRIPTIONS: Readonly<Partial<Record<ProblemType, string>>> = {
   [ProblemTypes.notFound]: 'The resource does not exist, or belongs to another organization.',
   [ProblemTypes.conflict]: 'The request conflicts with the current state.',
   [ProblemTypes.engineIdInUse]:
-    'An active host has this engineId: retry after the time in Retry-After, or enroll with another engineId.',
+    'A host with this engineId is still reporting: retry after the time in Retry-After, or enroll with another engineId.',
   [ProblemTypes.hostDeleted]: 'An operator deleted the host. Enroll the machine again to create a new host.',
   [ProblemTypes.requestTimeout]: 'The body arrived too slowly or was not complete in time.',
   [ProblemTypes.bodyTooLarge]: 'The body is too large, before or after decompression.',
@@ -35,8 +35,8 @@ function problemTypesOf({ method, path, access, query, headers, body, refusals =
     // A path parameter may contain an invalid percent-encoding.
     ...includeIf(Boolean(query ?? headers ?? body) || path.includes(':'), ProblemTypes.invalidRequest),
     ...includeIf(access !== 'public', ProblemTypes.tokenInvalid),
-    // Writes with a session cookie must come from our own pages. All access except `viewer` requires a certain role or
-    // a signed-in user.
+    // An operator is forbidden to write with a session cookie from a page of another site. Every access except `viewer`
+    // also requires a certain role or a signed-in user.
     ...includeIf((isOperators && method !== 'GET') || (isOperators && access !== 'viewer'), ProblemTypes.forbidden),
     ...includeIf(access === 'metrics', ProblemTypes.forbidden, ProblemTypes.rateLimited),
     ...includeIf(path.includes(':'), ProblemTypes.notFound),

@@ -14,7 +14,7 @@ export const SECURITY_SCHEMES = {
     name: 'muster_session',
     description:
       'The session cookie of a signed-in user. With an https `MUSTER_PUBLIC_URL`, its name is ' +
-      '`__Host-muster_session`. If that URL has a path, the name ends with a hash of the path. Requests that use it to change anything also need an `Origin` header with the server’s ' +
+      '`__Host-muster_session`. If that URL has a path, the name ends with a hash of the path. Requests with this cookie that change anything also need an `Origin` header with the server’s ' +
       'own origin, or `Sec-Fetch-Site: same-origin`.',
   },
 };

@@ -38,7 +38,7 @@ export function agentReleaseRoutes(release: AgentReleaseService, stalledMsMax = 
       downloads -= 1;
       shares.release(address);
     });
-    // From here on, the client determines how long the request takes.
+    // Releases the slot, because from here on the client determines how long the request takes.
     res.locals.slot?.release();
   }
 

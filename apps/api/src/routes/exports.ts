@@ -81,7 +81,7 @@ export function exportRoutes(options: ExportRouteOptions): Route[] {
       res.setHeader('Content-Disposition', `attachment; filename="muster-${name}-${day}.${format}"`);
     };
     if (req.method === 'HEAD') {
-      // The rows are not read, because no header depends on them.
+      // No rows are read for HEAD, because no header depends on them.
       setHeaders();
       res.end();
       return;
@@ -96,7 +96,7 @@ export function exportRoutes(options: ExportRouteOptions): Route[] {
       // The first page is read before any byte is sent, so that an error can still be returned.
       const text = stopWhenRevoked(call, pages);
       const first = await text.next();
-      // From here on, the client determines how long the request takes.
+      // Releases the slot, because from here on the client determines how long the request takes.
       res.locals.slot?.release();
       setHeaders();
       await pipeline(Readable.from(prepend(first, text), { objectMode: true, highWaterMark: 1 }), res);

@@ -108,8 +108,8 @@ function serveFiles(directory: string, headers: Readonly<Record<string, string>>
 }
 
 /**
- * Serves the page with a base path in its URLs. The build contains the page without one. All URLs in other files are
- * relative to the file that contains them.
+ * Serves the page with a base path in its URLs. The build contains the page without a base path. The other files need
+ * no change, because each URL in them is relative to the file itself.
  */
 function servePageBelow(basePath: string, directory: string): RequestHandler {
   return async (req, res, next) => {

@@ -25,7 +25,10 @@ export interface SnapshotMetadata {
   removedIds?: readonly string[];
   /** Digest of the body's bytes. Without a digest, even an unchanged body is compared row by row. */
   digest?: string | null;
-  /** Whether only this version's parser has stored digests that can equal `digest`. Default: true. */
+  /**
+   * Whether `digest` can only equal digests that this version's parser stored. If false, a replica of another version
+   * may have stored them. Default: true.
+   */
   isOwnDigest?: boolean;
   /**
    * Counters to which the sync adds the bytes that it parses and the bytes of the events that it writes. The bytes are

@@ -9,7 +9,7 @@ export function addBackupCommand(program: Command, terminal: Terminal): void {
     .summary('back up the embedded database to a file')
     .description(
       'Writes all data of the embedded database to one file, which any later version of Muster can restore.\n' +
-        'Stop Muster first. The file contains the hashes of tokens and keys, so protect it as carefully as the database.',
+        'Stop Muster first. The file contains the hashes of tokens and keys: protect it as carefully as the database.',
     )
     .argument('<file>', 'the backup file to write')
     .addOption(dataDirOption(terminal))

@@ -128,7 +128,10 @@ const collectStates = (value: string, previous?: string[]): string[] => collect(
 /** The states that only Podman has. */
 const PODMAN_STATES = ['configured', 'initialized', 'stopped', 'stopping'];
 
-/** Checks options that depend on each other. Warns if no engine has a state, because the list would just be empty. */
+/**
+ * Checks options that depend on each other. Warns if no engine has a requested state, because the list would be empty
+ * without an explanation.
+ */
 function checkOptions(terminal: Terminal, { host, state, sort }: Options): void {
   const key = sort?.replace(/^-/, '');
   if (host === undefined && HOST_ONLY_SORT_KEYS.some((each) => each === key)) {
@@ -223,7 +226,7 @@ const columnsAt = (now: Date): Column<ContainerView>[] => [
     text: (container) => shortenDigest(displayImage(container)),
     raw: ({ image }) => image,
     wide: ({ image }) => image,
-    // The registry is less important than the name and the tag.
+    // A long image is shortened at its start, because the registry is less important than the name and the tag.
     keep: 'end',
     widthMin: 22,
     omission: 3,
@@ -253,7 +256,7 @@ const columnsAt = (now: Date): Column<ContainerView>[] => [
   },
 ];
 
-/** Describes how a container's process ended, and when. Returns the engine's text if no exit was reported. */
+/** Describes how and when a container's process exited. If no exit was reported, returns the engine's status text. */
 function formatStatus(container: ContainerView, now: Date): string {
   const { exit, status } = container;
   if (!exit) return status;

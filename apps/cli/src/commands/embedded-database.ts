@@ -48,8 +48,8 @@ async function requireOwner(dataDir: string): Promise<void> {
   );
   if (owner === 0) return;
   throw new CommandError(
-    `${dataDir} belongs to the user with the ID ${owner}: run this command as that user (sudo -u '#${owner}'), because ` +
-      'files that root creates there would prevent the server from starting',
+    `${dataDir} belongs to the user with the ID ${owner}: run this command as that user (sudo -u '#${owner}'). The server ` +
+      'could not start with files that root creates there',
     ExitCodes.failed,
   );
 }

@@ -18,8 +18,8 @@ export function addEnrollTokenCommand(program: Command, terminal: Terminal): voi
     .argument('<name>', 'name of the token', parseText)
     .option('--uses <number>', 'number of hosts that the token can enroll', parseCount, 1)
     .option('--expires <time>', 'lifetime, for example 30m, 12h, 7d (default: 1 day)', parseLifetime)
-    .option('--labels <key=value,…>', 'labels of the hosts that enroll with the token', parseLabels, {})
-    .action((name: string, { uses, expires, labels }: { uses: number; expires?: number; labels: HostLabels }) =>
+    .option('--labels <key=value,…>', 'labels of the hosts that enroll with the token', parseLabels)
+    .action((name: string, { uses, expires, labels }: { uses: number; expires?: number; labels?: HostLabels }) =>
       withApi(
         terminal,
         async (client) => {
@@ -81,6 +81,6 @@ const columnsAt = (now: Date): Column<EnrollmentToken>[] => [
     style: () => 'gray',
     widthMin: Infinity,
   },
-  { title: 'LABELS', isWideOnly: true, text: ({ labels }) => formatLabels(labels) },
+  { title: 'LABELS', isWideOnly: true, text: ({ labels }) => formatLabels(labels) || '-' },
   { title: 'ID', text: ({ id }) => id, widthMin: Infinity },
 ];

@@ -76,7 +76,7 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     .option('--until <time>', 'end, in the same format', parseInstant)
     .option('--limit <number>', 'maximum number of events; the latest are listed', parseCount, LIMIT_DEFAULT)
     .addOption(formatOption())
-    .option('-f, --follow', 'after the list, print new events as they happen, until interrupted')
+    .option('-f, --follow', 'after the list, print each new event, until interrupted')
     .action((options: Options) => {
       const { since, until } = options;
       if (since !== undefined && until !== undefined && since >= until) {
@@ -143,8 +143,8 @@ async function printEvents(
 }
 
 /**
- * Prints past events and then new ones. Opens the stream before it reads the past events, so that no event is missed in
- * between.
+ * Prints past events and then new ones. Opens the stream before it reads the past events, so that no event in between
+ * is missed.
  */
 async function follow(
   terminal: Terminal,
@@ -227,7 +227,7 @@ const COLUMNS: Column<ContainerEvent>[] = [
   },
 ];
 
-/** The columns of a table in which the recreation of a container is one row. */
+/** The columns of a table in which each recreation of a container is one row. */
 const ENTRY_COLUMNS: Column<HistoryEntry>[] = COLUMNS.map(({ title, text, style, widthMin }) => ({
   title,
   text: ({ event, replacement }) => (replacement && REPLACEMENT_TEXTS[title]?.(replacement)) ?? text(event),
@@ -235,7 +235,7 @@ const ENTRY_COLUMNS: Column<HistoryEntry>[] = COLUMNS.map(({ title, text, style,
   ...(widthMin === undefined ? {} : { widthMin }),
 }));
 
-/** The texts of a recreation, by the title of their column. */
+/** The texts of the row of a recreation, by the title of their column. */
 const REPLACEMENT_TEXTS: Partial<Record<string, (replacement: Replacement) => string>> = {
   KIND: () => 'replaced',
   WHAT: ({ imageBefore, imageAfter }) =>

@@ -6,6 +6,7 @@ import {
   parseHostLabels,
   toTerminalText,
   type Host,
+  type HostLabels,
 } from '@muster/contracts';
 import { ProblemError, type Client } from '@muster/client';
 import type { Command } from 'commander';
@@ -13,12 +14,16 @@ import { withApi } from '../api.js';
 import { CommandError, ExitCodes } from '../exit.js';
 import { formatAge } from '../output/age.js';
 import { formatOption, writeList, type Format } from '../output/format.js';
+import { addHostGroupsCommand } from './host-groups.js';
 import { FRESHNESS_STYLES } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import { wrap } from '../output/wrap.js';
+import { FACT_COLUMNS, nameOf } from './host-facts.js';
 import type { Terminal } from '../terminal.js';
+import { addHostAvailabilityCommand } from './host-availability.js';
 import { addHostEventsCommand } from './host-events.js';
 import {
+  collect,
   collectChoices,
   findHostIds,
   formatLabels,
@@ -38,12 +43,13 @@ interface Options {
   search?: string;
   sort?: string;
   limit?: number;
+  label?: string[];
   output: Format;
 }
 
 /** Returns the columns. `outdated` are the agent versions that are older than the server's release. */
 const columnsAt = (now: Date, outdated: ReadonlySet<string>): Column<Host>[] => [
-  { title: 'NAME', text: ({ name }) => name, widthMin: 24 },
+  { title: 'NAME', text: nameOf, raw: ({ name }) => name, widthMin: 24 },
   {
     title: 'FRESHNESS',
     text: ({ freshness }) => freshness,
@@ -72,8 +78,15 @@ const columnsAt = (now: Date, outdated: ReadonlySet<string>): Column<Host>[] => 
     wide: ({ agentVersion }) => (outdated.has(agentVersion) ? `${agentVersion} (outdated)` : agentVersion),
     omission: 3,
   },
-  { title: 'LABELS', isWideOnly: true, text: ({ labels }) => formatLabels(labels) },
   { title: 'ID', text: ({ id }) => id, widthMin: Infinity, omission: 1 },
+  ...FACT_COLUMNS,
+  {
+    title: 'LABELS',
+    isWideOnly: true,
+    isInCsv: true,
+    text: ({ labels }) => formatLabels(labels) || '-',
+    raw: ({ labels }) => formatLabels(labels),
+  },
   {
     title: 'REASONS',
     isWideOnly: true,
@@ -81,7 +94,13 @@ const columnsAt = (now: Date, outdated: ReadonlySet<string>): Column<Host>[] => 
   },
 ];
 
-/** Returns the agent versions that are older than the server's release. An older server does not say which these are. */
+/** Returns the column with the value of one label. A server before version 0.5 does not send labels. */
+function labelColumn(key: string): Column<Host> {
+  const valueOf = ({ labels }: { labels?: HostLabels }) => labels?.[key];
+  return { title: key, text: (host) => valueOf(host) ?? '-', raw: (host) => valueOf(host) ?? '' };
+}
+
+/** Returns the agent versions that are older than the server's release. An older server does not report them. */
 async function findOutdated(client: Client): Promise<ReadonlySet<string>> {
   try {
     const { agentVersions } = await client.call('getHostFacets');
@@ -99,7 +118,7 @@ const reasonsOf = ({ problems }: Host, now: Date): string[] =>
 /** Maximum number of problems that are explained below the table. */
 const REASONS_MAX = 10;
 
-/** Explains the problems in a table, because the table has only their codes. */
+/** Explains each problem below the table, because the table contains only the problems' codes. */
 function writeReasons(terminal: Terminal, hosts: readonly Host[], now: Date): void {
   const reasons = hosts.flatMap((host) => reasonsOf(host, now).map((reason) => `${host.name}: ${reason}`));
   const { screen } = terminal;
@@ -133,8 +152,9 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
       parseSort(HOST_SORT_KEYS),
     )
     .option('--limit <number>', 'maximum number of hosts', parseCount)
+    .option('-L, --label <key>', 'show the value of this label in a column (repeatable)', collect)
     .addOption(formatOption())
-    .action(({ freshness, problem, hostLabel, search: q, sort, limit = Infinity, output }: Options) =>
+    .action(({ freshness, problem, hostLabel, search: q, sort, limit = Infinity, label = [], output }: Options) =>
       withApi(terminal, async (client) => {
         const query = { freshness, problem, hostLabel, q, sort, limit: Math.min(limit, 200) };
         const hosts = await takeFirst(client.items('listHosts', { query }), limit);
@@ -144,14 +164,16 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
         writeList(
           terminal,
           output,
-          columnsAt(now, outdated),
+          [...columnsAt(now, outdated), ...label.map(labelColumn)],
           hosts,
           isFiltered ? 'No hosts match the filters.' : 'No hosts.',
         );
         if (output === 'table') writeReasons(terminal, hosts, now);
       }),
     );
+  addHostAvailabilityCommand(command, terminal);
   addHostLabelCommand(command, terminal);
+  addHostGroupsCommand(command, terminal);
   addHostEventsCommand(command, terminal);
 }
 

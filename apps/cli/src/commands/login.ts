@@ -11,7 +11,7 @@ export function addLoginCommands(program: Command, terminal: Terminal): void {
     .summary('save the server URL and an API key')
     .description(
       'Prompts for an API key (muster_key_…), checks it, and saves the URL and the key in a file that only you can read.\n' +
-        'The key is read from standard input, so that no process list shows it: muster login URL < key-file',
+        'To read the key from a file: muster login URL < key-file',
     )
     .argument('<url>', 'URL of the server, for example https://muster.example.org')
     .action(async (argument: string) => {

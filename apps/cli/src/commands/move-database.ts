@@ -12,10 +12,10 @@ export function addMoveDatabaseCommand(program: Command, terminal: Terminal): vo
     .description(
       'Copies all data of the embedded database to an empty PostgreSQL database, and compares every table there with\n' +
         'the original. Stop Muster first. Either everything is moved or nothing: after a failure, run the same command\n' +
-        'again. The embedded database is only read. Afterwards, Muster does not start on it until you delete the file\n' +
+        'again. The embedded database does not change. Afterwards, Muster does not start on it until you delete the file\n' +
         'moved-to-postgresql.json in its directory.\n\n' +
-        'The URL is that of --to, DATABASE_URL or DATABASE_URL_FILE, which is the path of a file with the URL. Other\n' +
-        'users of the machine can see a password in --to in the list of processes, but not in the other two.',
+        'Give the URL with --to, in DATABASE_URL, or in a file whose path is DATABASE_URL_FILE. Other users of the\n' +
+        'machine can see a password in --to in the list of processes, but not one in the two variables.',
     )
     .addOption(dataDirOption(terminal))
     .option('--to <url>', "the database's URL: postgresql://user@host:5432/database")

@@ -84,20 +84,20 @@ export const projectOption = (): Option =>
 export const serviceOption = (): Option =>
   new Option(
     '--service <name>',
-    'filter by service: of Compose or Swarm, the owner and container of a Kubernetes pod, a Nomad task, or the name of a plain container (repeatable)',
+    'filter by service: a Compose or Swarm service, the owner of a Kubernetes pod with the container name (web/nginx), a Nomad task, or the name of any other container (repeatable)',
   ).argParser(collect);
 
 export const exitReasonOption = (): Option =>
   new Option(
     '--exit-reason <reason>',
-    `filter by why the process ended: ${ExitReason.options.join(', ')} (repeatable)`,
+    `filter by the reason why the process exited: ${ExitReason.options.join(', ')} (repeatable)`,
   ).argParser(collectChoices(ExitReason.options));
 
 /** Formats labels, such as `env=prod,site=fra`. A server before version 0.5 does not send labels. */
 export const formatLabels = (labels: HostLabels | undefined): string =>
   Object.entries(labels ?? {})
     .map(([key, value]) => `${key}=${value}`)
-    .join() || '-';
+    .join();
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 

@@ -9,9 +9,9 @@ export function addRestoreCommand(program: Command, terminal: Terminal): void {
     .summary('restore a backup into a new embedded database')
     .description(
       'Creates an embedded database from a backup, in an empty directory. Either everything is restored or nothing.\n' +
-        'Hosts whose current or previous token is in the backup report again automatically, within an hour.\n' +
-        'Hosts that were enrolled after the backup, or have rotated their token twice since, keep retrying:\n' +
-        'give them a new enrollment token. Anything revoked after the backup is valid again: revoke it again.',
+        'Hosts whose current or previous token is in the backup report again within an hour, automatically. Hosts that\n' +
+        'enrolled after the backup, or have rotated their token twice since then, need a new enrollment token.\n' +
+        'Anything revoked after the backup is valid again: revoke it again.',
     )
     .argument('<file>', 'the backup file to read')
     .addOption(dataDirOption(terminal))

@@ -82,7 +82,8 @@ export function createOutageReport(
       const { error } = state;
       if (!wasOpen && error instanceof Error) throw error;
       const commandError = toCommandError(error);
-      // A connection that just ends is not an outage, because the next attempt usually succeeds.
+      // If the server ends a connection without an error, the next attempt usually succeeds. This does not count as an
+      // outage.
       if (!(commandError instanceof CommandError) || isOutageReported) return;
       isOutageReported = true;
       terminal.err(`muster: ${commandError.message}; trying again\n`);

@@ -17,14 +17,19 @@ export interface Column<Row> {
   wide?: (row: Row) => string;
   /** Whether only the format `wide` has this column. */
   isWideOnly?: true;
+  /** Whether CSV has this column, although a table has it only in the format `wide`. */
+  isInCsv?: true;
   /** The part of a text that is kept if the column is shortened. Default: the start. */
   keep?: 'start' | 'end';
-  /** Minimum width of the shortened column. With Infinity, the column is shortened only if nothing else helps. */
+  /**
+   * Minimum width of the shortened column. With Infinity, the column is shortened only if shortening all other columns
+   * is not enough.
+   */
   widthMin?: number;
   /**
    * If a table is too wide for the screen, columns are omitted in the order of this number. A column without a number
-   * is never omitted. Columns up to `MINOR_OMISSION_MAX` are minor: they are omitted before others become narrower than
-   * `WIDTH_MIN_WITH_MINOR`.
+   * is never omitted. Columns up to `MINOR_OMISSION_MAX` are minor. If the other columns would become narrower than
+   * `WIDTH_MIN_WITH_MINOR`, the minor columns are omitted first.
    */
   omission?: number;
 }
@@ -36,7 +41,7 @@ const WIDTH_MIN = 8;
 
 const MINOR_OMISSION_MAX = 2;
 
-/** The width to which the other columns may be shortened while there are minor columns. */
+/** The width to which the other columns may be shortened before minor columns are omitted. */
 const WIDTH_MIN_WITH_MINOR = 20;
 
 /** Formats a complete table: see `createTable`. */

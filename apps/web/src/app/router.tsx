@@ -71,8 +71,8 @@ const page = { getParentRoute: () => signedInRoute } as const;
 const fleet = createRoute({
   ...page,
   path: '/',
-  // In earlier versions, links filtered the fleet page by freshness. Such links are redirected to the list of hosts
-  // with the same filter.
+  // In earlier versions, a link to the fleet page could contain a filter by freshness. Such a link is redirected to the
+  // list of hosts with the same filter.
   beforeLoad: ({ search }) => {
     const { freshness } = parseHostSearch(search);
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router redirects when an object is thrown
@@ -112,23 +112,32 @@ const workload = createRoute({
 const images = createRoute({
   ...page,
   path: '/images',
-  validateSearch: (search: Record<string, unknown>): { q?: string | undefined } => ({ q: parseFirst(search['q']) }),
+  validateSearch: (search: Record<string, unknown>): { q?: string | undefined; hostLabel?: string[] | undefined } => ({
+    q: parseFirst(search['q']),
+    hostLabel: parseAll(search['hostLabel']),
+  }),
   component: lazyRouteComponent(() => import('../features/images/images-page'), 'ImagesPage'),
 });
 const imageBuilds = createRoute({
   ...page,
   path: '/image-builds',
-  validateSearch: (search: Record<string, unknown>): { image?: string | undefined } => ({
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { image?: string | undefined; hostLabel?: string[] | undefined } => ({
     image: parseFirst(search['image']),
+    hostLabel: parseAll(search['hostLabel']),
   }),
   component: lazyRouteComponent(() => import('../features/images/image-builds-page'), 'ImageBuildsPage'),
 });
 const ports = createRoute({
   ...page,
   path: '/ports',
-  validateSearch: (search: Record<string, unknown>): { port?: string | undefined; type?: string[] | undefined } => ({
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { port?: string | undefined; type?: string[] | undefined; hostLabel?: string[] | undefined } => ({
     port: parseFirst(search['port']),
     type: parseAll(search['type']),
+    hostLabel: parseAll(search['hostLabel']),
   }),
   component: lazyRouteComponent(() => import('../features/ports/ports-page'), 'PortsPage'),
 });
@@ -149,7 +158,8 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import('../features/settings/settings-page'), 'SettingsPage'),
 });
 
-// The routes are variables because TypeScript widens the types of routes that are created inside this array.
+// The routes are declared as variables, because TypeScript would not infer the exact types of routes that are created
+// inside this array.
 const pages = [
   fleet,
   hosts,

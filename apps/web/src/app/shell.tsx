@@ -47,8 +47,8 @@ function Content() {
   const main = useRef<HTMLElement>(null);
   const previousPathname = useRef(pathname);
   useEffect(() => {
-    // Moves the focus to the new page, so that screen readers announce it. The focus is not moved to the first page, or
-    // away from an input, such as the search field that opened the page.
+    // Moves the focus to the new page, so that screen readers announce it. There are two exceptions: the first page,
+    // and a page that was opened from an input that still has the focus, such as the search field.
     const isInputFocused = document.activeElement instanceof HTMLInputElement;
     if (previousPathname.current !== pathname && !isInputFocused) main.current?.focus({ preventScroll: true });
     previousPathname.current = pathname;

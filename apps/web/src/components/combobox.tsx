@@ -177,7 +177,7 @@ export function Combobox({
           {isShown ? note : ''}
         </p>
       </div>
-      {/* Screen readers announce changes only in elements that they already know, so this element is never hidden. */}
+      {/* Screen readers announce changes only in elements that exist already. This element is therefore always present. */}
       <p role="status" className="visually-hidden">
         {isShown ? note : ''}
       </p>

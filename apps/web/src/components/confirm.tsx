@@ -31,7 +31,8 @@ export function ConfirmDialog({
 }) {
   const [entry, setEntry] = useState('');
   const mutation = useMutation({ mutationFn: onConfirm, onSuccess: onDone ?? onClose });
-  // The user need not type invisible characters. If the text has no other characters, the user types "yes" instead.
+  // The user need not type invisible characters. If the required text consists only of invisible characters, the user
+  // types "yes" instead.
   const expectedText = requiredText === undefined ? undefined : toTypedText(requiredText) || 'yes';
   const canConfirm = expectedText === undefined || toTypedText(entry) === expectedText;
   return (

@@ -1,7 +1,7 @@
 import { formatCount } from '../lib/format-count';
 import { Button } from './button';
 
-/** What an infra container is. */
+/** The explanation of the mark for infra containers. */
 export const INFRA_MEANING = 'Only holds the namespaces of a pod. Counts exclude it.';
 
 /** Marks an infra container. */

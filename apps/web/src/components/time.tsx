@@ -28,7 +28,8 @@ export const useNow = (): number => useSyncExternalStore(subscribe, () => now);
 
 /** The time since `at`, with the exact local time as a tooltip. */
 export function Age({ at }: { at: string | null }) {
-  // The shared clock stops while no component uses it, so the first component to use it again may get an outdated time.
+  // The shared clock stops while no component uses it. Its time may therefore be outdated for the first component that
+  // uses it again.
   const shownAt = Math.max(useNow(), serverNow() - TICK_MS);
   if (at === null) return <span className="soft">never</span>;
   const date = new Date(at);

@@ -70,7 +70,7 @@ function statusOfState({
     case 'exited':
       return { icon: exitIcon, label: describeExit(known) };
     case 'stopped':
-      // Podman's engine has stopped the process, and has not cleaned up yet.
+      // With Podman, this is a container that the engine has stopped but not cleaned up yet.
       if (!exit && !isErrorExit(known)) {
         return { icon: 'finished', label: exitCode === null ? state : `${state} (${exitCode})` };
       }

@@ -24,8 +24,8 @@ const STATE_CHANGE_KINDS: ReadonlySet<ContainerEvent['kind']> = new Set([
 /**
  * Computes the counts by state over time. The history stores only the state changes, so the function starts with the
  * counts at `now` and computes earlier counts backwards. `changes` must be sorted from newest to oldest. The returned
- * points are sorted from oldest to newest: one before and one after each change, and one at `now`. Earlier changes are
- * unknown, so the first point is the one before the oldest change.
+ * points are sorted from oldest to newest: one before and one after each change, and one at `now`. Nothing is known
+ * from before the oldest change, so the first point is the one directly before it.
  */
 export function stateHistory(
   byState: Readonly<Record<string, number>>,
@@ -50,7 +50,7 @@ function undoChange(
 ): Readonly<Record<string, number>> {
   if (from === to) return counts;
   const countsBefore = { ...counts };
-  // The history lacks changes that were undone between two reports, so the count could fall below 0.
+  // The history lacks changes that were undone between two reports. Without this limit, the count could fall below 0.
   if (typeof to === 'string') countsBefore[to] = Math.max(0, (countsBefore[to] ?? 0) - 1);
   if (typeof from === 'string') countsBefore[from] = (countsBefore[from] ?? 0) + 1;
   return countsBefore;

@@ -12,12 +12,12 @@ export interface Delivery {
   observedAt: Date;
 }
 
-/** One implementation that stores snapshots in the database. */
+/** One of the compared implementations that store snapshots in the database. */
 export interface Contender {
   readonly id: ContenderId;
   /**
-   * Stores a host's snapshot, and marks the host as seen. If a container is missing from the snapshot, its row stays,
-   * and is marked as exited and removed.
+   * Stores a host's snapshot, and marks the host as seen. The row of a container that is missing from the snapshot
+   * stays, and is marked as exited and removed.
    */
   deliver(delivery: Delivery): Promise<void>;
   close(): Promise<void>;

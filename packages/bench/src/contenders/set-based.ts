@@ -38,9 +38,9 @@ const STATEMENT = `
 const TOUCH_HOST = `UPDATE hosts SET "lastSeenAt" = now(), "confirmedAt" = now() WHERE id = $1::uuid`;
 
 /**
- * Inserts an event for each container that was created, restarted or removed. Like Muster, it inserts no event if only
- * the age in the status text has changed. `before` contains the old rows, because every part of a statement reads the
- * table as it was before the statement.
+ * Inserts an event for each container that was created, restarted or removed. Like Muster, inserts no event if only the
+ * age in the status text has changed. `before` contains the old rows, because every part of a statement reads the table
+ * as it was before the statement.
  */
 const HISTORY = `, recorded AS (
     INSERT INTO container_events (
@@ -58,9 +58,9 @@ const HISTORY = `, recorded AS (
   )`;
 
 /**
- * One prepared statement that compares and writes all containers. No implementation is expected to be faster. With
- * `history`, the statement also writes events, as Muster does. With or without history, it does not handle the order of
- * snapshots, revisions or health.
+ * One prepared statement that compares and writes all containers. No implementation is expected to be faster, because
+ * the statement does less than Muster: it ignores the order of snapshots, and stores no revisions and no health. With
+ * `history`, it also writes events, as Muster does.
  */
 export function createSetBased(url: string, { history }: { history: boolean }): Contender {
   const pool = createPool(url);

@@ -7,8 +7,8 @@ export type LoadTurn = Awaited<ReturnType<MeasuredFleet['measure']>>;
 export type LoadFigures = ReturnType<typeof summarizeTurns>;
 
 /**
- * Summarizes turns: the sums of the numbers of requests, the maxima of `max` and of the memory, and the medians of all
- * other figures.
+ * Summarizes turns. Returns the sums of the numbers of requests, the maxima of `max` and of the memory, and the medians
+ * of all other figures.
  */
 export function summarizeTurns(turns: readonly LoadTurn[]) {
   const middle = (of: (turn: LoadTurn) => number) => median(turns.map(of));
@@ -33,8 +33,8 @@ export function summarizeTurns(turns: readonly LoadTurn[]) {
 }
 
 /**
- * Lets each contender take a turn in each round, so that a disturbance of the machine affects all contenders. The first
- * round is not part of the result: it warms up caches and the compiler. PostgreSQL also writes more in this round,
+ * Lets each contender take one turn in each round, so that a disturbance of the machine affects all contenders. The
+ * first round is not part of the result: it warms up caches and the compiler, and PostgreSQL writes more than usual,
  * because it writes full pages after a checkpoint. If `takeTurn` returns null, the contender skips the round.
  */
 export async function takeRounds<Contender, Turn>(

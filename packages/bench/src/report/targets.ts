@@ -29,8 +29,8 @@ const medianOf = (ratios: Spread | null | undefined): Figure | null =>
 const CONTAINERS = 50;
 
 /**
- * Each row ends with the minimum of Muster's rate divided by the contender's rate. It becomes two targets: one with one
- * snapshot at a time, and one with four concurrent snapshots.
+ * Each row ends with a minimum: Muster's rate must be at least this many times the contender's rate. Each row becomes
+ * two targets: one with one snapshot at a time, and one with four concurrent snapshots.
  */
 const SERVICE_TARGETS = [
   ['upserts', 'obvious implementation', 'restarted', 2, 100],
@@ -58,7 +58,9 @@ const serviceTargets = SERVICE_TARGETS.flatMap(([other, name, kind, percent, rat
   })),
 );
 
-/** What is measured in a case of the HTTP section. In `text`, `…` is replaced by the name of the case. */
+/**
+ * The description of each measure in a case of the HTTP section. In `text`, `…` is replaced by the name of the case.
+ */
 const RATE = {
   text: 'snapshot, …: Muster / bare Express route',
   format: formatRatio,

@@ -1,4 +1,4 @@
-/** Growth: what ingest and reads cost with one hundred, one thousand and ten thousand hosts. */
+/** Growth: the cost of ingest and reads with one hundred, one thousand and ten thousand hosts. */
 import { pairedRatio } from '@muster/testkit/report';
 import type { Bench } from '../plan.js';
 import { EVERY_HOST_ONCE, withMeasuredFleets, type MeasuredFleet } from '../measured-fleet.js';

@@ -20,7 +20,7 @@ export interface ReadFigures {
 const PAGE_MAX = 200;
 const DEEP_PAGES = 3;
 
-/** Where reads begin, as fractions of a list: at a tenth, at half, at nine tenths, and near the end. */
+/** The positions in a list at which reads begin, as fractions of the list. */
 const DEPTHS = [0.1, 0.5, 0.9, 0.9999];
 
 /** The name of the read of one container by its primary key, with which the other reads are compared. */
@@ -116,14 +116,15 @@ type Read = ReturnType<typeof read>;
 const read = (route: string, name: string, queries: readonly string[], pages = 1) => ({
   name,
   route,
-  /** The number of pages that are read from each path, one after the other. */
+  /** The number of pages that are read one after the other, starting at each path. */
   pages,
   paths: queries.map((query) => (query === '' ? route : `${route}?${query}`)),
 });
 
 /**
  * Returns reads of pages that are deep in a list, in each order. Paging to these positions would take thousands of
- * requests, so this function creates the cursors in the API's own format. If that format changes, the section fails.
+ * requests. This function therefore creates the cursors itself, in the API's own format. If that format changes, the
+ * section fails.
  */
 async function deepReads(pool: pg.Pool): Promise<Read[]> {
   const reads: Read[] = [];

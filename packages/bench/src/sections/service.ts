@@ -111,9 +111,9 @@ async function runCell(bench: Bench, participants: readonly Participant[], cell:
 }
 
 /**
- * Returns the last round in which a contender takes part, or -1 if it takes part in none. Round 0 is the warm-up. If
- * snapshots are large, `upserts` takes part in fewer rounds, because it needs seconds for each large snapshot, regardless
- * of what has changed.
+ * Returns the last round in which a contender takes part, or -1 if it takes part in none. Round 0 is the warm-up. With
+ * large snapshots, `upserts` takes part in fewer rounds, because each large snapshot takes it seconds, regardless of
+ * what has changed.
  */
 function roundsOf(id: ContenderId, { containers, kind, concurrency }: Case, rounds: number): number {
   if (id !== 'upserts' || containers <= 50) return rounds;
@@ -133,7 +133,7 @@ async function takeTurn({ plan, cluster }: Bench, participant: Participant, cell
   const sizeMax = Math.floor(PREPARED_MAX / containers / concurrency) * concurrency;
   let size = concurrency;
   while (turn.ms < turnMs) {
-    // All snapshots of one host are in one queue, in their order.
+    // All snapshots of a host are in the same queue, so they stay in order.
     const queues: Delivery[][] = Array.from({ length: concurrency }, () => []);
     for (let i = 0; i < size; i++) {
       const index = participant.prepared++ % participant.hosts.length;

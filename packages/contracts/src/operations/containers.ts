@@ -8,7 +8,7 @@ import { FLEET_MAP_HOSTS_MAX } from '../limits.js';
 import type { Operation } from '../operation.js';
 import { ContainerPage } from '../pages.js';
 import { Paths } from '../paths.js';
-import { ContainerQuery } from '../queries.js';
+import { ContainerQuery, HostLabelQuery } from '../queries.js';
 import { SearchQuery, SearchResult } from '../search.js';
 import { Summary } from '../summary.js';
 
@@ -21,11 +21,11 @@ export const ContainerOperations = {
     access: 'viewer',
     summary: 'List containers of all hosts',
     description:
-      'Returns containers with their host’s freshness, filtered and sorted. By default, only present containers. ' +
-      'Sorting by `state` or `changedAt` requires `hostId`. `q` matches a part of the name, image or command, or the ' +
-      'beginning of `dockerId`; with fewer than 3 characters, it matches the beginning of the name or of `dockerId`. A ' +
-      'page may have fewer than `limit` items: only a null `nextCursor` marks the end. A page with `incomplete: true` ' +
-      'ends early because finding more matches would take too long.',
+      'Returns containers with their host’s freshness, filtered and sorted. By default, returns only present ' +
+      'containers. Sorting by `state` or `changedAt` requires `hostId`. `q` matches a part of the name, image or ' +
+      'command, or the beginning of `dockerId`. If `q` has fewer than 3 characters, it matches only the beginning ' +
+      'of the name or of `dockerId`. A page may have fewer than `limit` items: only a null `nextCursor` marks the ' +
+      'end. A page with `incomplete: true` ends early because finding more matches would take too long.',
     query: ContainerQuery,
     answers: { 200: ContainerPage },
   },
@@ -49,9 +49,10 @@ export const ContainerOperations = {
     access: 'viewer',
     summary: 'List what needs attention',
     description:
-      'Returns the hosts and the containers that have a problem now, grouped by problem, most severe first, with the ' +
-      'parameters that list exactly the same hosts or containers. A container is in a crash loop if it exited with an ' +
-      'error at least three times within the last hour.',
+      'Returns the hosts and the containers that have a problem now, grouped by problem, most severe first. Each ' +
+      'group has the parameters that list exactly its hosts or containers. A container is in a crash loop if it ' +
+      'exited with an error at least three times within the last hour.',
+    query: HostLabelQuery,
     answers: { 200: Attention },
   },
   getFleetMap: {
@@ -63,6 +64,7 @@ export const ContainerOperations = {
     description:
       'Returns the name, freshness, severity and number of unhealthy containers of every host, as arrays of equal ' +
       `length, sorted by name. Contains at most ${FLEET_MAP_HOSTS_MAX.toLocaleString('en')} hosts; \`total\` counts all.`,
+    query: HostLabelQuery,
     answers: { 200: FleetMap },
   },
   search: {
@@ -72,9 +74,9 @@ export const ContainerOperations = {
     access: 'viewer',
     summary: 'Search hosts, containers, images and projects',
     description:
-      'Returns the first matches of each kind, ignoring case: hosts by a part of their name or `engineId` or the ' +
-      'beginning of their id, present containers by a part of their name, image or command or the beginning of their ' +
-      '`dockerId`, and images and projects by a part of their name.',
+      'Returns the first matches of each kind, ignoring case. Hosts match by a part of their name or `engineId`, or ' +
+      'the beginning of their id. Present containers match by a part of their name, image or command, or the ' +
+      'beginning of their `dockerId`. Images and projects match by a part of their name.',
     query: SearchQuery,
     answers: { 200: SearchResult },
   },
@@ -85,8 +87,9 @@ export const ContainerOperations = {
     access: 'viewer',
     summary: 'Get counts of hosts and containers',
     description:
-      'Returns counts of hosts by freshness, and of containers by state and health. Containers whose `hostFreshness` ' +
-      'is not `online` are counted separately, as `lastKnown`.',
+      'Returns counts of hosts by freshness, and of containers by state and health. Containers whose ' +
+      '`hostFreshness` is not `online` are counted separately, as `lastKnown`.',
+    query: HostLabelQuery,
     answers: { 200: Summary },
   },
 } as const satisfies Record<string, Operation>;

@@ -52,9 +52,9 @@ export const HistoryOperations = {
     access: 'viewer',
     summary: 'Stream changes as server-sent events',
     description:
-      'Sends events of containers and hosts when they are committed, and changes of hosts and of the summary. The stream stays open ' +
-      'until the API key or session is no longer valid. An operator can have 1,000 open streams; a further one fails ' +
-      'with 429. A server process can have 5,000; a further one fails with 503.',
+      'Sends events of containers and hosts when they are committed, and changes of hosts and of the summary. The ' +
+      'stream stays open until the API key or session is no longer valid. One operator can have 1,000 open streams: the ' +
+      'next one fails with 429. A server process can have 5,000: the next one fails with 503.',
     query: StreamQuery,
     answers: { 200: 'text/event-stream' },
   },

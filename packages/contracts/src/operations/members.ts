@@ -68,7 +68,9 @@ export const MemberOperations = {
     tag: 'Accounts',
     access: 'admin',
     summary: 'List pending invitations',
-    description: 'Returns the invitations that are neither accepted nor revoked nor expired, without their links.',
+    description:
+      'Returns the open invitations without their links. Accepted, revoked and expired invitations are not ' +
+      'included.',
     query: PageQuery,
     answers: { 200: InvitationPage },
   },

@@ -36,9 +36,9 @@ export const ServiceOperations = {
     access: 'viewer',
     summary: 'Get the version, the database and the replicas',
     description:
-      'Returns the version of the process that answers, the kind and version of its database, and the server processes ' +
-      'that recorded themselves in the database within the last minute. A process that was stopped normally is removed ' +
-      'at once. Processes before version 0.3.0 do not record themselves.',
+      'Returns the version of the process that responds, and the kind and version of its database. Also returns the ' +
+      'server processes that recorded themselves in the database within the last minute. A process that is stopped ' +
+      'normally is removed at once. Processes before version 0.3.0 do not record themselves.',
     answers: { 200: System },
   },
   getMetrics: {
@@ -84,9 +84,9 @@ export const ServiceOperations = {
     access: 'viewer',
     summary: 'Describe the agent release',
     description:
-      'Returns whether this server has an agent release, its version and its architectures, and the server’s ' +
-      'configured address. If the release could not be built, or is damaged, the state is `failed` and the server’s log ' +
-      'contains the reason.',
+      'Returns whether this server has an agent release, the version and the architectures of the release, and the ' +
+      'server’s configured address. If the release could not be built, or is damaged, the state is `failed` and the ' +
+      'server’s log contains the reason.',
     answers: { 200: AgentRelease },
   },
   getOpenApi: {

@@ -16,8 +16,8 @@ export const SignInOperations = {
     access: 'public',
     summary: 'Get the available sign-in methods',
     description:
-      'Returns whether the owner’s account must still be created, and the OpenID Connect provider if one is ' +
-      'configured.',
+      'Returns whether the owner’s account must still be created. If an OpenID Connect provider is configured, ' +
+      'returns it too.',
     answers: { 200: SignInOptions },
   },
   startOidcSignIn: {
@@ -40,7 +40,7 @@ export const SignInOperations = {
     access: 'public',
     summary: 'Complete a sign-in with the identity provider',
     description:
-      'The redirect URI of the OpenID Connect provider. Sets the session cookie and redirects to the requested page. ' +
+      'The OpenID Connect provider redirects the browser to this address. Sets the session cookie and redirects to the requested page. ' +
       'If the sign-in fails, redirects to the sign-in page with the reason in `why`. Fails with 404 if no provider ' +
       'is configured.',
     query: OidcCallbackQuery,

@@ -27,8 +27,8 @@ export interface BackupSummary extends BackupCounts {
 
 /**
  * Writes all data of the embedded database into a file that only its owner can read. The file appears only when it is
- * complete. Applies no migrations. A newer version of Muster can therefore back up the data of an older version, if the
- * newer version's PGlite can open that data.
+ * complete. Applies no migrations. A newer version of Muster can therefore back up the data of an older version,
+ * provided that its PGlite can open that data.
  *
  * @throws DatabaseLockedError while a process has the database open.
  * @throws BackupError | DataDirectoryError | DatabaseUnsuitableError

@@ -27,9 +27,7 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
   AND c.relname <> '_prisma_migrations'
 ORDER BY c.relname`;
 
-/**
- * Settings with which values convert to the same text in every session. They apply to the current transaction.
- */
+/** Settings with which a value has the same text form in every session. They apply to the current transaction. */
 export const TEXT_FORMAT_SETTINGS = `
   SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'postgres';
   SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL synchronize_seqscans = off`;

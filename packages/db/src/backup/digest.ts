@@ -1,4 +1,4 @@
-/** Compares the content of two databases. Uses nothing of the code that copies rows. */
+/** Compares the content of two databases. Shares no code with the code that copies rows. */
 import type pg from 'pg';
 
 import { quoteIdentifier, readTables, TEXT_FORMAT_SETTINGS, type Table } from './catalog.js';
@@ -10,16 +10,16 @@ export interface TableDigest {
   readonly digest: string;
 }
 
-/** The four parts of a row's hash that are added up. A bytea of 32 bytes has 64 hexadecimal digits. */
+/** The four parts of a row's hash that are summed up. A bytea of 32 bytes has 64 hexadecimal digits. */
 const HASH_PARTS = [1, 17, 33, 49].map(
   (from) => `sum(('x' || substr(encode(hash, 'hex'), ${from}, 16))::bit(64)::bigint)`,
 );
 
 /**
- * Computes the digest of each table, in the current transaction. The database does all the work,
- * with the same SQL on each engine. A table's digest is the sum of its rows' SHA-256 hashes, in four parts, so the
- * database neither sorts the rows nor keeps them in memory. A row's hash is that of all columns in PostgreSQL's text
- * form. It finds accidents, not forgery.
+ * Computes the digest of each table, in the current transaction. The database does all the work, with the same SQL on
+ * each engine. A row's hash is the SHA-256 of all its columns in PostgreSQL's text form. A table's digest is the sum of
+ * its rows' hashes, in four parts, so the database neither sorts the rows nor keeps them in memory. The digest detects
+ * accidental differences, not forgery.
  */
 export async function computeDigests(client: pg.ClientBase): Promise<TableDigest[]> {
   await client.query(TEXT_FORMAT_SETTINGS);
@@ -36,7 +36,7 @@ async function digestTable(client: pg.ClientBase, { name, columns }: Table): Pro
   return { table: name, ...rows[0]! };
 }
 
-/** Returns the names of the tables that two databases do not have in common, or whose rows differ. */
+/** Returns the names of the tables that exist in only one of the databases, or whose rows differ. */
 export function findDifferences(left: readonly TableDigest[], right: readonly TableDigest[]): string[] {
   const text = ({ rows, digest }: TableDigest) => `${rows} ${digest}`;
   const [own, other] = [left, right].map((digests) => new Map(digests.map((each) => [each.table, text(each)])));

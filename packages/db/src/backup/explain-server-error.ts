@@ -12,10 +12,10 @@ import {
 const INSUFFICIENT_PRIVILEGE = '42501';
 const DATABASE_MISSING = '3D000';
 
-/** Codes of the classes "invalid authorization specification" and, without a password, "connection rejected". */
+/** Matches PostgreSQL's codes of the class "invalid authorization specification". */
 const LOGIN_REJECTED = /^28...$/;
 
-/** The end of node-postgres's message if the server asks for a password and there is none (pg 8.23.1). */
+/** The end of node-postgres's message if the server asks for a password and none is set (pg 8.23.1). */
 const PASSWORD_MISSING = 'client password must be a string';
 
 /** PostgreSQL's codes for a full disk and for too little memory, which a repeated attempt does not fix. */
@@ -28,7 +28,7 @@ export function explainServerError(error: unknown, location: string): unknown {
   const { code } = causeOf(error);
   if (code === INSUFFICIENT_PRIVILEGE) {
     const isExplained = error instanceof MigrationFailedError && error.message.includes('extension');
-    const message = isExplained ? error.message : lackOfRights(error, location);
+    const message = isExplained ? error.message : missingPermissionMessage(error, location);
     return new DatabaseAccessError(message, { cause: error });
   }
   if (code !== undefined && LOGIN_REJECTED.test(code)) {
@@ -53,7 +53,7 @@ function causeOf(error: unknown): { code?: string; message: string } {
   return (error instanceof DatabaseAdminError ? (error.cause ?? error) : error) as { code?: string; message: string };
 }
 
-const lackOfRights = (error: unknown, location: string): string =>
+const missingPermissionMessage = (error: unknown, location: string): string =>
   `This user may not create tables in ${location} (${causeOf(error).message}): use the database's owner. ` +
   'Nothing was moved.';
 

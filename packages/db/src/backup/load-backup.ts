@@ -17,7 +17,7 @@ export async function loadBackup(
   const tables = new Map((await readTables(client)).map((table) => [table.name, table]));
   const counts: BackupCounts = { tables: 0, rows: 0 };
   let insert: Insert | null = null;
-  // A migration may have inserted rows. The backup contains these rows too, in their state at the time of the backup.
+  // A migration may have inserted rows. The backup also contains these rows, as they were at the time of the backup.
   await client.query(`TRUNCATE ${[...tables.keys()].map(quoteIdentifier).join(', ')}`);
   for await (const line of lines) {
     if (line.kind === 'header') {

@@ -1,7 +1,7 @@
 /**
- * Moves the embedded database to a PostgreSQL server. Everything on the server happens in one transaction, from the
- * first table to the comparison of both databases, so a move that fails leaves nothing there. The embedded database is
- * only read.
+ * Moves the embedded database to a PostgreSQL server. All work on the server is one transaction, from the creation of
+ * the first table to the comparison of both databases. A move that fails therefore leaves nothing on the server. The
+ * embedded database is only read.
  */
 import { randomUUID } from 'node:crypto';
 
@@ -29,7 +29,7 @@ export interface MoveOptions {
   readonly dataDir: string;
   /** The URL of the server's database, which must be empty. */
   readonly url: string;
-  /** Ends the move, which then moves nothing. */
+  /** Aborting ends the move, and nothing is moved. */
   readonly signal?: AbortSignal;
 }
 
@@ -40,13 +40,16 @@ export interface MoveSummary {
   readonly location: string;
   /** The tables that were moved, with their numbers of rows. */
   readonly tables: readonly TableDigest[];
-  /** True if an earlier call had moved the data, but was interrupted before it could report that. */
+  /** True if an earlier call moved the data but was interrupted before it could report its success. */
   readonly isRepeated: boolean;
 }
 
 const CONNECTION = { applicationName: 'muster move-database', connectTimeoutMs: 10_000 };
 
-/** Milliseconds to wait for the transaction of a killed move, which the server ends after its current statement. */
+/**
+ * Milliseconds to wait for the transaction of an earlier move that was killed. The server ends that transaction after
+ * its current statement.
+ */
 const LOCK_TIMEOUT_MS = 60_000;
 
 /** Turns off the server's and the user's limits on the duration of a statement or of a transaction. */
@@ -183,8 +186,8 @@ function notEmptyError(location: string, found: readonly string[]): MoveError {
 }
 
 /**
- * Returns whether a move that was interrupted at its last step was committed to this database. Ids of transactions would
- * not show that, because another database or a new one can have used the same id.
+ * Returns whether a move that was interrupted at its last step was committed to this database. The move's id shows
+ * this. A transaction id would not, because another database may have assigned the same one.
  */
 async function isMovedTo(server: pg.ClientBase, { moveId }: MoveRecord): Promise<boolean> {
   const { rows } = await server.query<{ comment: string | null }>(
@@ -207,7 +210,10 @@ async function* readLines({ embedded, directory }: Move): AsyncGenerator<Exclude
   }
 }
 
-/** Returns the error for a failed query of the embedded database, so that it is not mistaken for one of the server. */
+/**
+ * Returns the error for a failed query of the embedded database. It keeps the failure from being reported as one of the
+ * server.
+ */
 const unreadableError = (directory: string, error: unknown): DataDirectoryError =>
   new DataDirectoryError(directory, `its database cannot be read: ${(error as Error).message}`, { cause: error });
 
@@ -238,18 +244,18 @@ async function digestEmbedded({ embedded, directory }: Move): Promise<TableDiges
 }
 
 /**
- * Commits the move and records it. If the connection is lost during the commit, or this process is killed, the record
- * stays incomplete, and the next move looks for its id on the server.
+ * Commits the move and records it. If this process is killed or loses the connection during the commit, the record
+ * stays incomplete. The next move then looks for the id of this move on the server.
  */
 async function commit({ server, directory, location }: Move): Promise<void> {
   const record = { to: location, at: new Date().toISOString(), moveId: randomUUID(), isComplete: false };
-  // A comment belongs to no row, so neither digests nor backups contain it. It cannot be a parameter.
+  // The id is stored in a comment, because digests and backups contain no comments. A comment cannot be a parameter.
   await server.query(`COMMENT ON TABLE "_prisma_migrations" IS '${moveComment(record.moveId)}'`);
   await writeMoveRecord(directory, record);
   try {
     await server.query('COMMIT');
   } catch (error) {
-    // If the server answers, it has rolled the transaction back.
+    // If the server answers, the transaction is rolled back.
     const isAnswered = await server.query('ROLLBACK').then(
       () => true,
       () => false,

@@ -1,7 +1,8 @@
 /**
- * Compares the cost of snapshots in two versions of the API: CPU time of the container service and of PostgreSQL's
- * backends. The versions take turns with each snapshot, so that a disturbance of the machine affects both. Needs Linux and PostgreSQL. Build the API
- * first, then run `pnpm --filter @muster/e2e ingest-cost --help`. Prints Markdown tables.
+ * Compares the cost of snapshots in two versions of the API, that is, the CPU time of the container service and of
+ * PostgreSQL's backends. The versions take turns with each snapshot, so that a disturbance of the machine affects both.
+ * Needs Linux and PostgreSQL. Build the API first, then run `pnpm --filter @muster/e2e ingest-cost --help`. Prints
+ * Markdown tables.
  */
 import type { Container } from '@muster/contracts';
 import { createCommandLine, parseArguments, runProgram, wholeNumber, type CommandIo } from '@muster/fleet/command-line';
@@ -40,7 +41,7 @@ A version is a name in docs/benchmarks/baselines.json.`,
   .option('--hosts <n>', 'number of hosts that take part in a round', wholeNumber(1, 1_000), 8)
   .option('--containers <n>', 'containers per host', wholeNumber(1, 5_000), 50);
 
-/** Removes the facts that only agents from version 0.4 on report. */
+/** Removes the facts that only agents of version 0.4 and later report. */
 function withoutFacts({
   exit: _,
   oomKilled: _o,
@@ -81,7 +82,7 @@ async function run(
 ): Promise<number> {
   const oldMain = (await buildOldVersion(version)).mainOf('api');
   await withDisposables(async (use) => {
-    // No checkpoint and no autovacuum runs during a turn, because it would count for one version only.
+    // No checkpoint and no autovacuum may run during a turn, because its cost would count for only one version.
     const settings = {
       shared_buffers: '512MB',
       checkpoint_timeout: '1h',

@@ -19,24 +19,29 @@ import { BrokenCallError, type Call, type Http } from '@muster/testkit/http';
 
 /** The length of the intervals in which snapshots are counted. */
 const SLICE_MS = 10_000;
-/** As in the agent: the maximum share by which jitter shortens an interval, and the limits of the backoff. */
+/**
+ * The values of the real agent: the maximum share by which jitter shortens an interval, and the limits of the backoff.
+ */
 const JITTER = 0.1;
 const BACKOFF_MS = { min: 1_000, max: 60_000 };
-/** CPU time for the first snapshot of a host, in ms on a busy machine. The hosts start no faster than that. */
+/**
+ * CPU time that the first snapshot of a host takes on a busy machine, in ms. The hosts start at this interval or more
+ * slowly.
+ */
 const FIRST_SNAPSHOT_MS = 40;
 const REPORT_ALL_MS_MAX = 600_000;
 
 export interface FleetOptions {
   hosts: readonly SeededHost[];
   containers: number;
-  /** The share of the hosts of which each snapshot has another status text. */
+  /** The share of the hosts whose status text is different in each snapshot. */
   aged: number;
   cadence: { heartbeatSeconds: number; snapshotSeconds: number };
   /** Returns the server for the next request. */
   server: () => Http;
 }
 
-/** What the fleet received since `takeCounts` was called. */
+/** Counts of the responses that the fleet received since `takeCounts` was called. */
 class Counts {
   readonly startedAt = performance.now();
   heartbeats = 0;
@@ -44,11 +49,11 @@ class Counts {
   required = 0;
   /** Snapshots per interval of `SLICE_MS`. */
   readonly snapshots: number[] = [];
-  /** Snapshots per interval that have got a new digest, although the host had sent the same bytes before. */
+  /** Snapshots per interval that got a new digest although the host had sent the same bytes before. */
   readonly renewals: number[] = [];
   /** Snapshots that were not applied. */
   notApplied = 0;
-  /** Other statuses than 200, and calls without a response, by status or error code. */
+  /** Responses with a status other than 200 and calls without a response, by status or error code. */
   readonly failures: Record<string, number> = {};
   readonly latencies = { heartbeat: createLatencies(), snapshot: createLatencies() };
 
@@ -146,11 +151,14 @@ export function startFleet({ hosts, containers, aged, cadence, server }: FleetOp
 
   const runs = Promise.all(hosts.map(run));
   return {
-    /** Spreads the next snapshots evenly over the interval. After a long outage, all of them are due at once. */
+    /**
+     * Spreads the next snapshots evenly over the interval. Without this, all of them would be due at the same time
+     * after a long outage.
+     */
     spread(): void {
       round += 1;
     },
-    /** Resolves when each host has sent a snapshot from now on. @throws if that takes more than ten minutes. */
+    /** Resolves when each host has sent another snapshot. @throws if that takes more than ten minutes. */
     async reportAll(): Promise<void> {
       reported.clear();
       const check = () => {

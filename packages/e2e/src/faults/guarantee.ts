@@ -9,11 +9,14 @@ export interface Finding {
   /** The measured result. */
   figure: string;
   met: boolean;
-  /** Whether a busy machine can cause a miss. If all misses of a test can have this cause, the test runs once more. */
+  /**
+   * Whether a busy machine alone can cause a miss. If all misses of a test can have this cause, the test runs once
+   * more.
+   */
   timed: boolean;
 }
 
-/** What a test of a guarantee gets from the program that runs it. */
+/** What the program that runs a test passes to it. */
 export interface CheckContext {
   readonly plan: Plan;
   /** Prints a line that describes the progress of the test. */
@@ -27,17 +30,15 @@ export interface Guarantee {
   check(context: CheckContext): Promise<Finding[]>;
 }
 
-/**
- * Requires that `count` is 0 after `of` attempts. The requirement is not met if `of` is 0, because nothing was tested.
- */
+/** Requires that `count` is 0 after `of` attempts. If `of` is 0, nothing was tested, so the requirement is not met. */
 export const never = (what: string, count: number, of: number, unit: string): Finding => {
   const figure = `${count} of ${formatCount(of)} ${unit}`;
   return { what, required: '0', figure, met: count === 0 && of > 0, timed: false };
 };
 
 /**
- * Requires that `count` equals `of`, the number of attempts. The requirement is not met if `of` is 0, because nothing
- * was tested.
+ * Requires that `count` equals `of`, the number of attempts. If `of` is 0, nothing was tested, so the requirement is
+ * not met.
  */
 export const always = (what: string, count: number, of: number, unit: string): Finding => {
   const figure = `${formatCount(count)} of ${formatCount(of)} ${unit}`;

@@ -7,8 +7,8 @@ export interface GuaranteeRecord {
   title: string;
   findings: readonly Finding[];
   /**
-   * How often the test ran: twice if the first run missed only time limits, which a busy machine can miss. `findings`
-   * are those of the last run.
+   * Number of runs of the test: two if the first run missed only time limits, because a busy machine can cause that.
+   * `findings` are those of the last run.
    */
   tries: number;
   /** The time when the test started, in RFC 3339. */

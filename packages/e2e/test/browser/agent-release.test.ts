@@ -14,7 +14,9 @@ const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.met
 
 const RELEASE = 'apps/agent/release';
 
-/** In place of the real build, which takes a minute: fails if there is a file `fail`, and succeeds if there is `go`. */
+/**
+ * Replaces the real build, which takes a minute. Fails if there is a file `fail`, and succeeds if there is a file `go`.
+ */
 const BUILD = `until [ -e go ] || [ -e fail ]; do sleep 0.1; done
 if [ -e fail ]; then echo 'no space left' >&2; exit 1; fi
 mkdir -p apps/agent && cp -R built ${RELEASE}`;

@@ -359,7 +359,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
         await other.getByRole('link', { name: 'zurich-renamed' }).waitFor();
         await other.getByText('Live', { exact: true }).waitFor();
       }
-      // On a busy device, several tabs may open a stream at first. All but one then close their streams.
+      // On a busy device, several tabs may open a stream at first. Then all of them except one close their streams.
       await eventually(() => expect(openStreams()).toBe(1));
       expect(streams).toBeGreaterThan(1);
       await dashboard!.api.call('updateHost', { params, body: { name: 'zurich-edge-02' } });

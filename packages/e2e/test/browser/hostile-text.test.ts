@@ -152,9 +152,9 @@ describeInChromium('text from outside Muster with characters that change the wri
 });
 
 /**
- * Describes the places in a page where characters that change the writing direction have an effect. A fault is a text
- * that contains such a character outside an isolate, an attribute that contains one (attributes cannot be isolated), or
- * any other text that the browser draws from right to left.
+ * Describes the places in a page where characters that change the writing direction have an effect. There are three
+ * kinds of faults: a text that contains such a character outside an isolate, an attribute that contains one (attributes
+ * cannot be isolated), and any other text that the browser draws from right to left.
  */
 const directionFaults = (page: Page): Promise<string[]> =>
   page.evaluate(() => {

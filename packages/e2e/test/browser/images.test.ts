@@ -103,7 +103,7 @@ describeInChromium('images', () => {
     const more = page.getByRole('button', { name: /more/i });
     for (let pages = 0; pages < 20 && (await last.count()) === 0; pages++) {
       const shown = await page.getByRole('row').count();
-      // The button is disabled while a page loads, which also happens when it becomes visible.
+      // The button is disabled while a page loads. A page also loads when the button becomes visible.
       await more.dispatchEvent('click', {}, { timeout: 2_000 }).catch(() => undefined);
       await page.waitForFunction((rows) => document.querySelectorAll('tr').length > rows, shown);
     }
@@ -114,7 +114,7 @@ describeInChromium('images', () => {
     await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, 'images-many.png') });
     await page.setViewportSize({ width: 360, height: 800 });
     expect(await overflowOf(page)).toBe(0);
-    // Without the 500 images, the picture shows all kinds of rows.
+    // This report leaves out the 500 images, so that the picture shows all kinds of rows.
     for (const { host, containers } of hosts)
       await host.sync(containers.filter(({ name }) => !name.startsWith('many-')));
     await page.goto(`${dashboard.url}/images`);

@@ -89,8 +89,8 @@ describeLargeFleet('100,000 containers', () => {
     await page.goto(`${dashboard!.url}/containers`);
     await rows().first().waitFor();
     await loadRow(60_000);
-    // A busy machine can increase a thread's own CPU time but never reduce it, so the lowest of three runs is the
-    // closest to the page's own work.
+    // A busy machine can only increase a thread's own CPU time. The lowest of three runs is therefore the closest to
+    // the page's own work.
     const workMs: number[] = [];
     for (let run = 0; run < 3; run += 1) {
       workMs.push(longestWorkMs(await pageTasksOf(browser!, () => scrollPast(1_000))));

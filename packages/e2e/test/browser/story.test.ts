@@ -187,7 +187,7 @@ describeInChromium('from the first start to a fleet', () => {
   });
 
   test('a list is refreshed even if the stream sends no messages, and the page does not show "Live" while the stream lags', async () => {
-    // Replaces the live stream with one that stays connected and carries only the messages that the test sends.
+    // Replaces the live stream with one that stays connected and carries only messages from the test.
     await page.addInitScript(() => {
       const bytes = (text: string) => new TextEncoder().encode(text);
       const body = new ReadableStream<Uint8Array>({
@@ -215,7 +215,7 @@ describeInChromium('from the first start to a fleet', () => {
         (text) => (window as unknown as { sendToPage: (text: string) => void }).sendToPage(text),
         `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`,
       );
-    // The stream no longer counts as silent after two messages that arrive at different times.
+    // After two messages that arrive at different times, the page no longer considers the stream silent.
     await send('heartbeat', {});
     await new Promise((resolve) => setTimeout(resolve, 1_500));
     await send('lagging', { since: new Date().toISOString() });

@@ -61,7 +61,7 @@ describeInChromium('the commands of the page “Add a host”', () => {
   /** Runs a command that must succeed. */
   async function runOn(machine: EngineMachine, command: string): Promise<string> {
     const { code, stdout, stderr } = await machine.run(command);
-    // What the command printed explains a failure.
+    // If the command failed, its output shows why.
     expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
     return stdout;
   }
@@ -89,7 +89,7 @@ describeInChromium('the commands of the page “Add a host”', () => {
       env: { PATH: `${bin}:${process.env['PATH']}`, DOCKER_HOST: `unix://${socketPath}` },
     });
     expect([await shell.ended, shell.stderr()]).toEqual([0, '']);
-    // Below another directory, the script starts no service, so the host reports only once.
+    // In a directory other than `/`, the script starts no service, so the host reports only once.
     await visit.page.getByRole('heading', { name: 'Host connected' }).waitFor();
     expect((await dashboard.muster.host()).containerCount).toBe(24);
     await engine.close();
@@ -106,7 +106,8 @@ describeInChromium('the commands of the page “Add a host”', () => {
       expect(await hostContainers()).toEqual(['muster-agent', 'shop']);
       await expectFewRights(machine, 'docker');
 
-      // The command replaces the container, and the volume keeps the enrollment, so the used-up token does not matter.
+      // The command replaces the container, but the volume keeps the enrollment. The token is used up, but it is not
+      // needed again.
       const { id } = await dashboard.muster.host();
       await runOn(machine, command);
       await eventually(async () => expect((await dashboard.muster.containers('&state=running')).length).toBe(2));

@@ -30,7 +30,7 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
   /** The URL of nginx in front of Muster, whose certificate is issued by a private CA. */
   let url: string;
   let certificates: Certificates;
-  /** The URL of the HTTP proxy, and the authorities that it was asked to connect to. */
+  /** The URL of the HTTP proxy, and the addresses to which clients asked it to connect. */
   let proxyUrl: string;
   const tunnels: string[] = [];
   const closers: (() => Promise<unknown>)[] = [];
@@ -83,7 +83,9 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     return (server.address() as AddressInfo).port;
   }
 
-  /** Writes a release whose executable is a script that runs the built agent. `version` makes the script differ. */
+  /**
+   * Writes a release whose executable is a script that runs the built agent. Scripts of different `version`s differ.
+   */
   async function writeRelease(version: string): Promise<void> {
     const release = join(dir, 'release');
     await mkdir(release, { recursive: true });
@@ -100,7 +102,7 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     await writeFile(join(release, 'SHA256SUMS'), lines.join(''));
   }
 
-  /** Runs the role on this machine, below a directory, with the most detailed output. */
+  /** Runs the role on this machine with another root directory, with the most detailed output. */
   async function runRole(
     enrollToken?: string,
     settings: Record<string, string> = {},
@@ -161,7 +163,7 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     expect((await muster.host()).id).toBe(id);
   }, 120_000);
 
-  test('trusts a private CA, and shows no password of a proxy, which only the agent gets', async () => {
+  test('trusts a private CA, and gives the password of a proxy only to the agent, without showing it', async () => {
     const settings = { HTTPS_PROXY: 'http://me:word-of-the-proxy@127.0.0.1:9', NO_PROXY: '127.0.0.1' };
     const { output, recap } = await runRole(undefined, settings);
     expect({ output, recap }).toMatchObject({ recap: { failed: 0 } });

@@ -1,6 +1,6 @@
 /**
- * Tests two Muster servers on one origin behind nginx: `/kept` reaches its server with the path, and `/cut` without it.
- * The configuration of nginx is the one in docs/reverse-proxy.md.
+ * Tests two Muster servers on one origin behind nginx. nginx passes requests below `/kept` on with this path, and
+ * removes the path `/cut` from the others. The configuration of nginx is the one in docs/reverse-proxy.md.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -30,7 +30,7 @@ interface Server {
   key: string;
 }
 
-// Without nginx, `hasNginx` has reported why these tests are skipped, or failed.
+// If nginx is missing, `hasNginx` has already reported that these tests are skipped, or has failed.
 const describeBehindNginx = hasNginx() ? describeInChromium : describe.skip;
 
 describeBehindNginx('Muster below a path, behind nginx', () => {
@@ -87,7 +87,7 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
     return path;
   }
 
-  /** Creates the part of an agent release that the install script is made of. */
+  /** Creates the files of an agent release from which the install script is made. */
   async function makeRelease(): Promise<void> {
     await mkdir(join(dir, 'release'));
     await copyFile(INSTALL_SCRIPT, join(dir, 'release', 'install.sh'));
@@ -282,7 +282,7 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
 
   test('says what to set if a proxy serves the page below a path that MUSTER_PUBLIC_URL does not have', async () => {
     await inBrowser(async (_context, page) => {
-      // As a proxy that removes a path would send it, the page is that of another path.
+      // This is what a proxy that removes the path would send: the page of a server with another path.
       await page.route('**/assets/**', (route) => route.abort());
       await page.goto(`http://127.0.0.1:${ports.plain}/`);
       await page

@@ -94,7 +94,7 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
     const id = (await compose('v2', ['ps', '--quiet', service])).trim();
     return engine.docker('inspect', '--format', `{{ (index .NetworkSettings.Networks "${network}").IPAddress }}`, id);
   };
-  /** Sends a request to the machine of the engine, which has a network of its own. */
+  /** Sends a request in the engine's network, which is separate from the machine's. */
   const curl = async (...args: string[]) =>
     (await run('nsenter', ['--net', '--target', enginePid, 'curl', '-sS', '--fail', ...args])).stdout;
   const list = async <T>(path: string): Promise<T[]> => {

@@ -61,7 +61,8 @@ runIf(isAvailable(missing) && cluster !== null, describe)('the Helm chart', () =
     const env = Object.fromEntries(
       containers[0].env.map(({ name, value }) => [name, value.replace('/run/secrets/muster', dir)]),
     );
-    // Loopback instead of all addresses. The chart has no admin key, and startApi would set one.
+    // Listens on the loopback interface instead of all addresses. The chart has no admin key, and startApi would set
+    // one.
     const own = { HOST: '127.0.0.1', PORT: String(port), MUSTER_DATA_DIR: dir, MUSTER_ADMIN_KEY: '' };
     api = await startApi({ env: { ...env, ...own } });
   }, 120_000);

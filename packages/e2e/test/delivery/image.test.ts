@@ -37,8 +37,8 @@ async function run(command: string[], env: Record<string, string> = {}): Promise
 }
 
 /**
- * The image is built once, by the command in docs/deploy.md, from a clone of HEAD. The clone shares only turbo's cache
- * with this checkout, in which each entry is identified by a hash of its sources.
+ * The image is built once, by the command in docs/deploy.md, from a clone of HEAD. The clone shares turbo's cache with
+ * this checkout. This cannot hide a change, because the cache identifies each entry by a hash of its sources.
  */
 describeImage('the image of the server', () => {
   let engine: DockerEngine;
@@ -110,7 +110,7 @@ describeImage('the image of the server', () => {
   test('runs as a user who is not root and may write only to the volume and to temporary directories', async () => {
     expect(await docker('exec', 'server', 'id')).toBe(`uid=${USER}(muster) gid=${USER}(muster) groups=${USER}(muster)`);
     const writable = ['find', '/', '-xdev', '(', '-type', 'f', '-o', '-type', 'd', ')', '-writable'];
-    // Without --read-only, so that only the modes of the files decide.
+    // `--read-only` is omitted, so that only the modes of the files decide.
     const found = await docker(
       'run',
       '--rm',
@@ -208,7 +208,7 @@ describeImage('the image of the server', () => {
     // Docker kills a container after 10 seconds.
     expect(performance.now() - before).toBeLessThan(9_000);
     await docker('rm', 'server');
-    // Without the server, the image's command line can use the volume.
+    // While the server is stopped, the image's command line can use the volume.
     const backup = join(directory, 'backup');
     await mkdir(backup);
     await chown(backup, USER, USER);

@@ -36,7 +36,7 @@ async function post(url: string, token: string, body: unknown, headers: Record<s
 
 type State = 'running' | 'exited';
 
-/** A host whose containers the test changes. It knows what each of its reports must write. */
+/** A host whose containers the test changes. It computes what the API must write for each of its reports. */
 class ReportingHost {
   readonly containers = new Map<string, State>();
   /** The number of events of each kind that the reports must have recorded. */
@@ -51,7 +51,7 @@ class ReportingHost {
     private readonly random: Random,
   ) {}
 
-  /** Changes one container, or nothing, and returns what a report of that must write. */
+  /** Changes one container, or nothing. Returns what the API must write for the next report. */
   change(): { created: number; updated: number; removed: number } {
     const counts = { created: 0, updated: 0, removed: 0 };
     const ids = [...this.containers.keys()];
@@ -73,7 +73,10 @@ class ReportingHost {
     return counts;
   }
 
-  /** Sends the present state as a snapshot to one replica, and its digest as a heartbeat to another. */
+  /**
+   * Sends the present state to one replica as a snapshot, and the digest of that state to another replica in a
+   * heartbeat.
+   */
   async report(snapshotTo: Api, heartbeatTo: Api, expected: object): Promise<void> {
     const containers = [...this.containers].map(([dockerId, state]) => ({
       ...{ dockerId, name: `name-of-${dockerId}`, image: 'nginx:1.29', state },
@@ -119,7 +122,7 @@ suite('a rolling upgrade from version 0.2.0', () => {
   const pickFrom = (replicas: readonly Api[]) => replicas[Math.floor(random() * replicas.length)]!;
   const clientOf = ({ url }: Api) => createClient({ url, key: KEY });
 
-  /** Every host reports `rounds` times, changed or not, and each report goes to any of the replicas. */
+  /** Makes every host report `rounds` times, with or without a change. Each report goes to a random replica. */
   const reportTo = (replicas: readonly Api[], rounds: number) =>
     Promise.all(
       hosts.map(async (host) => {

@@ -103,7 +103,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     expect(await machine.run(`systemd-analyze verify ${UNIT} 2>&1`)).toBe('');
   });
 
-  test('exposes little to the service', () => {
+  test('has a low exposure level according to systemd-analyze', () => {
     const rate = ['security', '--offline=true', `--threshold=${EXPOSURE_MAX}`, UNIT_FILE];
     expect(execFileSync('systemd-analyze', rate, { encoding: 'utf8' })).toContain('OK');
   });
@@ -216,7 +216,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     });
 
     runIf(hasNginx(), test)(
-      'is updated to the server’s new release by its timer, without a hand',
+      'is updated to the server’s new release by its timer, without manual work',
       async () => {
         await machine.run('systemd-run --quiet --unit=nginx-tls nginx -e /etc/tls/nginx.log -c /etc/tls/nginx.conf');
         const script = `curl -fsS --retry 20 --retry-connrefused --retry-delay 1 --cacert /etc/tls/ca.pem ${HTTPS_URL}/install.sh`;
@@ -245,10 +245,10 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       180_000,
     );
 
-    /** Changes the release of the server. Returns the hash of its executable. */
+    /** Changes the executable in the server's release. Returns the hash of the new executable. */
     async function makeNewRelease(): Promise<string> {
       const name = `muster-agent-linux-${process.arch}`;
-      // The system ignores what follows the sections of an executable.
+      // The system ignores data that follows the sections of an executable.
       await appendFile(join(release, name), '\n');
       const hash = createHash('sha256')
         .update(await readFile(join(release, name)))

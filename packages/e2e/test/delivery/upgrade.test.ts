@@ -1,6 +1,7 @@
 /**
- * Tests upgrades from version 0.1.0, which is built from git and runs with its own data first. All replicas of 0.1.0
- * are stopped before this version starts, and a backup is made, to which the last test downgrades (docs/upgrading.md).
+ * Tests upgrades from version 0.1.0, which is built from git and first runs with its own data. All replicas of 0.1.0
+ * are stopped before this version starts. A backup is made in between, and the last test downgrades to it
+ * (docs/upgrading.md).
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -207,7 +208,7 @@ const expectContainers = (muster: Muster, host: FleetHost, states: Record<string
     expect(Object.fromEntries(containers.map(({ name, state }) => [name, state]))).toEqual(states);
   });
 
-/** Reads what version 0.1.0 and this version both list, without values that change with time. */
+/** Reads everything that both version 0.1.0 and this version list, except values that change with time. */
 async function readEverything(client: Client) {
   const all = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
     const list: T[] = [];

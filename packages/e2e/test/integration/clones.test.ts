@@ -15,10 +15,12 @@ const AGENT_SH = fileURLToPath(new URL('../../../../examples/agent.sh', import.m
 /** The API's grace period: after this many milliseconds without a call, a host no longer counts as alive. */
 const GRACE_MS = 30_000;
 
-/** The maximum time until the API suspects a clone, which takes a minute, or until a machine gets its own identity. */
+/**
+ * The maximum time until the API suspects a clone, or until a machine gets its own identity. The first takes a minute.
+ */
 const NOTICED_MS_MAX = 120_000;
 
-/** The interval at which scenarios poll the API. It is long, because they mostly wait for a minute. */
+/** The interval at which scenarios poll the API. It is long, because a scenario takes a minute or more. */
 const POLL_MS = 500;
 
 // All scenarios mostly wait, so they run at the same time.
@@ -177,7 +179,8 @@ const SCENARIOS = {
     expect(JSON.parse(await readFile(join(stateDir(copyName), 'agent.json'), 'utf8'))).toMatchObject({
       enrollment: null,
     });
-    // The original is superseded until the copy has been silent for ten minutes, or until its agent is restarted.
+    // The original stays superseded until the copy has been silent for ten minutes, or until its own agent is
+    // restarted.
     await original.agent.stop();
     const restarted = startAgent('copied', original.engine, null);
     await expectReports(original.engine, 'after-the-copy-left');
@@ -216,7 +219,7 @@ const SCENARIOS = {
     const since = performance.now();
     const agent = startAgent('script-first', engine, await muster.enrollmentToken());
     await onlineHosts('script-first', 2);
-    // The agent does not wait for the script's host to become silent.
+    // The agent enrolls at once. It does not wait until the script's host is silent.
     expect(performance.now() - since).toBeLessThan(GRACE_MS);
     expectNeverRejected(agent);
     expect([script.isRunning(), script.stderr()]).toEqual([true, '']);

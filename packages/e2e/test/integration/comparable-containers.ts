@@ -3,9 +3,9 @@ import type { DockerEngine } from '@muster/testkit';
 import type { EngineInspect, EngineListEntry } from '@muster/testkit/engine-replay';
 
 /*
- * Converts the containers of Muster and of the engine to one form, so that tests can compare them. The conversion
- * shares no code with the agent, so that a test detects mistakes of the agent. Ages in a status ("Up 5 seconds") are
- * masked, because they depend on the time of the query.
+ * Containers in a form in which tests can compare those of Muster with those of the engine. The conversion shares no
+ * code with the agent, so that a test detects mistakes of the agent. Ages in a status ("Up 5 seconds") are masked,
+ * because they depend on the time of the query.
  */
 export interface Comparable {
   dockerId: string;

@@ -12,7 +12,7 @@ import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { Muster } from '../support/muster.js';
 import { freePort, hasNginx, makeCertificates, startNginx, type Certificates } from '../support/nginx.js';
 
-/** Nginx's ports, by what answers there. */
+/** The ports of nginx. Each name describes the responses of one port. */
 type Place = 'tls' | 'selfSigned' | 'redirect' | 'signIn' | 'unauthorized' | 'foreign' | 'down' | 'tooLarge';
 
 interface Ended {
@@ -27,7 +27,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
   let ports: Record<Place, number>;
   let certificates: Certificates;
   let forwardProxy: Server;
-  /** The authorities that the forward proxy was asked to connect to. */
+  /** The addresses to which clients asked the forward proxy to connect. */
   let tunnels: string[];
   let variables: Record<string, string>;
   const closers: (() => Promise<unknown>)[] = [];
@@ -114,7 +114,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
   const proxyUrl = (userInfo: string): string =>
     `http://${userInfo}127.0.0.1:${(forwardProxy.address() as AddressInfo).port}`;
 
-  /** Runs a command of the agent to its end. `through` is a command that runs the agent. */
+  /** Runs a command of the agent until it ends. `through` is a command that in turn runs the agent. */
   async function agent(args: string[], overrides: Record<string, string>, through: string[] = []): Promise<Ended> {
     const [command, ...rest] = [...through, process.execPath, mainOf('agent'), ...args] as [string, ...string[]];
     const child = spawn(command, rest, {
@@ -125,7 +125,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
     return { code: child.exitCode, stdout, stderr };
   }
 
-  /** Reports through the settings. Returns the exit code, and the log if the report failed. */
+  /** Sends one report with these settings. Returns the exit code, and the log if the report failed. */
   async function report(overrides: Record<string, string>, through: string[] = []): Promise<[number | null, string]> {
     const { code, stderr } = await agent(['once'], overrides, through);
     return [code, code === 0 ? '' : stderr];
@@ -151,7 +151,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
   });
 
   runIf(process.getuid?.() === 0, test)('reports with a CA that only the system’s store contains', async () => {
-    // The store is replaced for this process only.
+    // The system's certificates are replaced for this process only.
     const script = 'mount -t tmpfs none /etc/ssl/certs && cp "$0" /etc/ssl/certs/ca-certificates.crt && exec "$@"';
     expect(await report({}, ['unshare', '--mount', 'sh', '-c', script, ca()])).toEqual(REPORTED);
   });
@@ -165,7 +165,10 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
     expect(tunnels).toEqual([]);
   });
 
-  /** What the agent prints, and what its doctor finds and advises, if the connection fails in this way. */
+  /**
+   * For each way in which the connection can fail: the agent's output, the finding of its doctor, and the doctor's
+   * advice.
+   */
   const failures: {
     name: string;
     settings: () => Record<string, string>;
@@ -218,7 +221,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
     {
       name: 'a foreign web server that answers 200',
       settings: () => ({ MUSTER_URL: urlOf('foreign', 'http') }),
-      problem: 'what answers is not Muster (200: Welcome to nginx!)',
+      problem: 'the server at this address is not Muster (200: Welcome to nginx!)',
       advice: () => 'set MUSTER_URL to Muster’s address',
       check: 'server',
     },
@@ -246,7 +249,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
   ];
 
   test.each(failures)(
-    'names $name, and what to do, in agent and doctor',
+    'reports $name and the fix, in the output of the agent and of doctor',
     async ({ settings, problem, advice, check }) => {
       const overrides = { ...settings(), MUSTER_STATE_DIR: join(dir, `state-of-${check}`) };
       const [enrolled, doctor] = await Promise.all([

@@ -94,9 +94,9 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
     );
 
   /**
-   * Starts a second agent for the engine, with its own API. Stops the agent, creates a container, and starts the agent
-   * again with its clock set back by a day. The API accepts the agent's reports only after a minute, so the other tests
-   * run in the meantime.
+   * Starts a second agent for the engine, with its own API. Stops this agent, creates a container, and restarts the
+   * agent with its clock set back by a day. The API accepts the reports of the restarted agent only after a minute, so
+   * the other tests run in the meantime.
    */
   async function restartWithClockSetBack() {
     const [otherDir, clockFile] = [join(dir, 'other'), join(dir, 'other-clock')];
@@ -172,8 +172,8 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
     const [old, touched] = [await idOf('replaced'), await idOf('touched')];
     link.cut();
     const cutAt = Date.now();
-    // The agent's request hangs, so the agent has not detected the outage yet. It sends no other request in the
-    // meantime, but writes changes to its journal.
+    // The agent's request hangs, so the agent has not detected the outage yet. In this state, it sends no other
+    // request, but writes changes to its journal.
     for (const act of [() => engine.docker('kill', touched), () => engine.docker('start', touched)]) {
       await act();
       await sleep(SEEN_MS);

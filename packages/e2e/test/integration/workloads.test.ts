@@ -1,4 +1,7 @@
-/** Workloads on a real engine: recreations by both versions of Compose, and a Swarm service whose tasks fail. */
+/**
+ * Tests workloads on a real engine: containers that both versions of Compose recreate, and a Swarm service whose tasks
+ * fail.
+ */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -58,7 +61,7 @@ runIf(hasDockerEngine(), describe)('on a real Docker engine', () => {
   const containersOf = (project: string, service: string) =>
     muster.containers(`&project=${project}&service=${service}`);
 
-  /** Returns the rows that the history of a service shows, newest first: a recreation is one row. */
+  /** Returns the history of a service as the dashboard shows it, newest first: a recreation is one row. */
   async function historyOf(project: string, service: string): Promise<string[]> {
     const { items } = await muster.client.call('listEvents', { query: { project, service, limit: 200 } });
     return mergeReplacements(items).map(({ event, replacement }) =>

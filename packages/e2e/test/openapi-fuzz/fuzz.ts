@@ -36,7 +36,7 @@ export interface DocumentFuzzResult {
 /** A placeholder for an existing id. */
 const KNOWN = '\uE000known';
 
-/** A cursor that the same list returned earlier. If `change` is not null, it modifies the cursor. */
+/** A cursor that the same list returned earlier. If `change` is not null, the cursor is modified before it is sent. */
 interface RealCursor {
   pick: number;
   change: { at: number; to: unknown } | { cut: number } | null;
@@ -65,8 +65,8 @@ const DELETING: ReadonlySet<string> = new Set(['rotateHostToken', 'changeMember'
 const ANSWER_MS_MAX = 60_000;
 
 /**
- * Sends valid and nearly valid calls to a server. Checks that no response is a 5xx, that the document describes every
- * status and body, and that the server refuses every call that violates the document.
+ * Sends valid and nearly valid calls to a server. Checks three things: no response is a 5xx, the document describes
+ * every status and body, and the server refuses every call that violates the document.
  */
 export async function fuzzDocument({
   url,

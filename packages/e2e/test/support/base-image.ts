@@ -25,9 +25,9 @@ export function hasDebootstrap(): boolean {
 }
 
 /**
- * Imports an image with a minimal Debian 12 and with Node.js 24 from npm, and returns its name. In tests, which cannot
- * pull images, it stands for `node:24.21.0-bookworm-slim`. The first call builds its file system, which takes a minute. Later
- * calls, also in other processes, take it from the cache.
+ * Imports an image with a minimal Debian 12 and with Node.js 24 from npm, and returns its name. Tests cannot pull
+ * images, so this image replaces `node:24.21.0-bookworm-slim`. The first call builds the file system of the image,
+ * which takes a minute. Later calls, even in other processes, use the cached file system.
  */
 export async function importBaseImage({ docker }: Pick<DockerEngine, 'docker'>): Promise<string> {
   await mkdir(CACHE, { recursive: true });
@@ -40,7 +40,7 @@ async function buildArchive(): Promise<void> {
   const work = await mkdtemp(join(CACHE, 'work-'));
   try {
     const root = join(work, 'root');
-    // A power cut may destroy the files, so dpkg does not need to wait for the disk.
+    // After a power failure, the cache can be built again, so dpkg need not wait for the disk.
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', DPKG_FORCE: 'unsafe-io' };
     await run('debootstrap', ['--variant=minbase', 'bookworm', root, await findMirror()], { env });
     await rename(await downloadNode(work), join(root, 'usr/local/bin/node'));

@@ -24,8 +24,8 @@ export const hasCloudInit = (): boolean =>
   );
 
 /**
- * cloud-init's own configuration: the modules of a start, without the installation of packages, which needs a network,
- * and without a cloud.
+ * cloud-init's own configuration. It contains the modules of a start, but does not install packages, which requires a
+ * network, and uses no cloud.
  */
 export const CLOUD_CFG = `datasource_list: [None]
 system_info: { distro: debian }

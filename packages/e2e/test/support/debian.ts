@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The package debian-archive-keyring, which other distributions have, too. */
+/** The keys of the package debian-archive-keyring, which other distributions also have. */
 const KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /**
@@ -28,9 +28,9 @@ export async function findMirror(): Promise<string> {
 export type Apt = (...args: string[]) => Promise<string>;
 
 /**
- * Returns a function that runs `apt-get` on releases of Debian (`trixie`, `sid`) that this machine does not run. Its
- * state and its downloads are in `directory`, and it assumes that no package is installed, so the machine does not
- * change. Packages come from the first release if it has them.
+ * Returns a function that runs `apt-get` for releases of Debian (`trixie`, `sid`) other than this machine's. apt-get
+ * keeps its state and its downloads in `directory`, and assumes that no package is installed, so the machine does not
+ * change. If several releases have a package, it comes from the first of them.
  */
 export async function openRelease(directory: string, releases: readonly string[]): Promise<Apt> {
   const mirror = await findMirror();
@@ -54,7 +54,7 @@ export async function openRelease(directory: string, releases: readonly string[]
     'Acquire::Languages': 'none',
     'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled': 'false',
     'Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled': 'false',
-    // A mirror may have an older state of an unstable release than its own limit.
+    // A mirror may have a copy of an unstable release that is older than the release itself allows.
     'Acquire::Check-Valid-Until': 'false',
   };
   const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);

@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { startCommand } from '@muster/testkit';
 
 /**
- * A machine with an engine, on which shell commands run as an operator would type them. It has its own network and its
- * own `/run`. In its network, the API has the same address as outside.
+ * A simulated machine with an engine. Shell commands run on it as an operator would type them. It has its own network
+ * and its own `/run`. The API has the same address in its network as outside.
  */
 export interface EngineMachine {
   /** Runs a shell command. `sudo` and `systemctl` are scripts. */

@@ -12,8 +12,9 @@ export interface Relay {
 }
 
 /**
- * Forwards connections from one address to another: each is the path of a Unix socket or HOST:PORT. With `engine`, the
- * addresses are those of the network of its containers. A Unix socket is the way between that network and the machine.
+ * Forwards connections from one address to another. Each address is the path of a Unix socket or HOST:PORT. With
+ * `engine`, the addresses are in the network of the engine's containers. A Unix socket connects that network to the
+ * machine.
  */
 export async function startRelay(from: string, to: string, engine?: DockerEngine): Promise<Relay> {
   const through = engine === undefined ? [] : ['nsenter', `--net=/proc/${await pidOf(engine)}/ns/net`];

@@ -8,8 +8,8 @@ import { createHttp } from '@muster/testkit/http';
 import type { Muster } from './muster.js';
 
 /**
- * A module that shortens the random delays in the first seconds of a process. An enrolled agent that starts waits up to
- * 5 seconds before its first call, for which the tests would only wait.
+ * A module that shortens the random delays in the first seconds of a process. Without it, tests would wait up to 5
+ * seconds for the first call of an enrolled agent.
  */
 const SHORT_DELAYS =
   'data:text/javascript,const r = Math.random; Math.random = () => r() * Math.min(1, Math.max(0.02, performance.now() / 1e3 - 2));';

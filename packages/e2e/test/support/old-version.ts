@@ -9,8 +9,8 @@ import { startCommand } from '@muster/testkit';
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 
 /**
- * Old versions are kept here, by commit, because building one takes a minute. The directory is not below a
- * `node_modules`, because TypeScript cannot name the types of packages in there.
+ * The directory in which built old versions are kept, by commit, because a build takes a minute. It is not below a
+ * `node_modules` directory, because TypeScript cannot name the types of packages there.
  */
 const CACHE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'muster-tests/old-versions');
 
@@ -65,7 +65,8 @@ async function pnpm(cwd: string, ...args: string[]): Promise<void> {
   const { packageManager } = JSON.parse(await readFile(join(cwd, 'package.json'), 'utf8')) as {
     packageManager: string;
   };
-  // npx and pnpm read the registry and the network settings from the files and variables of this machine.
+  // npx and pnpm must read the registry and the network settings from the configuration files and variables of this
+  // machine.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== 'NODE_OPTIONS'));
   const program = startCommand(['npx', '-y', packageManager, '-C', cwd, ...args], {
     env: env as Record<string, string>,

@@ -1,6 +1,7 @@
 /**
- * Forwards connections: `node relay.js FROM TO`. Each is the path of a Unix socket or HOST:PORT. Prints the port on which
- * it listens. A process in each of two network namespaces connects the namespaces through a Unix socket.
+ * Forwards connections: `node relay.js FROM TO`. Each argument is the path of a Unix socket or HOST:PORT. Prints the
+ * port on which it listens. Two relays can connect two network namespaces: each runs in one of them, and a Unix socket
+ * is between them.
  */
 import { connect, createServer } from 'node:net';
 

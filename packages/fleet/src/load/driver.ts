@@ -20,9 +20,9 @@ export interface Load {
   /** Requests per second of all connections together. Default: as fast as responses arrive. */
   perSecond?: number;
   /**
-   * A storm may have more connections than hosts. If a request is due while its connection waits for a response, a
-   * storm skips the request. Other loads send the request late, and measure its latency from the time at which it was
-   * due.
+   * Whether the load is a storm, which may have more connections than hosts. If a request is due while its connection
+   * waits for a response, a storm skips the request. Other loads send the request late, and measure its latency from
+   * the time at which it was due.
    */
   isStorm?: boolean;
 }
@@ -38,8 +38,8 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
   for (let place = 0; place < Math.max(count, hosts.length); place++) {
     shares[place % count]!.push(hosts[place % hosts.length]!);
   }
-  // If several connections send snapshots of one host, an older snapshot can arrive after a newer one, and the API does
-  // not apply it.
+  // If several connections send snapshots of one host, an older snapshot can arrive after a newer one. The API then
+  // does not apply it.
   const isOrdered = count <= hosts.length;
   const connections = await openConnections(port, count, isStorm);
 
@@ -131,8 +131,8 @@ const OPENING_MAX = 256;
 
 /**
  * Opens connections. A client sees a connection as open before Node.js accepts it, and Node.js accepts one connection
- * per turn of its event loop. Some connections of a storm would therefore wait until the end of the storm. To prevent
- * this, each connection of a storm first sends a request and waits for the response.
+ * per turn of its event loop. Some connections of a storm could therefore stay unaccepted until the end of the storm.
+ * To prevent this, each connection of a storm first sends a request and waits for the response.
  */
 async function openConnections(port: number, count: number, isStorm: boolean): Promise<Connection[]> {
   const connections: Connection[] = [];

@@ -1,6 +1,6 @@
 /** The hosts that a load generator simulates, and the next request of each. */
 import { gzipSync } from 'node:zlib';
-import { numberedSnapshot } from '../model/numbered.js';
+import { numberedSnapshot } from '../model/numbered-snapshots.js';
 import {
   advance,
   NO_PROGRESS,
@@ -22,9 +22,9 @@ export interface WorkloadShape extends Omit<HostShape, 'index'> {
 }
 
 /**
- * The hosts of one server. They compress their snapshots, as agents do. With `numbered`, a host has 9 to 13 containers,
- * which change with every tenth request. With `costly`, it sends the largest allowed snapshots, and every container
- * changes each time.
+ * The hosts of one server in a storm. They compress their snapshots, as agents do. With `numbered`, a host has 9 to 13
+ * containers, which change with every tenth request. With `costly`, a host sends the largest allowed snapshots, and
+ * every container changes each time.
  */
 export interface StormShape {
   content: 'numbered' | 'costly';
@@ -36,7 +36,9 @@ export type FleetShape = WorkloadShape | StormShape;
 /** The kind of request that a host sends. Numbered and costly hosts support only heartbeats and the mix. */
 export type Traffic =
   | { kind: 'heartbeat' }
-  /** A snapshot with the same containers as the host's last one; the first snapshot if the host has sent none. */
+  /**
+   * A snapshot with the same containers as the host's last snapshot, or the first snapshot if the host has sent none.
+   */
   | { kind: 'unchanged' }
   | { kind: 'changed'; change: ChangeKind; percent: number }
   /** A snapshot without the first `absent` containers. Only hosts whose number is a multiple of `every` send it. */
@@ -54,8 +56,8 @@ export interface LoadHost {
   /** The changes made so far to the host's containers. Numbered and costly hosts do not count theirs. */
   readonly progress: HostProgress;
   /**
-   * Returns the next request and a callback. After a response with status 200, the caller passes the digest of the
-   * response to the callback. `random`: a number in [0, 1) that decides what a mix sends.
+   * Returns the next request and a callback. After a response with status 200, the caller passes the digest in the
+   * response to the callback. `random`, a number in [0, 1), decides what a mix sends.
    */
   next(traffic: Traffic, random: number): { request: HttpRequest; accepted: Accepted };
 }

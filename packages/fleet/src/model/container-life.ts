@@ -16,8 +16,8 @@ import { NO_PROGRESS, simulateHost } from './workload.js';
 /** The properties that a container and its successors share. */
 export interface Role {
   /**
-   * A template in canonical form, with the ten fields that every agent reports. Each container has its own id, name,
-   * labels, state, status and start time, and its own suffix after the image.
+   * A template in canonical form, with the ten fields that every agent reports. For each container, the id, name,
+   * labels, state, status, start time and the suffix of the image are replaced.
    */
   readonly container: Container;
   readonly hasHealthCheck: boolean;
@@ -30,7 +30,7 @@ export interface SentContainer {
   derived: Pick<Deployment, 'workload'> & { health: Health | null; exitCode: number | null; isInfra: boolean };
 }
 
-/** The orchestrators of every twenty services. All others are services of Compose. */
+/** The orchestrators of some of every twenty services. The other services belong to Compose. */
 const KIND_BY_PLACE: Readonly<Record<number, WorkloadKind>> = {
   ...{ 1: 'swarm', 2: 'kubernetes', 3: 'nomad', 4: 'plain', 6: 'kubernetes', 8: 'swarm' },
 };
@@ -64,8 +64,8 @@ const EXITED_SHARE = 0.08;
 /** The share of new containers that cannot start. */
 const START_FAILURE_SHARE = 0.1;
 
-/** The share of containers that were created after the start of their host. */
-const LATER_SHARE = 0.25;
+/** The reasons that an agent reports for an exit, with their exit codes. */
+const CREATED_LATER_SHARE = 0.25;
 
 const HOUR_MS = 3_600_000;
 
@@ -116,7 +116,9 @@ export class SimulatedContainer implements StatusFacts {
   /** Creates a container in its state at the start of the simulation. Its host booted at `bootMs`, a negative time. */
   static atStart(role: Role, random: Random, bootMs: number): SimulatedContainer {
     const createdAtMs =
-      random() < LATER_SHARE ? -logBetween(random, HOUR_MS / 6, -bootMs) : bootMs + between(random, 5_000, 60_000);
+      random() < CREATED_LATER_SHARE
+        ? -logBetween(random, HOUR_MS / 6, -bootMs)
+        : bootMs + between(random, 5_000, 60_000);
     const container = new SimulatedContainer(role, 0, createdAtMs, random, deploy(role.service, random));
     if (random() < EXITED_SHARE) container.exit(createdAtMs * random());
     else container.settleHealth(role.hasHealthCheck ? 'healthy' : null);
@@ -174,8 +176,8 @@ export class SimulatedContainer implements StatusFacts {
   }
 
   /**
-   * Returns the container at `nowMs`: the role's container is canonical, and the replaced fields keep their places.
-   * `epochMs` is the simulation's start, in milliseconds since 1970.
+   * Returns the container at `nowMs`. The replaced fields keep their places, so the result is canonical like the role's
+   * container. `epochMs` is the simulation's start, in milliseconds since 1970.
    */
   sent(nowMs: number, epochMs: number): SentContainer {
     const { dockerId, release, state, health, restartCount, deployment } = this;
@@ -189,7 +191,7 @@ export class SimulatedContainer implements StatusFacts {
       ...{ state, status: statusText(this, nowMs), startedAt: toInstant(this.startedAtMs) },
       labels: canonicalLabels({ ...container.labels, ...deployment.labels }),
       ...(exit === null ? {} : { exit }),
-      // The containerd image store's id of an image is the digest of its manifest.
+      // In the containerd image store, the id of an image is the digest of its manifest.
       ...{ oomKilled: exit?.reason === 'oom', restartCount, imageDigest: imageId },
     });
     const derived = { workload: deployment.workload, health, exitCode: exit?.code ?? null, isInfra: service.isInfra };
@@ -212,7 +214,7 @@ export class SimulatedContainer implements StatusFacts {
     [this.reason, this.exitCode, this.startedAtMs] = ['failed_to_start', 128, null];
   }
 
-  /** Starts the container. Engines count only their own restarts, and begin again after any other start. */
+  /** Starts the container. Engines count only their own restarts, and reset the count at any other start. */
   private start(atMs: number, restartCount = 0): void {
     this.state = 'running';
     this.restartCount = restartCount;

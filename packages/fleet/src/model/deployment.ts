@@ -1,4 +1,7 @@
-/** How orchestrators name and label containers. The workload is drawn first, and the name and labels follow from it. */
+/**
+ * The names and labels that orchestrators give to containers. The workload is chosen at random, and the name and labels
+ * follow from it.
+ */
 import type { Labels, Workload, WorkloadKind } from '@muster/contracts';
 import { randomHex, type Random } from '@muster/testkit/random';
 

@@ -1,7 +1,7 @@
 import { between, logBetween, seededRandom, waitMs, type Random } from '@muster/testkit/random';
 import { SimulatedContainer, type Role } from './container-life.js';
 
-/** What happens to a host, in addition to the changes of its containers. */
+/** The events of a host itself, in addition to the changes of its containers. */
 export type HostEvent =
   | { kind: 'agent-restarted' }
   | { kind: 'network-failed'; untilMs: number }
@@ -31,7 +31,7 @@ const UPTIME_MS_MAX = 60 * 24 * HOUR_MS;
 
 /**
  * A host and its containers. Equal options give equal lives, regardless of how often `advance` is called. Times are
- * milliseconds since the simulation's start. The host's events have their own random generator, so that they do not
+ * milliseconds since the simulation's start. The host's own events have their own random generator, so that they do not
  * affect the containers.
  */
 export class HostLife {

@@ -1,7 +1,7 @@
 /**
- * Simulated hosts, their containers, and what changes between two snapshots. The functions are pure: a container
- * depends only on the seed, the host, the container's place on the host, and the host's changes so far. A few numbers
- * per host are therefore enough to check a database.
+ * Simulated hosts, their containers, and the changes between two snapshots. The functions are pure: a container depends
+ * only on the seed, the host, the container's place on the host, and the host's changes so far. A few numbers per host
+ * are therefore enough to check a database.
  */
 import { Container, type Port } from '@muster/contracts';
 import { randomHex, seededRandom } from '@muster/testkit/random';
@@ -10,11 +10,12 @@ import { randomHex, seededRandom } from '@muster/testkit/random';
 export type ChangeKind = 'none' | 'aged' | 'restarted';
 
 /**
- * `running`: all containers run, so that all of them can change. `varied`: one in seven does not run, as on real hosts.
+ * `running`: all containers run, so that all of them can change. `varied`: one container in seven does not run, as on
+ * real hosts.
  */
 export type StateMix = 'running' | 'varied';
 
-/** What determines the containers of a host. */
+/** The values that determine the containers of a host. */
 export interface HostShape {
   seed: number;
   /** The number of the host in its fleet, from 0. */
@@ -24,8 +25,8 @@ export interface HostShape {
 }
 
 /**
- * The changes of a host so far. The first change affects the first container, the second change the second container,
- * and so on. After the last container, the first one is next.
+ * The changes of a host so far. The changes affect the containers in turn: the first change the first container, the
+ * second change the second container, and so on. After the last container, the first one is next.
  */
 export interface HostProgress {
   /** Number of times that the age in a status text increased, summed over all containers. */

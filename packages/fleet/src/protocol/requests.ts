@@ -15,7 +15,7 @@ export class AgentSession {
   ) {}
 }
 
-/** What simulated machines report about themselves. */
+/** The facts that simulated machines report. */
 export const MACHINE = {
   os: 'Debian GNU/Linux 12',
   arch: 'x86_64',

@@ -24,7 +24,7 @@ import {
   snapshotRequest,
 } from '../protocol/requests.js';
 import { increment, SNAPSHOT_MISHAPS, type Metrics, type SnapshotMishap } from './metrics.js';
-import { Pace, retryDelayMs, type Report } from './pace.js';
+import { ReportSchedule, retryDelayMs, type Report } from './report-schedule.js';
 import type { SimulateOptions } from './summary.js';
 
 /** The settings and the state that all agents of a fleet share. */
@@ -36,8 +36,8 @@ export interface Fleet {
   http: Http;
   metrics: Metrics;
   /**
-   * The first snapshot interval that the API sent; null before the first enrollment. The interval determines how often
-   * simulated events happen to the hosts. If the API changes it later, only the rate of the reports changes.
+   * The snapshot interval that the API sent first; null before the first enrollment. It also determines how often
+   * simulated events happen to the hosts. If the API changes the interval later, the rate of the events stays the same.
    */
   intervalMs: number | null;
   /** The simulation's start, in milliseconds since 1970. */
@@ -48,7 +48,7 @@ export interface Fleet {
 
 const AGENT_VERSION = 'simulate';
 
-/** What each heartbeat reports about the machine. */
+/** The facts about the machine that each heartbeat reports. */
 const FACTS = { engine: MACHINE.engine, os: MACHINE.os, agentVersion: AGENT_VERSION };
 
 /** The real agent has the same limit: below this size, compression costs more than it saves. */
@@ -65,8 +65,8 @@ const UNKNOWN_REASON = '"reason":"unknown"';
  */
 const REMOVED_MAX = 20;
 
-/** If a request fails without a response, the API can still receive its snapshot for this long. */
-const STRAGGLER_MS = 5_000;
+/** How long after a failed request without a response the API can still receive its snapshot. */
+const LATE_ARRIVAL_MS_MAX = 5_000;
 
 /** The share of snapshots that each kind of mishap affects if `faults` is 1. */
 const MISHAP_SHARE = 0.005;
@@ -85,7 +85,7 @@ export class HostAgent {
   private readonly startAtMs: number;
   /** The generator for jitter and mishaps. */
   private readonly random: Random;
-  private readonly pace: Pace;
+  private readonly schedule: ReportSchedule;
   /** The token of the session is empty if the agent must enroll again. */
   private session: AgentSession | null = null;
   private wantsRotation = false;
@@ -97,7 +97,10 @@ export class HostAgent {
   private body: { bytes: Buffer; gzip: boolean } | null = null;
   private observedAtMs = 0;
   private acknowledgedAtMs = Number.NEGATIVE_INFINITY;
-  /** The agent no longer knows why containers ended until this time. The API must keep the reasons that it has. */
+  /**
+   * The agent does not know the reasons of exits before this time, as after a restart. The API must keep the reasons
+   * that it has.
+   */
   private forgottenUntilMs = Number.NEGATIVE_INFINITY;
   /** The digest of the last snapshot, if it was applied. */
   private digest: string | null = null;
@@ -113,19 +116,19 @@ export class HostAgent {
     this.name = `sim-${seed}-${host + 1}`;
     this.startAtMs = (rampMs * host) / hosts;
     this.random = seededRandom(seed, host, 3);
-    this.pace = new Pace(this.startAtMs, this.random);
+    this.schedule = new ReportSchedule(this.startAtMs, this.random);
   }
 
-  /** Returns the time at which the agent must be woken, or Infinity after it has left. */
+  /** Returns the time at which `wake` must be called next, or Infinity after the agent has left. */
   nextAtMs(): number {
     if (this.isOver) return Number.POSITIVE_INFINITY;
-    return Math.min(this.life?.nextAtMs() ?? Number.POSITIVE_INFINITY, this.pace.next().atMs);
+    return Math.min(this.life?.nextAtMs() ?? Number.POSITIVE_INFINITY, this.schedule.next().atMs);
   }
 
   /** Advances the host to `nowMs`, and makes the call that is due, if any. */
   async wake(nowMs: number): Promise<void> {
     this.advance(nowMs);
-    const { report, atMs } = this.pace.next();
+    const { report, atMs } = this.schedule.next();
     if (atMs > nowMs) return;
     if (!this.session?.token) await this.enroll();
     else if (this.wantsRotation) await this.rotate(this.session);
@@ -157,7 +160,7 @@ export class HostAgent {
     for (const { dockerId, createdAtMs } of removals) {
       if (createdAtMs <= this.acknowledgedAtMs && removed.length < REMOVED_MAX) removed.push(dockerId);
     }
-    if (changedAtMs !== null) this.pace.containerChanged(changedAtMs);
+    if (changedAtMs !== null) this.schedule.containerChanged(changedAtMs);
     for (const event of events) this.handleEvent(event, nowMs);
   }
 
@@ -170,19 +173,19 @@ export class HostAgent {
         this.digest = null;
         this.delayed = null;
         this.forgottenUntilMs = this.acknowledgedAtMs;
-        this.pace.start(nowMs);
+        this.schedule.start(nowMs);
         break;
       case 'network-failed':
         increment(mishaps, 'network failed');
         // A real agent does not notice the end of the outage before its next attempt, so the retry delay is added.
-        this.pace.silence(event.untilMs + retryDelayMs(2, null, this.random()));
+        this.schedule.silence(event.untilMs + retryDelayMs(2, null, this.random()));
         break;
       case 'token-rotated':
         this.wantsRotation = true;
         break;
       case 'gone':
         this.state = 'leaving';
-        this.pace.containerChanged(nowMs);
+        this.schedule.containerChanged(nowMs);
         break;
     }
   }
@@ -204,7 +207,7 @@ export class HostAgent {
     this.failures = 0;
     fleet.intervalMs ??= cadence.snapshotSeconds * 1_000;
     this.life ??= new HostLife({ ...fleet.options, host, roles: fleet.roles, intervalMs: fleet.intervalMs });
-    this.pace.start(fleet.now());
+    this.schedule.start(fleet.now());
     this.advance(fleet.now());
   }
 
@@ -219,14 +222,14 @@ export class HostAgent {
   }
 
   private async sendHeartbeat(session: AgentSession): Promise<void> {
-    // The digest tells the API that nothing has changed, so a heartbeat omits it while a change is unreported.
-    const digest = this.pace.hasChange ? null : this.digest;
+    // A digest tells the API that nothing has changed. A heartbeat therefore omits it while a change is unreported.
+    const digest = this.schedule.hasChange ? null : this.digest;
     await this.report('heartbeat', this.call(HeartbeatResponse, heartbeatRequest(session, digest, FACTS)));
   }
 
   private async sendSnapshot(session: AgentSession, nowMs: number, mishap: SnapshotMishap | null): Promise<void> {
     const { mishaps } = this.fleet.metrics;
-    this.pace.snapshotStarted();
+    this.schedule.snapshotStarted();
     const request = this.nextSnapshot(session, nowMs);
     if (mishap !== null) increment(mishaps, mishap);
     if (mishap === 'sent late') {
@@ -279,8 +282,8 @@ export class HostAgent {
   }
 
   /**
-   * Returns the response to the copy that the API applied, for a snapshot that was sent twice. The API must not apply
-   * both copies.
+   * Returns the response to the copy that the API applied, for a snapshot that was sent twice. The API must apply only
+   * one of the copies.
    */
   private appliedOf(answers: readonly Answer<SyncSummary>[]): Answer<SyncSummary> {
     const applied = answers.filter((answer) => answer.kind === 'ok' && answer.data.applied);
@@ -317,20 +320,20 @@ export class HostAgent {
     this.expected!.lastSeen.fromMs = sentAtMs;
     const { cadence, snapshotRequired } = answer.data;
     this.expected!.cadence = cadence;
-    this.pace.answered(report, this.fleet.now(), cadence, snapshotRequired);
+    this.schedule.answered(report, this.fleet.now(), cadence, snapshotRequired);
     return answer.data;
   }
 
   private extendLastSeen(canArriveLater: boolean): void {
     if (this.expected === null) return;
     const { lastSeen } = this.expected;
-    lastSeen.untilMs = Math.max(lastSeen.untilMs, this.fleet.now() + (canArriveLater ? STRAGGLER_MS : 0));
+    lastSeen.untilMs = Math.max(lastSeen.untilMs, this.fleet.now() + (canArriveLater ? LATE_ARRIVAL_MS_MAX : 0));
   }
 
   private retryLater(retryAfterMs: number | null, report: Report): void {
     this.failures += 1;
     this.fleet.metrics.retries += 1;
-    this.pace.failed(this.fleet.now(), retryDelayMs(this.failures, retryAfterMs, this.random()), report);
+    this.schedule.failed(this.fleet.now(), retryDelayMs(this.failures, retryAfterMs, this.random()), report);
   }
 
   /**
@@ -340,7 +343,7 @@ export class HostAgent {
     if (problemType !== ProblemTypes.tokenInvalid) return this.reject(`it was rejected: ${reason}`);
     increment(this.fleet.metrics.mishaps, 'enrolled again');
     this.session!.token = '';
-    this.pace.start(this.fleet.now());
+    this.schedule.start(this.fleet.now());
   }
 
   private reject(reason: string): void {

@@ -4,11 +4,11 @@ import { createLatencies } from '../latencies.js';
 const CALL_KINDS = ['enroll', 'snapshot', 'heartbeat', 'token', 'read', 'admin'] as const;
 export type CallKind = (typeof CALL_KINDS)[number];
 
-/** What can happen to a snapshot. */
+/** The simulated failures of a snapshot. */
 export const SNAPSHOT_MISHAPS = ['answer lost', 'sent twice', 'sent late'] as const;
 export type SnapshotMishap = (typeof SNAPSHOT_MISHAPS)[number];
 
-/** What can happen to a host. */
+/** The simulated failures and changes of a host. */
 type HostMishap = 'agent restarted' | 'network failed' | 'token rotated' | 'host gone' | 'enrolled again';
 
 /** Figures of one kind of call. A latency ends with the complete response, and includes the wait for a connection. */

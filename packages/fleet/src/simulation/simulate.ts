@@ -30,8 +30,8 @@ export async function simulate(options: SimulateOptions, io: Pick<CommandIo, 'pr
   const { url, key, seed, hosts, sockets, durationMs } = options;
   const metrics = new Metrics();
   const run = await withDisposables(async (use) => {
-    // A real fleet has a connection for each host. In this process, thousands of idle sockets would use CPU time that
-    // the API needs, without making the test better. The wait for a free connection is part of the latency.
+    // A real fleet has a connection for each host. Here, thousands of idle sockets would only use CPU time that the API
+    // needs, so the hosts share a few connections. The wait for a free connection is part of the latency.
     const observe = (call: Call, result: Reply | BrokenCallError) => recordCall(metrics, call, result);
     const http = use(createHttp(url, { sockets, timeoutMs: TIMEOUT_MS, observe }), (http) => http.close());
     const operator = createOperator(http, key, { onRetry: () => (metrics.retries += 1) });

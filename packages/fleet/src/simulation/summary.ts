@@ -22,7 +22,7 @@ export interface SimulateOptions {
 
 const DIFFERENCES_SHOWN = 20;
 
-/** What a summary is computed from. */
+/** The data from which a summary is computed. */
 export interface Run {
   options: SimulateOptions;
   /** Seconds from the start of the run until the agents stopped, before the comparisons. */

@@ -44,7 +44,7 @@ async function readHosts(operator: Operator, now: () => number) {
   return { byId, read: { fromMs, untilMs: now() } };
 }
 
-/** Calls `compare`. If the API cannot be used, adds a difference that states this. */
+/** Calls `compare`. If the API cannot be used, adds a difference that says so. */
 async function compareOrReport(differences: string[], compare: () => Promise<void>): Promise<void> {
   try {
     await compare();
@@ -110,7 +110,7 @@ export async function verify(
     const starts = fleet.map((_, index) => index).filter((index) => index % HOSTS_PER_QUERY === 0);
     const groups = starts.map((start) => fleet.slice(start, start + HOSTS_PER_QUERY));
     await pMap(groups, verifyContainers, { concurrency: CONCURRENCY });
-    // Hosts with removed containers come first, because their history has every kind of event.
+    // Hosts with removed containers come first, because their histories contain every kind of event.
     const sample = fleet.toSorted((a, b) => b.removed.length - a.removed.length).slice(0, SAMPLE_HOSTS_MAX);
     await pMap(sample, verifyRemoved, { concurrency: CONCURRENCY });
     await pMap(sample, verifyHistory, { concurrency: CONCURRENCY });

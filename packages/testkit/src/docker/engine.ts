@@ -32,7 +32,10 @@ export function hasDockerEngine(): boolean {
 /** A real Docker engine. Its network, mounts, data and socket are separate from those of the machine. */
 export type DockerEngine = Awaited<ReturnType<typeof startDockerEngine>>;
 
-/** By default, the engine's containers have no network that needs iptables: they cannot find each other by name. */
+/**
+ * By default, the engine does not use iptables. Its containers then have only networks in which they cannot find each
+ * other by name.
+ */
 const WITHOUT_IPTABLES = ['--iptables=false', '--ip6tables=false'];
 
 /** Starts an engine, and waits until it responds. `flags` are flags of dockerd. */

@@ -45,8 +45,8 @@ export interface EngineInspect extends Reply {
 export type Capture = Awaited<ReturnType<typeof loadCapture>>;
 
 /**
- * The times at which the lists were captured, according to the clocks of the engines. The status texts give these times
- * to within about a second.
+ * The times at which the lists were captured, according to the clocks of the engines. They were derived from the status
+ * texts, and are accurate to about a second.
  */
 const CAPTURED_AT_MS: Readonly<Record<CapturedEngine, number>> = {
   'docker-28.5': Date.parse('2026-11-23T19:31:53.500Z'),

@@ -27,9 +27,10 @@ export function renderEvent(capturedEngine: CapturedEngine, event: ContainerEven
 }
 
 /**
- * Returns whether an action passes an engine's `event` filter. Docker compares whole actions, unless `health_status`,
- * `exec_create` or `exec_start` is one of the values: then it compares prefixes (moby's daemon/events/filter.go).
- * Podman before version 5 compares whole actions, and its name for Docker's `die` is `died` (libpod/events/filters.go).
+ * Returns whether an action passes an engine's `event` filter. Docker compares whole actions. If `health_status`,
+ * `exec_create` or `exec_start` is one of the filter's values, it compares prefixes instead (moby's
+ * daemon/events/filter.go). Podman before version 5 compares whole actions, and its name for Docker's `die` is `died`
+ * (libpod/events/filters.go).
  */
 export function matchesEventFilter(capturedEngine: CapturedEngine, action: string, values: readonly string[]): boolean {
   if (values.length === 0) return true;

@@ -2,10 +2,14 @@ import { seededRandom, type Random } from '../random.js';
 import type { ContainerPlan, ReplayedEngine } from './engine.js';
 
 /**
- * What happens to a container over time. `steady`: nothing. `crashing`: it exits with an error, and the engine restarts
- * it. `flapping`: its health check fails for a few seconds. `redeployed`: a new container of the same name replaces it.
- * `batch`: a job that runs, exits, and remains until its next run replaces it. `handled`: an operator stops and starts
- * it, or pauses and unpauses it.
+ * What happens to a container over time.
+ *
+ * - `steady`: nothing.
+ * - `crashing`: it exits with an error, and the engine restarts it.
+ * - `flapping`: its health check fails for a few seconds.
+ * - `redeployed`: a new container of the same name replaces it.
+ * - `batch`: a job that runs, exits, and remains until its next run replaces it.
+ * - `handled`: an operator stops and starts it, or pauses and unpauses it.
  */
 export type Behavior = 'steady' | 'crashing' | 'flapping' | 'redeployed' | 'batch' | 'handled';
 
@@ -19,8 +23,8 @@ type Script = Generator<number, never>;
 
 /**
  * Creates and starts a container for each role. A container that is not steady changes about once a minute.
- * @returns a function that takes a time, makes all changes that are due by then, in order, and returns the time of the
- * next change. Equal roles, seeds and times give equal histories.
+ * @returns a function that takes a time, makes all changes that are due by then, and returns the time of the next
+ * change. Equal roles, seeds and times give equal histories.
  */
 export function createLife(
   engine: ReplayedEngine,

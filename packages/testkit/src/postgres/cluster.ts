@@ -18,8 +18,8 @@ const run = promisify(execFile);
 /** The oldest version that Muster supports. */
 const MAJOR_VERSION_MIN = 15;
 /**
- * Linux and macOS choose ports above this range for outgoing connections, so no connection takes a server's port while
- * the server restarts.
+ * The range from which a server's port is chosen. Linux and macOS use higher ports for outgoing connections, so no such
+ * connection can take the port of a server while the server restarts.
  */
 const PORTS = { min: 10_000, max: 30_000 };
 const START_ATTEMPTS_MAX = 5;
@@ -27,8 +27,8 @@ const LOG_LENGTH_MAX = 5_000;
 
 /**
  * A shell that starts the server for each line of its input and prints pg_ctl's exit code. When its input ends, the
- * shell stops the server, even if the server is frozen, and removes the files. The input also ends if this process is
- * killed.
+ * shell stops the server, even if the server is frozen, and removes the files. If this process is killed, the input
+ * ends as well.
  */
 const WATCHDOG = `
 pg_ctl() { "$1/pg_ctl" -D "$2/data" -w "$3" -l "$2/log" >/dev/null 2>&1; }

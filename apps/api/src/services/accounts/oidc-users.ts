@@ -84,7 +84,8 @@ async function findOrAddUser(
   });
   const addressRefusal = checkAddress(person, policy);
   if (known !== null && known.user.member !== null) {
-    // Without a list of domains, the address does not matter any more, and the provider may have changed it.
+    // The address of a person who has an account is checked only if a list of domains is configured. Otherwise the
+    // address no longer matters, because the provider may have changed it.
     if (policy.domains !== null && addressRefusal !== null) return { ...addressRefusal, userId: known.userId };
     return applyRole(tx, known.user.member, person, policy, at);
   }
@@ -94,19 +95,20 @@ async function findOrAddUser(
 
   const email = normalizeEmail(person.email!);
   const user = await tx.user.findUnique({ where: { email }, include: { member: true } });
-  // With this lock, the member cannot be removed before the account is added, which would leave the account.
+  // This lock prevents the removal of the member before the account is added. Otherwise the account would remain
+  // without a member.
   const member = user?.member ? await lockMember(tx, user.member.organizationId, user.id) : null;
   const grantedRole = policy.roleByGroup === null ? policy.autoProvisionRole : highestRole(person, policy.roleByGroup);
   if (user !== null && member !== null) {
-    const decidesRole = policy.roleByGroup !== null && !(await hasPassword(tx, user.id));
+    const isRoleFromGroups = policy.roleByGroup !== null && !(await hasPassword(tx, user.id));
     // The address alone must not end anyone's access or lower their role, because the provider may have given it to
     // another person.
-    if (decidesRole && grantedRole === null) return refuseRole(person, user.id);
-    if (decidesRole && isLower(grantedRole, member.role) && (await hasAccount(tx, user.id, issuer))) {
+    if (isRoleFromGroups && grantedRole === null) return refuseRole(person, user.id);
+    if (isRoleFromGroups && isLower(grantedRole, member.role) && (await hasAccount(tx, user.id, issuer))) {
       return refuse(
         'role',
-        'another user of the provider signs in as the member with this address, and the groups of this user grant a ' +
-          'lower role: if both are the same person, give the member this role first',
+        'the member with this address already signs in as another user of the provider, and the groups of this user grant ' +
+          'a lower role: if both users are the same person, first give the member the lower role',
         user.id,
       );
     }
@@ -216,14 +218,15 @@ async function applyRole(
   const { groups } = person;
   const details = { source: 'role claim' };
   if (typeof groups === 'string') {
-    // The person may still have their groups, so nothing is revoked. An owner must not count as an owner any more: two
-    // of them would otherwise keep each other out, because each would be refused while the other is still an owner.
+    // The person may still have their groups, so nothing is revoked, but an owner becomes an admin. If two owners
+    // stayed owners, neither could sign in: `applyRole` refuses an owner without groups while another owner exists.
     if (member.role === 'owner') {
       await setRole(tx, member, 'admin', scope, { keepInvitations: true, details: { ...details, claim: groups } });
     }
   } else {
     await setRole(tx, member, role ?? 'viewer', scope, { details });
-    // The person may have lost the role owner at an earlier sign-in without groups, which kept the invitations.
+    // An earlier sign-in without groups may have made this person an admin instead of an owner, and kept the
+    // invitations.
     if (role !== 'owner') await revokeInvitationsCreatedBy(tx, scope, 'member.role_changed');
     if (role !== null) return admit(userId);
     await revokeCredentialsCreatedBy(tx, scope, 'member.role_claim_unmatched');

@@ -24,8 +24,8 @@ export interface AgentReleaseService {
   file(name: string): Promise<string>;
 
   /**
-   * Returns whether there is a release or will be one, and what it contains. A damaged release counts as one that could
-   * not be built, because building it again repairs it. Why it is damaged is logged once.
+   * Returns the state and the content of the release. A damaged release is reported as a failed build, because building
+   * it again repairs it. The reason for the damage is logged once.
    */
   describe(): Promise<AgentRelease>;
 }
@@ -79,7 +79,7 @@ export function createAgentReleaseService(
   directory: string | null,
   { publicUrl, localUrl, buildState = () => null, logger = pino({ level: 'silent' }) }: AgentReleaseOptions,
 ): AgentReleaseService {
-  /** Why the release is damaged, if that was logged; null if it was readable since then. */
+  /** The reason for the damage that was last logged; null if the release has been readable since. */
   let loggedDamage: string | null = null;
 
   /** Returns the text of a file of the release; null if the file is missing. @throws ReleaseDamagedError */

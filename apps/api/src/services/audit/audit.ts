@@ -14,6 +14,7 @@ export const AUDIT_ACTIONS = [
   'host.token_rotated',
   'host.renamed',
   'host.labels_changed',
+  'host.engine_changed',
   'host.deleted',
   'enrollment_token.created',
   'enrollment_token.revoked',

@@ -14,6 +14,7 @@ import { enrollNewHost } from './enroll-new-host.sql.js';
 import type { AgentTokenCache } from './agent-token-cache.js';
 import { recordAuditEntry } from '../audit/index.js';
 import { recordHostEvents } from '../host-events/index.js';
+import { writeHostFacts } from '../host-facts/index.js';
 
 /**
  * A host counts as alive for this many heartbeat intervals after it was last seen. While a host is alive, only a token
@@ -43,8 +44,7 @@ export interface EnrollmentService {
 
   /**
    * Enrolls a machine. Returns its host and a token for the host. If the token's organization already has a host with
-   * this `engineId`, that host keeps its history and name, and the host's earlier tokens are revoked. If the response
-   * is lost, the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token,
+   * this `engineId`, that host keeps its history, and the host's earlier tokens are revoked. If the response is lost, the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token,
    * consumes no use of the enrollment token and adds no row. Enrolling a host again with a token for several hosts that
    * enrolled it before also consumes no use, and works if the token is used up, because an agent without stored state
    * enrolls at each start.
@@ -293,4 +293,5 @@ async function updateReenrolledHost(
       tokensRevokedAt: null,
     },
   });
+  if (request.facts !== undefined) await writeHostFacts(tx, host.id, null, request.facts, at);
 }

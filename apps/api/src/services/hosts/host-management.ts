@@ -24,7 +24,7 @@ import { getHost, labelsBySource, type HostLabelColumns } from '../inventory/ind
 
 export interface HostService {
   /**
-   * Renames a host, or replaces the labels that operators have set.
+   * Renames a host, gives it the name that its machine reports, or replaces the labels that operators have set.
    * @throws NotFoundError if the organization has no such host.
    */
   update(operator: OperatorIdentity, hostId: string, patch: HostPatch): Promise<Host>;
@@ -96,13 +96,7 @@ export function createHostService(
       const at = now();
       await auditedWrite(db, operator, at, async (tx, record) => {
         const host = await lockHost(tx, operator.organizationId, hostId);
-        if (name !== undefined && host.name !== name) {
-          await tx.host.update({ where: { id: hostId }, data: { name } });
-          await record('host.renamed', `host:${hostId}`, { from: host.name, to: name });
-          const change = { from: { name: host.name }, to: { name } };
-          const { organizationId } = operator;
-          await recordHostEvents(tx, [{ organizationId, hostId, kind: 'host_renamed', ...change, at, recordedAt: at }]);
-        }
+        if (name !== undefined) await setName(tx, record, host, name, at);
         if (labels !== undefined) await setOperatorLabels(tx, record, host, labels, at);
       });
       return getHost(source, operator.organizationId, hostId);
@@ -184,12 +178,15 @@ interface LockedHost extends HostLabelColumns {
   id: string;
   organizationId: string;
   name: string;
+  nameSetByOperator: boolean;
 }
 
 /** Locks the rows of an organization's hosts until the transaction ends, in the order of their ids. */
 const lockHosts = (tx: Prisma.TransactionClient, organizationId: string, hostIds: readonly string[]) =>
   tx.$queryRaw<LockedHost[]>(Prisma.sql`
-    SELECT id::text AS id, "organizationId", name, "operatorLabels", "agentLabels", "enrollmentTokenLabels" FROM hosts
+    SELECT id::text AS id, "organizationId", name, "nameSetByOperator", "operatorLabels", "agentLabels",
+      "enrollmentTokenLabels"
+    FROM hosts
     WHERE id = ANY (${[...hostIds]}::uuid[]) AND "organizationId" = ${organizationId} AND "deletedAt" IS NULL
     ORDER BY id FOR NO KEY UPDATE`);
 
@@ -201,6 +198,26 @@ async function lockHost(tx: Prisma.TransactionClient, organizationId: string, ho
   const [host] = await lockHosts(tx, organizationId, [hostId]);
   if (host === undefined) throw new NotFoundError('host');
   return host;
+}
+
+/** Sets the name of a locked host. With null, the host has the name that its machine reports. */
+async function setName(
+  tx: Prisma.TransactionClient,
+  record: RecordAction,
+  host: LockedHost,
+  requested: string | null,
+  at: Date,
+): Promise<void> {
+  const nameSetByOperator = requested !== null;
+  const facts = requested === null ? await tx.hostFacts.findUnique({ where: { hostId: host.id } }) : null;
+  const name = requested ?? facts?.name ?? host.name;
+  if (name === host.name && nameSetByOperator === host.nameSetByOperator) return;
+  await tx.host.update({ where: { id: host.id }, data: { name, nameSetByOperator } });
+  await record('host.renamed', `host:${host.id}`, { from: host.name, to: name, nameSetByOperator });
+  if (name === host.name) return;
+  const change = { from: { name: host.name }, to: { name } };
+  const { id: hostId, organizationId } = host;
+  await recordHostEvents(tx, [{ organizationId, hostId, kind: 'host_renamed', ...change, at, recordedAt: at }]);
 }
 
 /** Replaces the labels that operators have set on a locked host. Returns whether they changed. */

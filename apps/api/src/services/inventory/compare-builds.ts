@@ -4,13 +4,16 @@ import { splitReference, type Drift, type ImageBuild } from '@muster/contracts';
 export interface BuildRow extends Pick<ImageBuild, 'imageDigest' | 'imageId' | 'containers' | 'running' | 'hosts'> {
   /** The image ids of the containers. */
   imageIds: string[];
-  /** Whether an engine that reports the digest of the repository's tag runs it. Podman may report another digest. */
+  /**
+   * Whether at least one of the containers runs on an engine that reports the digest of the repository's tag. Podman
+   * may report another digest.
+   */
   isTagDigest: boolean;
   /** The platforms of the hosts, such as `linux/amd64`. */
   platforms: string[];
   /**
-   * The image ids that are known to be digests of the image's configuration, each after the platform of its host
-   * (`linux/amd64 sha256:…`).
+   * The image ids that are known to be digests of the image's configuration. Each is prefixed with the platform of its
+   * host, as in `linux/amd64 sha256:…`.
    */
   configIds: string[];
 }
@@ -18,7 +21,7 @@ export interface BuildRow extends Pick<ImageBuild, 'imageDigest' | 'imageId' | '
 export interface ReportedBuilds {
   image: string;
   rows: readonly BuildRow[];
-  /** Number of all rows, of which `rows` may be only a part. */
+  /** Number of all rows. `rows` may contain only some of them. */
   rowCount: number;
   /** Pairs of image ids that one host has for the reference. */
   idsOfOneHost: readonly (readonly [string, string])[];
@@ -31,20 +34,24 @@ export interface ComparedBuilds {
   drift: Drift;
 }
 
-/** Matches a digest of a manifest, which is followed by its platform. Other digests are those of a repository. */
+/**
+ * Matches a digest of a manifest, which is followed by a platform. A digest without a platform is the digest of a
+ * repository.
+ */
 const MANIFEST_DIGEST = /^(\S+) (\S+)$/;
 
 /**
  * Determines which of the reported builds are the same, and which are known to differ (ADR 23).
  *
- * Builds that have an image id or a digest in common are the same. Different identifiers show different builds only if
- * they are comparable: repository digests of Docker, manifest digests and configuration digests of one platform, and
- * image ids on one host. A reference that contains a digest, or is an image id, names a single build.
+ * Builds that have an image id or a digest in common are the same. Two different identifiers prove that two builds
+ * differ only if the identifiers are comparable. Comparable are repository digests of Docker, manifest digests of one
+ * platform, configuration digests of one platform, and image ids on one host. A reference that contains a digest, or is
+ * an image id, names a single build.
  */
 export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedBuilds): ComparedBuilds {
   const { repository, digest } = splitReference(image);
   const isOneBuild = repository === null || digest !== null;
-  const groups = createGroups();
+  const groups = createDisjointSets();
   for (const row of rows) {
     const [first, ...others] = isOneBuild ? [image] : identifiersOf(row);
     groups.add(first ?? '');
@@ -66,7 +73,7 @@ export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedB
     };
   });
 
-  // Identifiers of the same class are comparable. So the different groups of a class are different builds.
+  // Identifiers of the same class are comparable, so each group of a class is a different build.
   const classes = new Map<string, Set<string>>();
   const compare = (comparable: string, identifier: string) => {
     const found = classes.get(comparable) ?? new Set();
@@ -94,12 +101,14 @@ export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedB
 
 const platformOf = (imageDigest: string | null): string | null => MANIFEST_DIGEST.exec(imageDigest ?? '')?.[2] ?? null;
 
-/** Returns the texts that identify a row's build. Image ids and digests are hashes, so they are equal only by intent. */
+/**
+ * Returns the texts that identify a row's build. They are hashes, so two builds never have the same text by accident.
+ */
 const identifiersOf = ({ imageDigest, imageIds }: BuildRow): string[] =>
   imageDigest === null ? imageIds : [imageDigest.replace(MANIFEST_DIGEST, '$1'), ...imageIds];
 
 /** Creates disjoint sets of texts. */
-function createGroups() {
+function createDisjointSets() {
   const parents = new Map<string, string>();
   const find = (text: string): string => {
     const parent = parents.get(text) ?? text;

@@ -12,8 +12,8 @@ import type { Filter } from './container-text.sql.js';
 import { CRASH_LOOP_MS, loopingContainers, NO_ERROR_CODES, readsAllLoops, repeatedExits } from './crash-loops.sql.js';
 
 /**
- * Maximum number of exits with an error that a search for crash loops reads, newest first, and of looping containers
- * whose exits are not recorded yet.
+ * Maximum number of exits with an error that a search for crash loops reads, newest first. The same maximum applies to
+ * the looping containers whose exits are not recorded yet.
  */
 export const EXITS_READ_MAX = 10_000;
 
@@ -39,7 +39,10 @@ export const ROW_PROBLEMS = {
 } as const satisfies Partial<Record<ContainerProblemCode, Prisma.Sql>>;
 export type RowProblem = keyof typeof ROW_PROBLEMS;
 
-/** For each of the `ROW_PROBLEMS`, the number of a host's containers that have it, from the host's row (alias `h`). */
+/**
+ * For each of the `ROW_PROBLEMS`, the number of a host's containers that have the problem, as stored in the host's row
+ * (alias `h`).
+ */
 export const PROBLEM_COUNTS = {
   unhealthy: Prisma.sql`COALESCE((h."stateCounts" ->> ${healthKey('unhealthy')})::int, 0)`,
   dead: Prisma.sql`COALESCE((h."stateCounts" ->> 'dead')::int, 0)`,
@@ -99,5 +102,5 @@ export function problemFilter(codes: readonly ContainerProblemCode[], organizati
   const counts = codes.filter(isRowProblem).map((code) => Prisma.sql`${PROBLEM_COUNTS[code]} > 0`);
   if (counts.length === 0) return { matches, indexed: [isLooping], isExact: true };
   if (counts.length < codes.length) counts.push(Prisma.sql`h.id IN (SELECT "hostId" FROM (${loops}) AS loops)`);
-  return { matches, ofHosts: or(counts) };
+  return { matches, hostCondition: or(counts) };
 }

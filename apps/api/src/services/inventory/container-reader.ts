@@ -9,18 +9,20 @@ import { isCrashLoopSearchComplete } from './container-problems.sql.js';
 import { containerSearch, type ContainerSearch } from './container-search.sql.js';
 import { CONTAINER_VIEW, toContainerView, type ContainerViewRow } from './container-view.js';
 import { countByHosts } from './count-by-hosts.sql.js';
-import { countMatches, findPage, gatherings, walk, type Counted } from './list-containers.sql.js';
+import { countMatches, findPage, unorderedScans, orderedScan, type Counted } from './list-containers.sql.js';
 
 /** The budget: maximum number of rows that one statement reads. A query that names hosts has no budget. */
 const ROWS_MAX = 15_000;
 
 /**
- * The share of the budget that the first walk can use. A walk reads rows in the order of the list. The share suffices
- * if matches are common.
+ * The share of the budget that the first scan can use. This scan reads rows in the order of the list. The share
+ * suffices if matches are common.
  */
-const FIRST_SHARE = 1 / 16;
+const FIRST_SCAN_SHARE = 1 / 16;
 
-/** If the first walk finds at least this share of a page, about half of the budget probably suffices for the page. */
+/**
+ * If the first scan finds at least this share of a page, about half of the budget probably suffices for the whole page.
+ */
 const PAGE_SHARE = 1 / 8;
 
 export type ContainerReader = ReturnType<typeof createContainerReader>;
@@ -32,37 +34,37 @@ export function createContainerReader(
   { rowsMax = ROWS_MAX }: { rowsMax?: number } = {},
 ) {
   /**
-   * Finds a page. If matches are common, the start of a walk finds enough of them. If matches are rare, an index of one
-   * filter is used. It yields all matches, or, if it has the order of the list, the first ones. In all other cases, the
-   * page ends when the budget is used up.
+   * Finds a page in up to three steps. If matches are common, a short scan in the order of the list finds enough of
+   * them. Otherwise, the index of one filter is used, if it yields all matches or has the order of the list. If neither
+   * works, a long scan reads rows until the budget is used up, and the page ends there.
    */
   async function find(search: ContainerSearch) {
     const { hostId, limit, sort } = search.query;
-    const walkUpTo = async (max: number, ranges?: Prisma.Sql[]) =>
-      (await findPage(db, walk(search, Math.max(max, limit + 1), ranges), search))!;
+    const scanUpTo = async (max: number, ranges?: Prisma.Sql[]) =>
+      (await findPage(db, orderedScan(search, Math.max(max, limit + 1), ranges), search))!;
     if (!hostId) {
-      const start = await walkUpTo(Math.ceil(rowsMax * FIRST_SHARE));
+      const start = await scanUpTo(Math.ceil(rowsMax * FIRST_SCAN_SHARE));
       if (!start.isIncomplete) return start;
-      if (start.rows.length >= limit * PAGE_SHARE) return walkUpTo(rowsMax);
-      // If there were a second filter, any number of the rows in the ranges might not match it.
+      if (start.rows.length >= limit * PAGE_SHARE) return scanUpTo(rowsMax);
+      // Only with a single filter does every row in the ranges match.
       const [filter] = sort.key === 'name' && search.filters.length === 1 ? search.filters : [];
-      if (filter?.rangesOfNames) return walkUpTo(rowsMax, filter.rangesOfNames);
+      if (filter?.nameRanges) return scanUpTo(rowsMax, filter.nameRanges);
     }
-    for await (const reading of gatherings(db, search, rowsMax)) {
-      const gathered = await findPage(db, reading, search);
-      if (gathered !== null) return gathered;
+    for await (const scan of unorderedScans(db, search, rowsMax)) {
+      const page = await findPage(db, scan, search);
+      if (page !== null) return page;
     }
-    return walkUpTo(rowsMax);
+    return scanUpTo(rowsMax);
   }
 
   /** Counts the containers on all pages. */
   async function count(search: ContainerSearch): Promise<Counted> {
     const all = { ...search, order: containerOrder({ sort: search.query.sort }) };
-    for await (const reading of gatherings(db, all, rowsMax)) {
-      const counted = await countMatches(db, reading);
+    for await (const scan of unorderedScans(db, all, rowsMax)) {
+      const counted = await countMatches(db, scan);
       if (counted.totalIsExact) return counted;
     }
-    return countMatches(db, walk(all, rowsMax));
+    return countMatches(db, orderedScan(all, rowsMax));
   }
 
   return {

@@ -85,21 +85,21 @@ export function containerSearch(
   filters.push(...workloadFilters(query, inHalves));
   if (q !== undefined) filters.push(textFilter(q, ofOrganization, inHalves));
   filters.push(...label.map((one) => labelFilter(one, ofOrganization)));
-  if (state) filters.push({ matches: isInState(state), ofHosts: hostCounts(state.map(stateKey)) });
+  if (state) filters.push({ matches: isInState(state), hostCondition: hostCounts(state.map(stateKey)) });
   const isOfHealth = Prisma.sql`c.health = ANY (${health}::text[])`;
-  if (health) filters.push({ matches: isOfHealth, ofHosts: hostCounts(health.map(healthKey)) });
+  if (health) filters.push({ matches: isOfHealth, hostCondition: hostCounts(health.map(healthKey)) });
   const hasReason = Prisma.sql`c.exit ->> 'reason' = ANY (${exitReason}::text[])`;
-  if (exitReason) filters.push({ matches: hasReason, ofHosts: hostCounts(exitReason.map(exitKey)) });
+  if (exitReason) filters.push({ matches: hasReason, hostCondition: hostCounts(exitReason.map(exitKey)) });
   if (problem) filters.push(problemFilter(problem, organizationId, now));
   const hostsWhere = (condition: Prisma.Sql) => Prisma.sql`
     SELECT h.id, h."containerCount" FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}`;
   const ofHostsWhere = (ofHosts: Prisma.Sql): Filter => {
     const found = Prisma.sql`SELECT id FROM (${hostsWhere(ofHosts)}) AS h`;
-    return { ...exact(Prisma.sql`c."hostId" = ANY (ARRAY(${found}))`), ofHosts };
+    return { ...exact(Prisma.sql`c."hostId" = ANY (ARRAY(${found}))`), hostCondition: ofHosts };
   };
   if (hostFreshness) filters.push(ofHostsWhere(containersAreOf(hostFreshness, cutoffs)));
   if (hostLabel) filters.push(ofHostsWhere(hasLabels(hostLabel)));
-  const ofHosts = filters.flatMap((filter) => filter.ofHosts ?? []);
+  const ofHosts = filters.flatMap((filter) => filter.hostCondition ?? []);
   // The counts of a host do not include its removed containers.
   const hosts = ofHosts.length > 0 && !halves.includes(REMOVED) ? hostsWhere(and(ofHosts)) : null;
   return { query, order: containerOrder(query), ofOrganization, halves, inHalves, filters, hosts };

@@ -7,10 +7,10 @@ export interface Filter {
   matches: Prisma.Sql;
   /** Conditions that indexes can answer. Each match meets exactly one of them. */
   indexed?: Prisma.Sql[];
-  /** A condition on a row of `hosts`, with the alias `h`. The host of every match that is present meets it. */
-  ofHosts?: Prisma.Sql;
+  /** A condition on a row of `hosts`, with the alias `h`. It is true for the host of every match that is present. */
+  hostCondition?: Prisma.Sql;
   /** Conditions like `indexed`, for a list sorted by name. Each selects either a range of names or few rows. */
-  rangesOfNames?: Prisma.Sql[];
+  nameRanges?: Prisma.Sql[];
   /** True if every row that meets `indexed` is a match, so that `matches` need not be checked. */
   isExact?: boolean;
 }
@@ -27,8 +27,8 @@ const TEXT = Prisma.sql`container_search_text(c.name, c.image, c.command)`;
 const UNINDEXED = Prisma.sql`(container_label_count(c.labels) > 64 OR length(${TEXT}) > 1000)`;
 
 /**
- * Returns the filter for a search term: a part of the name, image or command, or the beginning of the id. A term of one
- * or two characters is the beginning of the name or id. Case is ignored except in ids.
+ * Returns the filter for a search term. A match contains the term in its name, image or command, or its id begins with
+ * the term. If the term has one or two characters, the name or id must begin with it. Case is ignored except in ids.
  */
 export function textFilter(
   q: string,
@@ -45,7 +45,7 @@ export function textFilter(
       matches: or([...namesBegin, idMatches]),
       indexed: [or([inHalves(or(namesBegin)), idIsFound])],
       isExact: true,
-      rangesOfNames: [...namesBegin, and([idsFound, Prisma.sql`NOT ${or(namesBegin)}`])],
+      nameRanges: [...namesBegin, and([idsFound, Prisma.sql`NOT ${or(namesBegin)}`])],
     };
   }
   // Compare an ASCII term byte by byte. In the locale of most servers, PostgreSQL would otherwise convert each text
@@ -62,8 +62,8 @@ export function textFilter(
 
 /**
  * Returns a pattern for the index. The pattern omits words of the term that most containers have, such as the name of a
- * registry, because these words exclude few containers and take most of the time. The sample that shows which words are
- * common consists of the containers with the lowest ids. It is random, because ids are random.
+ * registry. Such words exclude few containers and take most of the time. To find them, a sample is read: the containers
+ * with the lowest ids, which are a random choice because ids are random.
  */
 function indexPattern(q: string, words: readonly string[], ofOrganization: Prisma.Sql): Prisma.Sql {
   if (words.length < 2) return Prisma.sql`${containing(q)}`;

@@ -24,14 +24,14 @@ export async function countByHosts(
     query;
   if (query.project || query.service || query.instance) return null;
   if (presence !== 'present' || image || label || q !== undefined) return null;
-  // Only one of these can be counted, because the counts of a host are separate for each of them.
+  // The counts of a host are not broken down by two of these filters at once.
   if ([state, health, problem, exitReason].filter(Boolean).length > 1) return null;
   // A container has at most one of the problems that `isRowProblem` accepts (unhealthy, dead, failed), so their counts
   // can be added.
   if (problem && !problem.every(isRowProblem)) return null;
-  // Infra containers are counted under a key of their own only.
+  // Infra containers have one count per host, which is not broken down by state, health or exit reason.
   if (infra && (state || health || exitReason)) return null;
-  // The states that Docker does not know are counted together, so one of them alone cannot be counted.
+  // The states unknown to Docker have one common count, so the count of only one of them is unknown.
   if (state?.some((one) => !isKnownState(one)) && !state.includes(OTHER_STATE)) return null;
   const keys = state?.map(stateKey) ?? health?.map(healthKey) ?? exitReason?.map(exitKey);
   const ofProblems = problem?.filter(isRowProblem).map((code) => PROBLEM_COUNTS[code]);
@@ -45,7 +45,7 @@ export async function countByHosts(
     SELECT COALESCE(sum(${count}), 0)::int AS total FROM hosts AS h
     WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL
       AND ${hostId ? Prisma.sql`h.id = ANY (${hostId}::uuid[])` : Prisma.sql`TRUE`}
-      AND ${hostLabel ? hasLabels(hostLabel) : Prisma.sql`TRUE`}
+      AND ${hasLabels(hostLabel)}
       AND ${hostFreshness ? containersAreOf(hostFreshness, cutoffs) : Prisma.sql`TRUE`}`);
   return { total: counted?.total ?? 0, totalIsExact: true };
 }

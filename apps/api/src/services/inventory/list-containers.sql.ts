@@ -6,11 +6,11 @@ import type { ContainerSearch } from './container-search.sql.js';
 import { CONTAINER_VIEW, type ContainerViewRow } from './container-view.js';
 
 /**
- * A query that reads at most `rowsMax` rows. A walk reads rows in the order of the list, and a gathering reads all rows
- * that can match, in any order. The rows have few columns, because thousands are read for one page.
+ * A query that reads at most `rowsMax` rows. An ordered scan reads rows in the order of the list. An unordered scan
+ * reads all rows that can match, in any order. The rows have few columns, because thousands are read for one page.
  */
-export interface Reading {
-  kind: 'walk' | 'gather';
+export interface ContainerScan {
+  kind: 'ordered' | 'unordered';
   sql: Prisma.Sql;
   rowsMax: number;
 }
@@ -20,25 +20,29 @@ const select = ({ keys }: ContainerOrder, conditions: Prisma.Sql[]) => Prisma.sq
   SELECT c.ctid AS at, c."hostId", ${keys}, (${and(conditions)}) AS matches FROM containers AS c`;
 
 /**
- * Returns a walk, which uses an index with the order of the list. The walk starts at the cursor's position and ends
- * when the page has enough rows. If there are ranges, it reads only the rows in one of them.
+ * Returns an ordered scan, which uses an index with the order of the list. The scan starts at the cursor's position and
+ * ends when the page has enough rows. If there are ranges, it reads only the rows in one of them.
  */
-export function walk(search: ContainerSearch, rowsMax: number, ranges = [and([])]): Reading {
+export function orderedScan(search: ContainerSearch, rowsMax: number, ranges = [and([])]): ContainerScan {
   const { halves, filters, order, ofOrganization } = search;
   const conditions = filters.map(({ matches }) => matches);
   const inOrder = Prisma.sql`ORDER BY ${order.by} LIMIT ${rowsMax}::int`;
   const parts = halves.flatMap((half) => ranges.map((range) => and([ofOrganization, half, range, order.isAfter])));
-  const walks = parts.map((part) => Prisma.sql`(${select(order, conditions)} WHERE ${part} ${inOrder})`);
-  const sql = Prisma.sql`SELECT * FROM (${Prisma.join(walks, ' UNION ALL ')}) AS c ${inOrder}`;
-  return { kind: 'walk', sql, rowsMax };
+  const scans = parts.map((part) => Prisma.sql`(${select(order, conditions)} WHERE ${part} ${inOrder})`);
+  const sql = Prisma.sql`SELECT * FROM (${Prisma.join(scans, ' UNION ALL ')}) AS c ${inOrder}`;
+  return { kind: 'ordered', sql, rowsMax };
 }
 
 /**
- * Yields gatherings, each of which suffices to find all matches. If the hosts of the matches are named or have few
- * containers, the only gathering reads their rows, which are stored close together. Otherwise, there is one gathering
- * for each filter that has indexes.
+ * Yields unordered scans. Each of them alone finds all matches. If the hosts of the matches are named or have few
+ * containers, the only scan reads the rows of these hosts, which are stored close together. Otherwise, there is one
+ * scan for each filter that has indexes.
  */
-export async function* gatherings(db: Database, search: ContainerSearch, budget: number): AsyncGenerator<Reading> {
+export async function* unorderedScans(
+  db: Database,
+  search: ContainerSearch,
+  budget: number,
+): AsyncGenerator<ContainerScan> {
   const { query, filters, inHalves, order } = search;
   const hostIds = query.hostId ?? (await findHosts(db, search, budget));
   const ofHosts = { matches: and([]), indexed: [Prisma.sql`c."hostId" = ANY (${hostIds}::uuid[])`] };
@@ -47,7 +51,7 @@ export async function* gatherings(db: Database, search: ContainerSearch, budget:
     const checked = filters.filter((other) => other !== filter || other.isExact !== true);
     const rows = select(order, [inHalves(and([...checked.map(({ matches }) => matches), order.isAfter]))]);
     const found = filter.indexed!.map((condition) => Prisma.sql`${rows} WHERE ${condition}`);
-    yield { kind: 'gather', sql: Prisma.sql`${Prisma.join(found, ' UNION ALL ')} LIMIT ${rowsMax}::int`, rowsMax };
+    yield { kind: 'unordered', sql: Prisma.sql`${Prisma.join(found, ' UNION ALL ')} LIMIT ${rowsMax}::int`, rowsMax };
   }
 }
 
@@ -64,14 +68,14 @@ async function findHosts({ prisma }: Database, { hosts }: ContainerSearch, rowsM
 }
 
 /** Defines `read`, the rows that are read, and `matching`, the matching rows among them whose hosts are not deleted. */
-const tables = (reading: Reading) => Prisma.sql`deleted_hosts AS MATERIALIZED (
+const tables = (scan: ContainerScan) => Prisma.sql`deleted_hosts AS MATERIALIZED (
       SELECT id FROM hosts WHERE "deletedAt" IS NOT NULL AND "purgedAt" IS NULL
-    ), read AS MATERIALIZED (${reading.sql}), matching AS NOT MATERIALIZED (
+    ), read AS MATERIALIZED (${scan.sql}), matching AS NOT MATERIALIZED (
       SELECT * FROM read AS c WHERE c.matches AND c."hostId" NOT IN (SELECT id FROM deleted_hosts)
     )`;
 
-/** Selects the last row that was read if the reading reached its maximum, and no row otherwise. */
-const lastRead = ({ rowsMax }: Reading) => Prisma.sql`FROM read AS c OFFSET ${rowsMax - 1}::int LIMIT 1`;
+/** Selects the last row of the scan if the scan reached its maximum, and no row otherwise. */
+const lastRead = ({ rowsMax }: ContainerScan) => Prisma.sql`FROM read AS c OFFSET ${rowsMax - 1}::int LIMIT 1`;
 
 /** Maximum bytes of the rows of a page. The first row is returned regardless of its size. */
 const PAGE_BYTES_MAX = 1024 * 1024;
@@ -87,29 +91,29 @@ const OCTETS = Prisma.raw(`(${fieldsWith('large', true).map(octetLength).join(' 
 /**
  * Finds a page. `next` is the position after which the list continues; null at the end. `isIncomplete` is true if the
  * page ended early because the maximum number of rows was read. `total` is the number of matches after the cursor; null
- * unless a count is requested and a gathering found all matches. Returns null if a gathering reached its maximum,
- * because the rows that it did not read may belong on the page.
+ * unless a count is requested and an unordered scan found all matches. Returns null if an unordered scan reached its
+ * maximum, because the rows that it did not read may belong on the page.
  */
 export async function findPage(
   db: Database,
-  reading: Reading,
+  scan: ContainerScan,
   { query: { limit, count }, order: { by, position } }: ContainerSearch,
 ) {
-  // The rows of a walk are already in order. Sorting them again would read all rows.
+  // The rows of an ordered scan are already in order. Sorting them again would read all rows.
   const page =
-    reading.kind === 'walk'
+    scan.kind === 'ordered'
       ? Prisma.sql`SELECT * FROM matching LIMIT ${limit + 1}::int`
-      : Prisma.sql`SELECT * FROM matching AS c WHERE NOT EXISTS (SELECT ${lastRead(reading)})
+      : Prisma.sql`SELECT * FROM matching AS c WHERE NOT EXISTS (SELECT ${lastRead(scan)})
           ORDER BY ${by} LIMIT ${limit + 1}::int`;
-  const isCounted = count && reading.kind === 'gather';
+  const isCounted = count && scan.kind === 'unordered';
   const matches = isCounted ? Prisma.sql`(SELECT count(*)::int FROM matching)` : Prisma.sql`NULL::int`;
   type Found = { position: string[] } & ContainerViewRow;
   type Row = { found: number; stoppedAt: string[] | null; matches: number | null } & (Found | { hostId: null });
   const rows = await run<Row>(
     db,
-    reading,
+    scan,
     Prisma.sql`
-    WITH ${tables(reading)}, page AS MATERIALIZED (
+    WITH ${tables(scan)}, page AS MATERIALIZED (
       SELECT c.at, ${position} AS position, row_number() OVER () AS number FROM (${page}) AS c
     ), sized AS (
       SELECT c.*, page.position, page.number, sum(c.octets) OVER (ORDER BY page.number) AS bytes
@@ -119,14 +123,14 @@ export async function findPage(
     SELECT ended.*, c.position, ${CONTAINER_VIEW}
     FROM (
       SELECT found, ${matches} AS matches,
-        CASE WHEN found <= ${limit}::int THEN (SELECT ${position} ${lastRead(reading)}) END AS "stoppedAt"
+        CASE WHEN found <= ${limit}::int THEN (SELECT ${position} ${lastRead(scan)}) END AS "stoppedAt"
       FROM (SELECT count(*)::int AS found FROM page) AS page
     ) AS ended
     LEFT JOIN (sized AS c JOIN hosts AS h ON h.id = c."hostId") ON c.number = 1 OR c.bytes <= ${PAGE_BYTES_MAX}::int
     ORDER BY c.number`,
   );
   const { found, stoppedAt, matches: total } = rows[0]!;
-  if (reading.kind === 'gather' && stoppedAt !== null) return null;
+  if (scan.kind === 'unordered' && stoppedAt !== null) return null;
   const fitting = rows.filter((row) => row.hostId !== null).slice(0, limit);
   // More rows may match than were requested, or than fit on the page.
   const next = found > fitting.length ? fitting.at(-1)!.position : stoppedAt;
@@ -137,18 +141,18 @@ export async function findPage(
 export type Counted = { total: number; totalIsExact: boolean };
 
 /** Counts the matches among the rows that are read. */
-export async function countMatches(db: Database, reading: Reading): Promise<Counted> {
-  const statement = Prisma.sql`WITH ${tables(reading)}
-    SELECT (SELECT count(*) FROM matching)::int AS total, NOT EXISTS (SELECT ${lastRead(reading)}) AS "totalIsExact"`;
-  return (await run<Counted>(db, reading, statement))[0]!;
+export async function countMatches(db: Database, scan: ContainerScan): Promise<Counted> {
+  const statement = Prisma.sql`WITH ${tables(scan)}
+    SELECT (SELECT count(*) FROM matching)::int AS total, NOT EXISTS (SELECT ${lastRead(scan)}) AS "totalIsExact"`;
+  return (await run<Counted>(db, scan, statement))[0]!;
 }
 
 /**
- * Runs a statement. For a gathering, the planner must not read the whole table. It would do so if it expects to find
- * matches early, but all matches may be at the end of the table.
+ * Runs a statement. For an unordered scan, the planner must not read the whole table. It would do so if it expected to
+ * find matches early, but all matches may be at the end of the table.
  */
-async function run<Row>({ prisma }: Database, { kind }: Reading, statement: Prisma.Sql): Promise<Row[]> {
-  if (kind === 'walk') return prisma.$queryRaw<Row[]>(statement);
+async function run<Row>({ prisma }: Database, { kind }: ContainerScan, statement: Prisma.Sql): Promise<Row[]> {
+  if (kind === 'ordered') return prisma.$queryRaw<Row[]>(statement);
   const [, rows] = await prisma.$transaction([
     prisma.$executeRaw`SET LOCAL enable_seqscan = off`,
     prisma.$queryRaw<Row[]>(statement),

@@ -1,6 +1,7 @@
 import type { PortQuery } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { HostActivity } from '../freshness/index.js';
+import { hasLabels } from './host-labels.sql.js';
 
 export interface PortRow extends HostActivity {
   hostId: string;
@@ -29,13 +30,13 @@ export type PortPosition = readonly [
 ];
 
 /** A port number that sorts after every valid one. */
-const AFTER_EVERY_PORT = 65_536;
+const PORT_NUMBER_END = 65_536;
 
 /** Returns the position after all ports of a host. */
 const positionAfterHost = (hostName: string, hostId: string): PortPosition => [
   hostName,
   hostId,
-  AFTER_EVERY_PORT,
+  PORT_NUMBER_END,
   '',
   '',
   0,
@@ -55,11 +56,12 @@ const HOSTS_MAX = 2_000;
 export async function scanPorts(
   { prisma }: Database,
   organizationId: string,
-  { port, type, hostId }: Pick<PortQuery, 'port' | 'type' | 'hostId'>,
+  { port, type, hostId, hostLabel }: Pick<PortQuery, 'port' | 'type' | 'hostId' | 'hostLabel'>,
   after: PortPosition | null,
   { limit, rowsMax }: { limit: number; rowsMax: number },
 ): Promise<{ ports: PortRow[]; stoppedAt: PortPosition | null }> {
   const hostConditions = [Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`];
+  if (hostLabel) hostConditions.push(hasLabels(hostLabel));
   if (hostId) hostConditions.push(Prisma.sql`h.id = ANY (${hostId}::uuid[])`);
   const portConditions = [Prisma.sql`p."publicPort" IS NOT NULL`];
   if (port) {
@@ -70,7 +72,7 @@ export async function scanPorts(
   if (type) portConditions.push(Prisma.sql`p.type = ANY (${type}::text[])`);
   if (after) {
     const [hostName, afterHostId, ...rest] = after;
-    const from = rest[0] === AFTER_EVERY_PORT ? Prisma.sql`>` : Prisma.sql`>=`;
+    const from = rest[0] === PORT_NUMBER_END ? Prisma.sql`>` : Prisma.sql`>=`;
     hostConditions.push(Prisma.sql`(h.name, h.id) ${from} (${hostName}, ${afterHostId}::uuid)`);
     portConditions.push(Prisma.sql`
       ((g."hostName", g."hostId") > (${hostName}, ${afterHostId}::uuid)

@@ -54,7 +54,7 @@ interface Order {
   after: Prisma.Sql;
 }
 
-/** The rank of versions that hosts began to report only after the versions were read. They sort last. */
+/** The rank of a version that a host began to report only after the versions were read. Such a version sorts last. */
 const RANK_MAX = 2 ** 31 - 1;
 
 /** Returns the order of a query. Versions are ranked here, because SQL cannot compare version numbers. */

@@ -52,8 +52,8 @@ export async function readHorizon(db: Database): Promise<FeedCheckpoint> {
 }
 
 /**
- * Returns the position of the last event before the transaction of a position. The stream sends the event's position as
- * an id, because an event can be looked up later, but an arbitrary position cannot.
+ * Returns the position of the last event before the transaction of the given position. The stream sends this position
+ * as an id, because the id of an event can be looked up later, and the id of any other position cannot.
  */
 export async function findLastPosition(
   db: Database,

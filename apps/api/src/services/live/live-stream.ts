@@ -128,8 +128,8 @@ export function createLiveStream(
     const channelsRead = [...openChannels];
     let pendingChannels = channelsRead;
     let read = instant();
-    // Find the withheld events before the loop reads events. The loop then sends at least the events that are not
-    // withheld at this moment.
+    // The withheld events are found before the loop reads events. An event that is not withheld at this moment is
+    // therefore sent by the loop.
     const withheldSince = await findWithheldEvents(
       db,
       channelsRead.map(({ organizationId }) => organizationId),

@@ -12,7 +12,9 @@ import type { RetentionService } from './retention.js';
 /** Milliseconds between two scans of all hosts for stored instants that lie in the future. */
 const FUTURE_INSTANTS_INTERVAL_MS = 60_000;
 
-/** Milliseconds between two searches for loops that have ended, whose last exits are then recorded. */
+/**
+ * Milliseconds between two searches for crash loops that have ended. The last exits of these loops are then recorded.
+ */
 const LOOPS_INTERVAL_MS = 60_000;
 
 const RETENTION_INTERVAL_MS = 10 * 60_000;

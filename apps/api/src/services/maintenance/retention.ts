@@ -36,7 +36,7 @@ const REVOKED_TOKEN_KEPT_MS = 30 * DAY_MS;
 const EXPIRED_INVITATION_KEPT_MS = 30 * DAY_MS;
 
 /** The default number of days for which a host's history is kept. */
-const EVENT_DAYS_DEFAULT = 90;
+export const EVENT_DAYS_DEFAULT = 90;
 
 /**
  * Pause in milliseconds between two batches of events. During the pause, the database can run more important queries.
@@ -96,9 +96,9 @@ export interface RetentionService {
   release(): Promise<void>;
 
   /**
-   * Returns the time when each step last succeeded in any process. The times were read in the last pass. For a step
-   * that never succeeded, returns the time of the first pass on this database. Before this process's first pass,
-   * returns the creation time of this service for all steps.
+   * Returns the time when each step last succeeded in any process, as read in the last pass. If a step never succeeded,
+   * its time is that of the first pass on this database. Before this process's first pass, all times are the creation
+   * time of this service.
    */
   lastSuccesses(): ReadonlyMap<RetentionStep, Date>;
 

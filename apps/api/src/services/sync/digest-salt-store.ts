@@ -91,7 +91,7 @@ export function createDigestSalts(
     join: refresh,
     refresh,
     saltFor(hostId) {
-      if (current === null) throw new Error('the salts of digests are used before they were read');
+      if (current === null) throw new Error('the salts of digests were used before they were read');
       const at = now();
       const { salt, isOwn } = digestSaltFor(current.state, own, hostId, at);
       return { salt, isOwn: isOwn && at.getTime() - current.readAt.getTime() < OWN_MS_MAX };

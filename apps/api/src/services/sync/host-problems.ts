@@ -91,7 +91,7 @@ const CLONE_MESSAGE =
   'enrollment token.';
 
 const truncatedMessage = (containers: number): string =>
-  `${containers === 1 ? '1 container has' : `${containers} containers have`} fields over a limit, which are stored shortened. ` +
+  `${containers === 1 ? '1 container has' : `${containers} containers have`} fields that exceed a limit and are shortened. ` +
   'Each container names its shortened fields in `truncated`.';
 
 const clockMessage = (seconds: number): string =>

@@ -2,7 +2,7 @@
 export interface InstallMethod {
   id: 'service' | 'docker' | 'podman' | 'node';
   title: string;
-  /** What the command needs and does. */
+  /** The requirements of the command, and what it does. */
   description: string;
   command: string;
 }
@@ -22,8 +22,8 @@ interface Release {
 }
 
 /**
- * Returns the ways to start an agent that enrolls with this token. Each command is one line. Without a release, only a
- * checkout of the repository can run the agent.
+ * Returns the ways to start an agent that enrolls with this token. Each command is one line. If the server offers no
+ * release, the only way is to run the agent from a checkout of the repository.
  */
 export function installMethods(server: ServerAddress, token: string, release: Release | null): InstallMethod[] {
   const { url, isConfigured } = server;
@@ -42,8 +42,8 @@ export function installMethods(server: ServerAddress, token: string, release: Re
     description:
       'Needs curl, and systemd or OpenRC. Installs the agent as a service that runs as an unprivileged user. ' +
       'Downloads are verified, and the command can safely be repeated. As root, leave out sudo.',
-    // The download is a separate step. `curl … | sh` would exit with status 0 if curl fails, and would run half a
-    // script if the download is interrupted.
+    // The download is a separate step. With `curl … | sh`, the command would succeed even if curl fails, and an
+    // interrupted download would run half a script.
     command:
       `script=$(curl -fsSL ${url}/install.sh) && printf '%s\\n' "$script" | ` +
       `sudo sh -s -- ${isConfigured ? '' : `--url ${url} `}--token ${token}`,
@@ -94,14 +94,16 @@ export function installMethods(server: ServerAddress, token: string, release: Re
 const download = (url: string): string =>
   `curl -fsSL ${url}/agent-release/muster-agent-image-linux-$(uname -m | sed 's/x86_64/x64/;s/aarch64/arm64/').tar`;
 
-/** Returns commands that run a container in place of an earlier one, whose state is in a volume. */
+/**
+ * Returns commands that replace an earlier container of the agent with a new one. The agent's state stays in a volume.
+ */
 const replaceContainer = (engine: string, options: string): string =>
   `{ ${engine} rm --force muster-agent >/dev/null 2>&1; ${engine} run ${options}; }`;
 
 /**
- * Returns the options of `docker run`. The image is never pulled, because an image of this name in a registry is not
- * ours. The agent uses the host's network, so that an address of the host reaches the server as in the other commands.
- * SELinux would forbid access to the socket.
+ * Returns the options of `docker run`. The image is never pulled, because a registry may have another image of this
+ * name. The agent uses the host's network, so that it can use the same server address as in the other commands. SELinux
+ * labels are disabled, because they would forbid access to the socket.
  */
 const runOptions = (socket: string, stat: string): string =>
   '--detach --name muster-agent --pull never --restart always --network host --read-only --cap-drop ALL ' +

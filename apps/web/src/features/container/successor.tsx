@@ -6,13 +6,13 @@ import { IsolatedText } from '../../components/isolated-text';
 import { lastEventQuery, successorsQuery } from '../../lib/api/queries';
 import { isOfWorkload, workloadFilters, workloadSearch, workloadTitle, type WorkloadSearch } from '../workload/search';
 
-/** Leads from a removed container to the newest present container of its workload, and to the workload. */
+/** For a removed container, shows links to its workload and to the newest present container of the workload. */
 export function Successor({ container: { hostId, dockerId, image, workload } }: { container: ContainerView }) {
   const search = workloadSearch(hostId, workload);
   const { data } = useQuery({ ...successorsQuery(workloadFilters(search ?? {})), enabled: search !== null });
   if (search === null) return null;
   const successor = data?.items.find((one) => isOfWorkload(search, one.workload) && one.dockerId !== dockerId);
-  // Without an instance, other containers of the service are not its successors.
+  // If the workload has no instance, the other containers of the service are not successors of this one.
   if (successor === undefined || (search.instance === undefined && workload.kind !== 'plain')) {
     return <WorkloadLink search={search} />;
   }
@@ -49,7 +49,9 @@ function WorkloadLink({ search }: { search: WorkloadSearch }) {
   );
 }
 
-/** Shown for a container that is no longer stored: links to its workload, which is read from its last event. */
+/**
+ * For a container that is no longer stored, shows links to its workload, which is read from the container's last event.
+ */
 export function FormerWorkload({ hostId, dockerId }: { hostId: string; dockerId: string }) {
   const { data } = useQuery(lastEventQuery(hostId, dockerId));
   const workload: Workload | null = data?.items[0]?.workload ?? null;

@@ -10,8 +10,8 @@ import { EventDays } from '../events/event-days';
 import { timelineFilters } from './timeline-filters';
 
 /**
- * The events of all containers of this container's workload, because a container that replaces another one continues its
- * history: on the same host, or on any host if an orchestrator chooses the host.
+ * The events of all containers of this container's workload. A container that replaces another one thereby continues
+ * its history. The replacement is on the same host, unless an orchestrator chooses the host.
  */
 export function Timeline({ container }: { container: ContainerView }) {
   const { hostId, name, dockerId, workload } = container;

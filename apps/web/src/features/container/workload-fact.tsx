@@ -2,11 +2,11 @@ import type { Workload } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
 import { workloadSearch } from '../workload/search';
-import { PROJECT_TERMS, WORKLOAD_TERMS } from '../workload/words';
+import { PROJECT_TERMS, WORKLOAD_TERMS } from '../workload/terms';
 
 /**
- * The project of a container, with a link to all of its containers, and the service or the name of a plain container,
- * with a link to the page of the workload.
+ * Shows a container's project, with a link to all of the project's containers. Also shows its service, or the name of a
+ * plain container, with a link to the page of the workload.
  */
 export function WorkloadFact({ hostId, workload }: { hostId: string; workload: Workload }) {
   const { kind, project, service, instance } = workload;

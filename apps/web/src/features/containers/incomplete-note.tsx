@@ -1,6 +1,6 @@
 import { Button } from '../../components/button';
 
-/** A note below an incomplete list, for a search that the API ended before it had found all matches. */
+/** A note below a list whose search the API ended before it had found all matches. */
 export function IncompleteNote({ isBusy, onContinue }: { isBusy: boolean; onContinue: () => void }) {
   return (
     <p className="list-note soft" role="status">

@@ -2,7 +2,7 @@ import { FLEET_WORKLOAD_KINDS, type Project } from '@muster/contracts';
 import { isCurrent } from '../../lib/container-status';
 import { formatCount } from '../../lib/format-count';
 
-/** A project as the list of groups shows it: on one host, or on all hosts of an orchestrator. */
+/** A project in the list of groups: on one host, or on all hosts of an orchestrator. */
 export interface ProjectGroup {
   key: string;
   project: string;
@@ -17,7 +17,10 @@ export interface ProjectGroup {
   hostId: string[] | undefined;
 }
 
-/** Returns one group for a project of an orchestrator on all its hosts, and one per host for all other projects. */
+/**
+ * Returns one group for each project. A project of an orchestrator has one group for all its hosts, and any other
+ * project has one group for each host.
+ */
 export function mergeProjects(projects: readonly Project[]): ProjectGroup[] {
   const groups = new Map<string, Project[]>();
   for (const item of projects) {
@@ -26,7 +29,8 @@ export function mergeProjects(projects: readonly Project[]): ProjectGroup[] {
       : `${item.hostId} ${item.project}`;
     groups.set(key, [...(groups.get(key) ?? []), item]);
   }
-  // Without a filter by host, a group would also find the containers of a Compose project of the same name.
+  // If the name is also that of a Compose project, the group filters by host. Otherwise, it would also find the
+  // containers of the Compose project.
   const composed = new Set(
     projects.flatMap(({ kind, project }) => (FLEET_WORKLOAD_KINDS.includes(kind) ? [] : project)),
   );

@@ -6,7 +6,10 @@ export interface ContainerRow extends ContainerView {
   nextImage?: string;
 }
 
-/** The name of a container that Compose creates to replace another: the beginning of the other's id, and its name. */
+/**
+ * Matches the temporary name of a container that Compose creates to replace another one. It consists of the beginning
+ * of the other container's id and the other container's name.
+ */
 const TEMPORARY_NAME = /^([0-9a-f]{12})_(.+)$/;
 
 /** Returns the parts of a container's name while Compose recreates it, or null. */
@@ -16,8 +19,8 @@ function parseTemporaryName({ name, workload, removedAt }: ContainerView): { id:
 }
 
 /**
- * Merges the two containers of a recreation by Compose into one row. The row shows the container that is replaced until
- * it is removed, and then the new one, with the name that it will have.
+ * Merges the two containers of a recreation by Compose into one row. Until the old container is removed, the row shows
+ * the old one. After that, it shows the new one with its final name.
  */
 export function mergeRecreations(containers: readonly ContainerView[]): readonly ContainerRow[] {
   const temporary = new Map(containers.map((one) => [one, parseTemporaryName(one)]));

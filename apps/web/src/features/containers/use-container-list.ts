@@ -6,8 +6,8 @@ import { mergeRecreations, type ContainerRow } from './recreations';
 const NO_ITEMS: readonly ContainerRow[] = [];
 
 /**
- * Reads a list of containers page by page. A page is incomplete if finding enough matches to fill it would take the API
- * too long. While no match has been found, the page after an incomplete page is requested automatically. Otherwise, it
+ * Reads a list of containers page by page. A page is incomplete if the API would need too long to find enough matches
+ * for it. If no match has been found yet, the page after an incomplete page is requested automatically. Otherwise, it
  * is requested only when the user asks for it. The two containers of a recreation by Compose are one row.
  */
 export function useContainerList(filters: ContainerFilters) {

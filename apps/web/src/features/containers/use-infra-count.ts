@@ -14,8 +14,8 @@ function countOfFleet({ containers }: Summary, freshness: readonly string[] | un
 }
 
 /**
- * Returns the number of infra containers of the fleet or of the selected hosts. Returns null if another filter restricts
- * the list, because then their number is unknown.
+ * Returns the number of infra containers of the fleet or of the selected hosts. If another filter restricts the list,
+ * their number is unknown, and the result is null.
  */
 export function useInfraCount({ hostId, hostFreshness, ...search }: ContainerSearch): number | null {
   const { group: _group, columns: _columns, sort: _sort, infra: _infra, ...others } = search;

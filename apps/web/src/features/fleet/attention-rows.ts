@@ -31,7 +31,7 @@ export interface AttentionRow {
   problem: string;
   /** Names of the container's host or of some of the hosts, which come from outside Muster. */
   names: readonly string[];
-  /** What follows the names, such as the number of other hosts. */
+  /** The text after the names, such as the number of other hosts. */
   note: string;
   /** The times at which hosts got the problem, newest first, each with the number of these hosts. */
   times: readonly { total: number; since: string }[];
@@ -57,7 +57,9 @@ const CONTAINER_PROBLEMS: Readonly<Record<ContainerProblemCode, { icon: StatusIc
   failed: { icon: 'crashed', problem: 'Failed' },
 };
 
-/** Maximum number of images that are shown for one problem. The others are in the list that its last row leads to. */
+/**
+ * Maximum number of images that are shown for one problem. Below them, a row links to a list that includes all others.
+ */
 const IMAGES_SHOWN_MAX = 5;
 
 /** Maximum number of names that a row with several hosts or containers shows. */
@@ -76,7 +78,7 @@ function hostRow({ kind, total, filter, times, latest }: HostAttention): Attenti
   return {
     ...base,
     name: formatCount(total, 'host'),
-    ...someNames(latest, total),
+    ...formatNames(latest, total),
     times,
     target: { kind: 'hosts', filter },
   };
@@ -142,17 +144,17 @@ const formatAtLeast = (count: number, isExact: boolean, noun: string): string =>
   isExact ? formatCount(count, noun) : `${formatNumber(count)}+ ${noun}s`;
 
 /** Returns some names, and the number of the others. */
-function someNames(items: readonly { name: string }[], total: number): Pick<AttentionRow, 'names' | 'note'> {
+function formatNames(items: readonly { name: string }[], total: number): Pick<AttentionRow, 'names' | 'note'> {
   const names = items.slice(0, NAMES_SHOWN_MAX).map(({ name }) => name);
   const others = total - names.length;
   return { names, note: others > 0 ? `and ${formatCount(others, 'other')}` : '' };
 }
 
 /**
- * Describes a container's problem with the reason of its exit. An older agent reports only the exit code. According to
- * the shell's convention, codes above 128 are 128 plus the number of a signal.
+ * Describes a container's problem with the reason of its exit. An older agent reports only the exit code. By
+ * convention, a code above 128 is 128 plus the number of a signal.
  */
-/** A crash loop continues when its container is replaced, so it leads to the workload. */
+/** A crash loop can span several containers that replace each other, so its row leads to the workload. */
 function targetOf(kind: ContainerProblemCode, { hostId, dockerId, workload }: LatestContainer): AttentionTarget {
   const search = kind === 'crash_loop' ? workloadSearch(hostId, workload) : null;
   return search === null ? { kind: 'container', hostId, dockerId } : { kind: 'workload', search };

@@ -10,7 +10,7 @@ import { attentionQuery } from '../../lib/api/queries';
 import { formatCount, formatNumber } from '../../lib/format-count';
 import { containerRows, hostRows, type AttentionRow, type AttentionTarget } from './attention-rows';
 
-/** The hosts and containers that need attention, most severe first, grouped by what they have in common. */
+/** The hosts and containers that need attention, most severe first. Those with the same problem are grouped. */
 export function Attention() {
   const { data, error, refetch } = useQuery(attentionQuery);
   const rows = useMemo(() => data && { hosts: hostRows(data), containers: containerRows(data) }, [data]);

@@ -3,8 +3,9 @@ import { FRESHNESS } from '../../lib/container-status';
 import { formatCount } from '../../lib/format-count';
 
 /**
- * The marks of the density map, worst first. Each mark has its own shape and color. A mark shows the host's freshness,
- * a problem of a host that is online, or a severe problem of a host that is stale or has never reported.
+ * The marks of the density map, worst first. Each mark has its own shape and color. The mark of a host shows its
+ * freshness. If the host is online, the mark may show a problem instead. If it is stale or has never reported, only a
+ * severe problem is shown instead.
  */
 export const MARKS = [
   'offline',

@@ -41,7 +41,7 @@ export function FleetMap() {
 function DensityMap({ fleet }: { fleet: Fleet }) {
   const navigate = useNavigate();
   const [frame, width] = useWidth();
-  // Stores the host instead of its position, because other hosts may be added or deleted before it.
+  // The id of the host is stored instead of its position, because hosts before it may be added or deleted.
   const [chosenId, setChosenId] = useState<string | null>(null);
   const count = fleet.ids.length;
   const size = cellSize(count);
@@ -63,8 +63,8 @@ function DensityMap({ fleet }: { fleet: Fleet }) {
     if (cell !== null) choose(cell);
   };
   useEffect(() => {
-    // A large map is taller than the window. A cell chosen with the pointer is visible, but one chosen with a key may
-    // not be.
+    // A large map is taller than the window. A cell that the user chose with a key may be outside the visible part, so
+    // it is scrolled into view.
     if (frame.current !== document.activeElement || index === null) return;
     document.getElementById(`map-cell-${index}`)?.scrollIntoView({ block: 'nearest' });
   }, [frame, index]);

@@ -11,9 +11,9 @@ export interface HostCount {
 }
 
 /**
- * Returns the numbers of hosts that the fleet page shows: one for each freshness and each problem that at least one
- * host has. A host with the problem `engine_unreachable` usually also has the freshness `engine_down`, so the problem
- * is shown only if the two numbers differ.
+ * Returns the numbers of hosts that the fleet page shows: one for each freshness and one for each problem that at least
+ * one host has. A host with the problem `engine_unreachable` usually also has the freshness `engine_down`. The problem
+ * is therefore shown only if the two numbers differ.
  */
 export function hostCounts({
   byFreshness,

@@ -9,8 +9,8 @@ export const hostTilesQuery = hostsQuery({ sort: '-severity' }, TILES_MAX);
 
 /**
  * Requests the data of the fleet page while the page's script loads. The number of hosts is not known yet, so both the
- * tiles' hosts and the map are requested: the map of a small fleet and the list of 60 hosts are small. The page itself
- * shows errors and retries.
+ * hosts of the tiles and the map are requested. The unneeded response is small: it is either the map of a small fleet
+ * or a list of 60 hosts. The page itself shows errors and retries.
  */
 export function prefetchFleet(client: QueryClient): void {
   client.query(summaryQuery).catch(noop);

@@ -20,7 +20,7 @@ export interface RecentEvents {
 
 /** Returns the latest events of the hour before `now` (ms), at most `eventsMax`. */
 export function useRecentEvents(eventsMax: number, now: number): RecentEvents {
-  // The start is rounded, so that the same query is used for five minutes instead of a new one each time.
+  // The start is rounded, so that one query serves for five minutes. Otherwise, each call would have a new query.
   const start = Math.floor((now - WINDOW_MS) / ROUNDED_TO_MS) * ROUNDED_TO_MS;
   const { data } = useQuery(recentEventsQuery(new Date(start).toISOString(), eventsMax));
   return useMemo(() => toRecentEvents(data, start), [data, start]);

@@ -12,7 +12,6 @@ import { Field } from '../../components/field';
 import { IsolatedText } from '../../components/isolated-text';
 import { Menu, MenuItem } from '../../components/menu';
 import { Icon } from '../../components/icons';
-import { HostLabelsDialog } from './host-labels';
 
 /** This dialog is loaded on demand, because it includes the commands for all ways to run an agent. */
 const RotateTokenDialog = lazy(() =>
@@ -21,7 +20,7 @@ const RotateTokenDialog = lazy(() =>
 
 /** The menu with an admin's actions on a host. */
 export function HostActions({ host }: { host: Host }) {
-  const [openDialog, setOpenDialog] = useState<'rename' | 'labels' | 'rotate' | 'delete' | null>(null);
+  const [openDialog, setOpenDialog] = useState<'rename' | 'rotate' | 'delete' | null>(null);
   const close = (): void => setOpenDialog(null);
   return (
     <>
@@ -34,14 +33,12 @@ export function HostActions({ host }: { host: Host }) {
         }
       >
         <MenuItem onSelect={() => setOpenDialog('rename')}>Rename…</MenuItem>
-        <MenuItem onSelect={() => setOpenDialog('labels')}>Labels…</MenuItem>
         <MenuItem onSelect={() => setOpenDialog('rotate')}>Rotate agent token…</MenuItem>
         <MenuItem danger onSelect={() => setOpenDialog('delete')}>
           Delete…
         </MenuItem>
       </Menu>
       {openDialog === 'rename' && <RenameDialog host={host} onClose={close} />}
-      {openDialog === 'labels' && <HostLabelsDialog host={host} onClose={close} />}
       {openDialog === 'rotate' && (
         <Suspense>
           <RotateTokenDialog host={host} onClose={close} />
@@ -56,7 +53,9 @@ function RenameDialog({ host, onClose }: { host: Host; onClose: () => void }) {
   const client = useQueryClient();
   const [name, setName] = useState(host.name);
   const renameMutation = useMutation({
-    mutationFn: () => api.call('updateHost', { params: { hostId: host.id }, body: { name: name.trim() } }),
+    // With null, the host has the name that its machine reports.
+    mutationFn: (requested: string | null) =>
+      api.call('updateHost', { params: { hostId: host.id }, body: { name: requested } }),
     onSuccess: (renamed) => {
       client.setQueryData(hostQuery(host.id).queryKey, renamed);
       void client.invalidateQueries({ queryKey: ['hosts', 'list'] });
@@ -70,7 +69,7 @@ function RenameDialog({ host, onClose }: { host: Host; onClose: () => void }) {
         className="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          renameMutation.mutate();
+          renameMutation.mutate(name.trim());
         }}
       >
         <Field
@@ -78,13 +77,18 @@ function RenameDialog({ host, onClose }: { host: Host; onClose: () => void }) {
           required
           autoFocus
           value={name}
-          hint="This changes only the host’s name in Muster."
+          hint="This changes only the host’s name in Muster. The host keeps it, even if its machine is renamed."
           error={fieldError(renameMutation.error, 'name')}
           onChange={(event) => setName(event.target.value)}
         />
         <ErrorNote error={formError(renameMutation.error)} />
         <div className="actions">
           <Button onClick={onClose}>Cancel</Button>
+          {host.nameSetByOperator && (
+            <Button busy={renameMutation.isPending} onClick={() => renameMutation.mutate(null)}>
+              Use the machine’s name
+            </Button>
+          )}
           <Button type="submit" kind="primary" busy={renameMutation.isPending}>
             Rename
           </Button>

@@ -1,68 +1,65 @@
-import type { Host, HostLabels } from '@muster/contracts';
+import type { Host } from '@muster/contracts';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, formError } from '../../lib/api/client';
 import { hostQuery } from '../../lib/api/queries';
+import { formatLabelLines, labelError, labelTexts, parseLabelLines } from '../../lib/host-labels';
+import { useCanEdit } from '../../lib/session';
 import { Button } from '../../components/button';
 import { Dialog } from '../../components/dialog';
 import { ErrorNote } from '../../components/error-note';
-import { Field } from '../../components/field';
+import { IsolatedText } from '../../components/isolated-text';
+import { LabelsField } from '../../components/labels-field';
 
 /** The sources of labels, the first of which applies if several set the same key. */
 const SOURCES = [
-  ['operator', 'set by an operator'],
-  ['agent', 'set by the agent'],
-  ['enrollmentToken', 'set by the enrollment token'],
+  ['operator', 'operator'],
+  ['agent', 'agent'],
+  ['enrollmentToken', 'enrollment token'],
 ] as const;
 
-/** The labels of a host, each with its source and a link to the hosts that have it. */
-export function HostLabelList({ host }: { host: Host }) {
-  const labels = Object.entries(host.labels);
-  if (labels.length === 0) return <span className="soft">None</span>;
+const sourceOf = (host: Host, key: string): string | undefined =>
+  SOURCES.find(([source]) => Object.hasOwn(host.labelsBySource[source], key))?.[1];
+
+/** The labels of a host, each with its source and a link to the hosts that have it, and the button that edits them. */
+export function HostLabels({ host }: { host: Host }) {
+  const [isEditing, setEditing] = useState(false);
+  const canEdit = useCanEdit();
+  const labels = labelTexts(host);
   return (
-    <ul className="host-labels">
-      {labels.map(([key, value]) => (
-        <li key={key}>
-          <Link to="/hosts" search={{ hostLabel: [`${key}=${value}`] }} className="break">
-            {key}={value}
-          </Link>{' '}
-          <span className="soft">
-            {SOURCES.find(([source]) => Object.hasOwn(host.labelsBySource[source], key))?.[1]}
-          </span>
-        </li>
-      ))}
-    </ul>
+    <>
+      {labels.length === 0 && <span className="soft">None </span>}
+      <ul className="host-labels">
+        {labels.map((label) => (
+          <li key={label}>
+            <Link to="/hosts" search={{ hostLabel: [label] }} className="host-label">
+              <IsolatedText text={label} />
+            </Link>{' '}
+            <span className="soft">{sourceOf(host, label.slice(0, label.indexOf('=')))}</span>
+          </li>
+        ))}
+      </ul>
+      {canEdit && (
+        <Button kind="quiet" onClick={() => setEditing(true)}>
+          Edit labels
+        </Button>
+      )}
+      {isEditing && <HostLabelsDialog host={host} onClose={() => setEditing(false)} />}
+    </>
   );
 }
 
-const formatLabels = (labels: HostLabels): string =>
-  Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(', ');
-
-/** Splits labels that are separated by commas. The server checks them. */
-const splitLabels = (text: string): HostLabels =>
-  Object.fromEntries(
-    text
-      .split(',')
-      .map((part) => part.trim())
-      .filter((part) => part !== '')
-      .map((part) => {
-        const equals = part.indexOf('=');
-        return equals === -1 ? [part, ''] : [part.slice(0, equals), part.slice(equals + 1)];
-      }),
-  );
-
 /** The dialog in which an admin edits the labels that operators have set on a host. */
-export function HostLabelsDialog({ host, onClose }: { host: Host; onClose: () => void }) {
+function HostLabelsDialog({ host, onClose }: { host: Host; onClose: () => void }) {
   const client = useQueryClient();
-  const [text, setText] = useState(formatLabels(host.labelsBySource.operator));
+  const [text, setText] = useState(() => formatLabelLines(host.labelsBySource.operator));
+  const [problem, setProblem] = useState<string>();
   const mutation = useMutation({
-    mutationFn: () => api.call('updateHost', { params: { hostId: host.id }, body: { labels: splitLabels(text) } }),
+    mutationFn: (labels: Host['labels']) => api.call('updateHost', { params: { hostId: host.id }, body: { labels } }),
     onSuccess: (changed) => {
       client.setQueryData(hostQuery(host.id).queryKey, changed);
-      void client.invalidateQueries({ queryKey: ['hosts', 'list'] });
+      void client.invalidateQueries({ queryKey: ['hosts'] });
       onClose();
     },
   });
@@ -72,15 +69,18 @@ export function HostLabelsDialog({ host, onClose }: { host: Host; onClose: () =>
         className="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          mutation.mutate();
+          const parsed = parseLabelLines(text);
+          setProblem('error' in parsed ? parsed.error : undefined);
+          if ('labels' in parsed) mutation.mutate(parsed.labels);
         }}
       >
-        <Field
-          label="Labels"
+        <LabelsField
           autoFocus
+          label="Labels set by operators"
           value={text}
-          hint="Separated by commas, such as env=prod, site=fra. They replace labels of the agent and of the enrollment token that have the same key."
-          onChange={(event) => setText(event.target.value)}
+          hint="One per line. They replace labels of the agent and of the enrollment token with the same key."
+          error={problem ?? labelError(mutation.error)}
+          onChange={setText}
         />
         <ErrorNote error={formError(mutation.error)} />
         <div className="actions">

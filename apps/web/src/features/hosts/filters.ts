@@ -26,7 +26,6 @@ const TEXT_FILTER_TITLES = {
   state: 'Has containers:',
   engine: 'Engine:',
   agentVersion: 'Agent:',
-  hostLabel: 'Label:',
 } as const;
 
 /** Returns a chip for each active filter except the search term, which the search field shows. */
@@ -43,7 +42,7 @@ export function createHostChips(search: HostSearch): Chip[] {
       label: `Problem: ${PROBLEM_TITLES[value]}`,
       change: { problem: removeValue(problem, value) },
     })),
-    ...(['state', 'engine', 'agentVersion', 'hostLabel'] as const).flatMap((name) =>
+    ...(['state', 'engine', 'agentVersion'] as const).flatMap((name) =>
       (search[name] ?? []).map((value) => ({
         key: `${name} ${value}`,
         label: TEXT_FILTER_TITLES[name],

@@ -19,6 +19,8 @@ export interface HostSearch {
   agentVersion?: string[] | undefined;
   /** Labels, each as `key=value`, or as `key` for any value. A host must have all of them. */
   hostLabel?: string[] | undefined;
+  /** The key of the label by which the hosts are grouped. */
+  group?: string | undefined;
   sort?: (typeof SORT_PARAMETERS)[number] | undefined;
 }
 
@@ -30,6 +32,7 @@ export const parseHostSearch = (search: Record<string, unknown>): HostSearch => 
   engine: parseAll(search['engine']),
   agentVersion: parseAll(search['agentVersion']),
   hostLabel: parseAll(search['hostLabel']),
+  group: parseFirst(search['group']),
   sort: parseChoice(SORT_PARAMETERS, search['sort']),
 });
 

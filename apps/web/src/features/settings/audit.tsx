@@ -43,11 +43,11 @@ function AuditRow({ entry: { at, actor, action, target, details } }: { entry: Au
         <Age at={at} />
       </td>
       <td>
-        <Party reference={actor} />
+        <AuditReference reference={actor} />
       </td>
       <td>{action.replaceAll(/[._]/g, ' ')}</td>
       <td>
-        <Party reference={target} name={typeof details['name'] === 'string' ? details['name'] : undefined} />
+        <AuditReference reference={target} name={typeof details['name'] === 'string' ? details['name'] : undefined} />
       </td>
       <td>
         <div className="audit-details">
@@ -67,7 +67,7 @@ function AuditRow({ entry: { at, actor, action, target, details } }: { entry: Au
  * An actor or target such as `host:0198…`, shown as its kind and its name. Without a name, the start of its ID is shown
  * instead.
  */
-function Party({ reference, name }: { reference: string; name?: string | undefined }) {
+function AuditReference({ reference, name }: { reference: string; name?: string | undefined }) {
   const [kind = '', id = ''] = reference.split(':', 2);
   return (
     <span title={toPlainText(reference)}>

@@ -163,8 +163,8 @@ function MemberRow({ member, isOwner }: { member: Member; isOwner: boolean }) {
 }
 
 /**
- * A dialog for a change that takes permissions from a member. If its checkbox is checked, the credentials that the
- * member created are kept.
+ * A dialog for a change that takes permissions away from a member. With its checkbox, the user can keep the credentials
+ * that the member created.
  */
 function CredentialsDialog({
   title,
@@ -176,7 +176,10 @@ function CredentialsDialog({
 }: {
   title: ReactNode;
   action: string;
-  /** The label of the checkbox, which states what is kept and what happens if the box is not checked. */
+  /**
+   * The label of the checkbox. It states which credentials are kept, and what happens to them if the box is not
+   * checked.
+   */
   checkbox: string;
   children: ReactNode;
   onConfirm: (query: { keepCredentials: boolean }) => Promise<unknown>;

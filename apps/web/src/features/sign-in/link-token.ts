@@ -13,8 +13,8 @@ const pageOf = ({ pathname }: Location): string => withoutBasePath(pathname).rep
 
 /**
  * Moves the token of a one-time link from the URL to the tab's session storage, so that the token does not appear on
- * the screen or in the browser's history. The token survives a reload. It is kept until it is used or the tab is
- * closed. Returns whether the URL contained a token.
+ * the screen or in the browser's history. The token is kept until it is used or the tab is closed, even if the page is
+ * reloaded. Returns whether the URL contained a token.
  */
 export function hideLinkToken(): boolean {
   const page = pageOf(window.location);

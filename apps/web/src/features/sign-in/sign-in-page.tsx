@@ -42,7 +42,10 @@ const FAILURE_MESSAGES: Readonly<Record<'ended' | `oidc-${OidcFailure | OidcRefu
     'operator of this Muster server; the server’s log states the cause.',
 };
 
-/** Returns the message for a value of `why`, which anyone can write into a link. */
+/**
+ * Returns the message for a value of `why`. Anyone can write any value into a link, so only known values have a
+ * message.
+ */
 const failureMessage = (why = ''): string | undefined =>
   Object.hasOwn(FAILURE_MESSAGES, why) ? FAILURE_MESSAGES[why as keyof typeof FAILURE_MESSAGES] : undefined;
 

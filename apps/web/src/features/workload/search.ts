@@ -24,8 +24,8 @@ export const parseWorkloadSearch = (search: Record<string, unknown>): WorkloadSe
 });
 
 /**
- * Returns whether a copy of the service keeps its instance when it is replaced: a numbered container or task, or a pod
- * of a StatefulSet. Other pods and allocations get a new instance.
+ * Returns whether a copy of the service keeps its instance when it is replaced. This is the case for numbered
+ * containers and tasks, and for pods of a StatefulSet. Other pods and allocations get a new instance.
  */
 const keepsInstance = ({ kind, instance }: Workload): boolean =>
   kind === 'compose' || kind === 'swarm' || (kind === 'kubernetes' && /^\d{1,4}$/.test(instance ?? ''));
@@ -56,7 +56,7 @@ export const workloadFilters = ({ hostId, project, service, instance }: Workload
   instance: listOf(instance),
 });
 
-/** Returns whether a workload is the one that the parameters identify. The API cannot filter by kind. */
+/** Returns whether the parameters identify this workload. The check is needed because the API cannot filter by kind. */
 export const isOfWorkload = (search: WorkloadSearch, { kind, project }: Workload): boolean =>
   (search.kind === undefined || search.kind === kind) && (search.project ?? null) === project;
 

@@ -11,7 +11,7 @@ import { mergeRecreations } from '../containers/recreations';
 import type { ColumnId } from '../containers/search';
 import { EventDays } from '../events/event-days';
 import { isOfWorkload, workloadFilters, workloadTitle, type WorkloadSearch } from './search';
-import { WORKLOAD_TERMS } from './words';
+import { WORKLOAD_TERMS } from './terms';
 
 const route = getRouteApi('/signed-in/workload');
 const COLUMNS: readonly ColumnId[] = ['state', 'host', 'image', 'changedAt', 'firstSeenAt'];
@@ -91,7 +91,8 @@ function WorkloadContainers({ search }: { search: WorkloadSearch }) {
 function WorkloadHistory({ search }: { search: WorkloadSearch }) {
   const filters = useMemo(() => {
     const { hostId, ...ofWorkload } = workloadFilters(search);
-    // A filter by service would also find the services of projects with the name of the container.
+    // A plain container is found by its name. A filter by service would also find services of projects that have the
+    // same name.
     return search.kind === 'plain' ? { hostId, name: ofWorkload.service } : { hostId, ...ofWorkload };
   }, [search]);
   const list = useInfiniteQuery(timelineQuery({ events: filters, earlier: null }, 50));

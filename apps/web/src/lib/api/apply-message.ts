@@ -74,8 +74,9 @@ function applyHosts(client: QueryClient, hosts: ReadonlyMap<string, Host>, refre
 }
 
 /**
- * Returns a text of the fields by which lists of hosts are filtered. It omits times and container counts, which change
- * with almost every report. Lists that are sorted by these fields are refetched when they reach their maximum age.
+ * Returns a text that contains the fields by which lists of hosts are filtered. It omits times and container counts,
+ * which change with almost every report. Lists that are sorted by an omitted field are refetched when they reach their
+ * maximum age.
  */
 const filterKeyOf = ({ name, freshness, problems, engine, agentVersion, containersByState }: Host): string =>
   JSON.stringify([

@@ -10,7 +10,7 @@ import { shareLive } from './shared-live';
  */
 const NAME = `muster-live${BASE_PATH}`;
 
-/** Returns the way to elect a leader that this browser offers, or null if there is none. */
+/** Returns the way in which tabs can elect a leader in this browser, or null if there is none. */
 function election(): ReturnType<typeof electByLock> | null {
   // Browsers offer locks only with HTTPS and on localhost.
   if ('locks' in navigator) return electByLock(navigator.locks, NAME);
@@ -23,7 +23,9 @@ function election(): ReturnType<typeof electByLock> | null {
   }
 }
 
-/** Connects to the live stream: one stream for all tabs of the browser, or one per tab if tabs cannot share it. */
+/**
+ * Connects to the live stream. All tabs of the browser share one stream. If they cannot share it, each tab has its own.
+ */
 export function connectShared(client: Pick<Client, 'stream'>, handlers: LiveHandlers): LiveConnection {
   const elected = 'BroadcastChannel' in window ? election() : null;
   if (elected === null) return connectLive(client, handlers);

@@ -17,7 +17,8 @@ function indexOf(ids: readonly string[]): ReadonlyMap<string, number> {
 
 /**
  * Updates hosts in the cached map, so that the map of the whole fleet need not be requested again after each change.
- * Returns false if the map must be refetched, because a host is not in it or was renamed, which changes the order.
+ * Returns false if the map must be refetched. This is the case if a host is not in the map, or was renamed, which
+ * changes the order.
  */
 export function updateFleetMap(client: QueryClient, hosts: ReadonlyMap<string, Host>): boolean {
   const { queryKey } = fleetMapQuery;

@@ -54,8 +54,8 @@ export type LeaseStorage = Pick<Storage, 'getItem' | 'setItem' | 'removeItem'>;
 const RENEWAL_MS = 3_000;
 
 /**
- * Age at which a lease has expired, in milliseconds. It is longer than a minute, because browsers run the timers of a
- * tab only once a minute when the tab has been hidden for some minutes.
+ * Age at which a lease has expired, in milliseconds. If a tab has been hidden for some minutes, browsers run its timers
+ * only once a minute. The age is therefore longer than a minute.
  */
 const LEASE_MS = 70_000;
 

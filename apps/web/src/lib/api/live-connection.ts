@@ -3,11 +3,17 @@ import type { StreamMessage } from '@muster/contracts';
 import { isSignedOut } from './client';
 
 /**
- * The state of the live stream. `connecting`: no message has arrived yet. `live`: changes arrive as they are committed.
- * `lagging`: connected, but the server has not yet sent the changes that were committed after `since`. `lost`:
- * disconnected since `since`, and reconnecting. `silent`: connected, but no message arrives, usually because a proxy
- * buffers the stream. `ended`: the session has ended, and no more messages will arrive. `since` is a time in
- * milliseconds, according to the server's clock for `lagging` and to this device's clock for `lost` and `silent`.
+ * The state of the live stream.
+ *
+ * - `connecting`: no message has arrived yet.
+ * - `live`: changes arrive as they are committed.
+ * - `lagging`: connected, but the server has not yet sent the changes that were committed after `since`.
+ * - `lost`: disconnected since `since`, and reconnecting.
+ * - `silent`: connected, but no message arrives, usually because a proxy buffers the stream.
+ * - `ended`: the session has ended, and no more messages will arrive.
+ *
+ * `since` is a time in milliseconds. For `lagging`, it is from the server's clock; for `lost` and `silent`, from this
+ * device's clock.
  */
 export type LiveState =
   { kind: 'connecting' | 'live' | 'ended' } | { kind: 'lagging' | 'lost' | 'silent'; since: number };
@@ -38,8 +44,8 @@ const FIRST_MESSAGE_MS_MAX = 8_000;
 const SILENCE_MS_MAX = 19_000;
 
 /**
- * Messages at least this far apart do not count as having arrived together (ms). A proxy that holds messages back
- * releases many together, and is then silent again.
+ * Messages that arrive within this time of each other count as having arrived together (ms). A proxy that holds
+ * messages back releases many of them together, and is then silent again.
  */
 const MESSAGE_GAP_MS_MIN = 1_000;
 
@@ -78,7 +84,7 @@ export function connectLive(client: Pick<Client, 'stream'>, { onMessage, onGap }
     lastMessageAt = -Infinity;
     laggingSince = null;
     expectMessageWithin(FIRST_MESSAGE_MS_MAX);
-    // The new connection has not been silent yet. Its first message must arrive within FIRST_MESSAGE_MS_MAX.
+    // A new connection starts without a silence. Its first message must arrive within FIRST_MESSAGE_MS_MAX.
     if (state.kind === 'silent') setState({ kind: 'lost', since: state.since });
   };
   const recordMessage = (): void => {

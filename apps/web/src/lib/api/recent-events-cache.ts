@@ -4,8 +4,8 @@ import { RECENT_EVENTS_KEY, type RecentEventList, type recentEventsQuery } from 
 
 /**
  * Adds events to the cached lists of recent events, and renames changed hosts in them, so that the lists need not be
- * requested again. Returns false if there are events and a list is being read, because the response may lack these
- * events.
+ * requested again. If a list is being read at this time, the response may lack the new events. In that case, returns
+ * false.
  */
 export function updateRecentEvents(
   client: QueryClient,

@@ -23,8 +23,8 @@ export function refresh(client: QueryClient, queryKey: QueryKey = []): void {
 const REFRESH_DELAY_MS = 2_000;
 
 /**
- * Minimum time between two refreshes of the same key (ms). After a quiet time, a change is shown after
- * `REFRESH_DELAY_MS`; under constant change, the cost has a limit.
+ * Minimum time between two refreshes of the same key (ms). It limits the cost while changes occur constantly. After a
+ * quiet period, a change is shown after `REFRESH_DELAY_MS`.
  */
 const REFRESH_GAP_MS = 5_000;
 

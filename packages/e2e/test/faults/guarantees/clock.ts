@@ -18,7 +18,7 @@ import { createEnrollment, createOperator, type Operator } from '../parts/operat
 import { onDatabase, withServer } from '../parts/server.js';
 import { seconds } from '../../../src/faults/format.js';
 
-/** After the wrong clock of a process is corrected, all freshness, instants and outages are correct. */
+/** After the wrong clock of a process is corrected, the API shows correct freshness, instants and outages. */
 export const clock: Guarantee = {
   title: 'A wrong clock has no effect after it is corrected',
   check: async (context) => [
@@ -169,7 +169,7 @@ interface Observations {
   future: number;
 }
 
-/** Stops the heartbeats of the host `ended`, and polls all hosts until every replica returns this host as stale. */
+/** Stops the heartbeats of the host `ended`. Then polls all hosts until every replica returns this host as stale. */
 async function observeEnd(fleet: Fleet, operators: readonly Operator[]): Promise<Observations> {
   const observations: Observations = { staleMs: NaN, hosts: 0, future: 0 };
   const endedAt = fleet.endFirst();

@@ -77,7 +77,7 @@ async function searchForSecrets({ progress }: CheckContext, { cluster, createDat
       if (reply !== null && reply.status >= 400) errors.push(JSON.stringify([reply.status, reply.headers, reply.text]));
       return reply;
     };
-    // An operator may read the label, so this response is not a leak. It proves that the search finds secrets in
+    // An operator may read the label, so this response is not a leak. It shows that the search finds secrets in
     // responses.
     await send(snapshotRequest(agent, body));
     const read = await send({ path: Paths.containers, token: secrets.adminKey });
@@ -168,8 +168,8 @@ function badCalls(secrets: Secrets & { enrollmentToken: string; agentToken: stri
 }
 
 /**
- * Runs `action` twice while the database rejects valid statements. First, rows violate a constraint, and PostgreSQL
- * quotes such a row in its error. Then, a column is missing as well.
+ * Runs `action` twice while the database rejects valid statements. The first time, rows violate a constraint, and
+ * PostgreSQL quotes such a row in its error. The second time, a column is missing as well.
  */
 async function whileBroken(databaseUrl: string, action: () => Promise<void>): Promise<void> {
   await onDatabase(databaseUrl, async (client) => {

@@ -6,7 +6,10 @@ import { startApi } from '../parts/api.js';
 import { onDatabase, withServer } from '../parts/server.js';
 import { perSecond } from '../../../src/faults/format.js';
 
-/** One noisy agent at most doubles the latency of other agents, and the API refuses no request of the others. */
+/**
+ * One noisy agent increases the latency of other agents to at most twice the normal value, and the API refuses no
+ * request of the other agents.
+ */
 export const noisy: Guarantee = {
   title: 'One noisy agent does not slow down the others',
   check: (context) =>
@@ -24,7 +27,7 @@ const NOISY_CONNECTIONS = 50;
 const RATIO_MAX = 2;
 /** Connections of the agent that sends large, completely changed snapshots as fast as responses arrive. */
 const COSTLY_CONNECTIONS = 6;
-/** Differences between latencies below this value are mostly random, so this is the smallest denominator of a ratio. */
+/** The smallest denominator of a ratio. Smaller latencies, and differences between them, are mostly random. */
 const NOTICEABLE_MS = 5;
 
 async function addNoisyAgents({ plan, progress }: CheckContext, databaseUrl: string): Promise<Finding[]> {

@@ -20,9 +20,9 @@ import { peakBytes, resetPeak } from '../parts/memory.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { percent, perSecond, seconds } from '../../../src/faults/format.js';
 
-/** Under overload, the API refuses the excess and keeps its throughput. */
+/** Under overload, the API keeps its throughput, and refuses only the requests that exceed it. */
 export const overload: Guarantee = {
-  title: 'Overload is shed, and throughput holds',
+  title: 'Under overload, Muster refuses the excess and keeps its throughput',
   check: (context) => withServer((server) => overloadApi(context, server)),
 };
 
@@ -35,8 +35,8 @@ const MEMORY_BYTES_MAX = 150e6;
 /** Connections that measure the peak. They keep the API busy, but are so few that it refuses no request. */
 const PEAK_CONNECTIONS = 64;
 /**
- * The maximum response time in seconds, for accepted and refused requests. Each connection has one request in flight,
- * so this time determines how many connections the rate needs.
+ * The maximum response time in seconds, for accepted and refused requests. The number of connections follows from it,
+ * because each connection has only one request in flight.
  */
 const RESPONSE_S_MAX = 2.5;
 /** Requests per second of the first phase, in which each host sends two or more. The API must refuse none of them. */
@@ -83,7 +83,7 @@ async function overloadApi({ plan, progress }: CheckContext, { cluster, createDa
         ...load,
       });
 
-    // Each host sends its first snapshot, which also warms up the compiler.
+    // In this phase, each host sends its first snapshot. The phase also warms up the compiler.
     const firstMs = (2_200 * hosts.length) / FIRST_PER_SECOND;
     const first = await storm({ connections: FIRST_CONNECTIONS, perSecond: FIRST_PER_SECOND, durationMs: firstMs });
     const before = await storm({ connections: PEAK_CONNECTIONS, durationMs: peakMs });
@@ -103,8 +103,8 @@ async function overloadApi({ plan, progress }: CheckContext, { cluster, createDa
     progress(`overload: ${perSecond(sentRate)} sent, ${perSecond(rateOf(during))} answered with 200`);
     const calm = { connections: CALM_CONNECTIONS, perSecond: CALM_SHARE * rateOf(before) };
     const after = await storm({ ...calm, durationMs: RECOVERY_MS_MAX + 3_000 });
-    // The peak is measured before and after the overload, and the average is used, in case the machine was disturbed
-    // during one measurement.
+    // The peak is measured before and after the overload, and the average is used, in case a disturbance of the machine
+    // affected one of the measurements.
     const again = await storm({ connections: PEAK_CONNECTIONS, durationMs: peakMs });
     progress(`overload: peak of ${perSecond(rateOf(again))} afterwards`);
     const peak = (rateOf(before) + rateOf(again)) / 2;
@@ -129,7 +129,7 @@ async function overloadApi({ plan, progress }: CheckContext, { cluster, createDa
         'refusals',
       ),
       never('other answers and broken connections', sum(all, 'wrong'), sum(all, 'sent'), 'requests'),
-      never('refused calls of people during overload and held bodies', refusals.length, calls, 'calls'),
+      never('refused calls of operators and clients without an account', refusals.length, calls, 'calls'),
       atMost('p99 latency of accepted requests', during.okMs.p99, 4_000, formatMs),
       atMost('memory growth beyond the peak load', memoryBytes, MEMORY_BYTES_MAX, formatBytes, { timed: false }),
       atMost('last refusal after the overload', after.lastNotOkMs, RECOVERY_MS_MAX, seconds),

@@ -28,7 +28,10 @@ export const restored: Guarantee = {
 };
 
 const REPLICAS = 2;
-/** The number of transactions that the restore loses, in addition to those that stored one revision of each host. */
+/**
+ * The number of transactions that the restore loses. The transactions that stored one revision of each host are not
+ * included.
+ */
 const LOST_TRANSACTIONS = 2_000;
 const REJECTED_MS_MAX = 5_000;
 const STREAM_MS_MAX = 15_000;
@@ -61,8 +64,8 @@ async function loseLastCommits(
     await saveFiles(cluster.data);
     await cluster.restart();
     progress('restored: a copy of the database is saved');
-    // The restore will lose the revisions that these snapshots create, which the first replica has cached, and the
-    // transactions below.
+    // These snapshots create revisions, and the first replica caches them. The restore will lose these revisions and
+    // the transactions below.
     for (const agent of reporting) await send(a, snapshotRequest(agent, body('running', 'exited')));
     await onDatabase(databaseUrl, async (client) => {
       for (let i = 0; i < LOST_TRANSACTIONS; i++) await client.query('SELECT pg_current_xact_id()');

@@ -1,4 +1,7 @@
-/** Checks whether the API stores exactly one numbered snapshot of a host, with its history. The functions do no I/O. */
+/**
+ * Checks whether the API stores exactly one of a host's numbered snapshots (generations) completely, together with its
+ * history. The functions do no I/O.
+ */
 import {
   canonicalContainer,
   parseSnapshot,

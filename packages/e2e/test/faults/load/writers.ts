@@ -64,7 +64,7 @@ export async function createWriters(url: string, operator: Operator, count: numb
     try {
       return await action();
     } catch {
-      // The API may or may not store a snapshot that it did not acknowledge. Either result is correct.
+      // Whether the API stores a snapshot that it did not acknowledge is undefined. Either result is correct.
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       return null;
     }

@@ -1,8 +1,8 @@
 #!/usr/local/bin/node
 /**
- * Stands in for wollomatic/socket-proxy, whose image the tests cannot pull. Supports the flags of deploy/compose.yaml
- * with the same meaning: it forwards a GET request to the engine's socket if the client is the host of -allowfrom and
- * the whole path matches -allowGET. Installed under the name /healthcheck, it is the image's health check.
+ * Replaces wollomatic/socket-proxy, whose image the tests cannot pull. Supports the flags of deploy/compose.yaml with
+ * the same meaning. It forwards a GET request to the engine's socket if two conditions are met: the client is the host
+ * of -allowfrom, and -allowGET matches the whole path. Under the name /healthcheck, it is the image's health check.
  */
 import { lookup } from 'node:dns/promises';
 import { createServer, get, request } from 'node:http';

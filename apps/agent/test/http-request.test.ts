@@ -1,7 +1,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { readText, send, type HttpRoute } from '../src/http/exchange.js';
+import { readText, send, type HttpRoute } from '../src/http/http-request.js';
 import { NO_PROXIES } from '../src/muster/proxy.js';
 import { createMusterRoute } from '../src/muster/route.js';
 import { TRUST_DEFAULT } from '../src/muster/trust.js';

@@ -1,6 +1,6 @@
 import type { WorkloadKind } from '@muster/contracts';
 
-/** What a project is called, by the kind of its workloads. */
+/** The term for a project, by the kind of its workloads. */
 export const PROJECT_TERMS: Readonly<Record<Exclude<WorkloadKind, 'plain'>, string>> = {
   compose: 'Compose project',
   swarm: 'Swarm stack',
@@ -8,7 +8,7 @@ export const PROJECT_TERMS: Readonly<Record<Exclude<WorkloadKind, 'plain'>, stri
   nomad: 'Nomad job',
 };
 
-/** What a workload is called, by its kind. */
+/** The term for a workload, by its kind. */
 export const WORKLOAD_TERMS: Readonly<Record<WorkloadKind, string>> = {
   compose: 'Compose service',
   swarm: 'Swarm service',

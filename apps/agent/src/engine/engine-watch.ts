@@ -6,14 +6,17 @@ import type { EngineEvent } from './shapes.js';
 
 /** Callbacks for an engine's events. */
 export interface WatchHandlers {
-  /** Called when a stream was opened. No event is missed from then on, but earlier events may have been missed. */
+  /** Called when a stream was opened. From then on, no event is missed, but events before it may have been missed. */
   onWatching(): void;
   onEvent(event: EngineEvent): void;
-  /** Called when a stream was replaced because of its age. If it was dead without an error, events were missed. */
+  /**
+   * Called when a stream was replaced because of its age. If the old stream had stopped without an error, events were
+   * missed.
+   */
   onRenewed(): void;
   /**
-   * Called when an open stream ends and events may be missed. `error` is null if the engine closed the stream without an
-   * error, or if `restart` was called.
+   * Called when an open stream ends, because events may then be missed. `error` is null if the engine closed the stream
+   * without an error, or if `restart` was called.
    */
   onLost(error: unknown): void;
   /** Called when no stream could be opened. */
@@ -23,13 +26,13 @@ export interface WatchHandlers {
 /** Durations in milliseconds. */
 export interface WatchTimes {
   /**
-   * Age at which a stream is replaced, because a stream can be dead without an error. Each stream lives up to a tenth
+   * Age at which a stream is replaced, because a stream can stop without an error. Each stream lives up to a tenth
    * longer or shorter.
    */
   renewMs: number;
   /** How long the old stream is still read after the new one was opened, so that no event is lost between them. */
   overlapMs: number;
-  /** A stream that ends sooner counts as a failure, like one that could not be opened. */
+  /** A stream that ends earlier than this counts as a failure, like one that could not be opened. */
   stableMs: number;
 }
 
@@ -53,8 +56,8 @@ interface Stream {
 
 /**
  * Keeps a subscription to an engine's events. When the stream ends, a new one is opened as soon as the gate allows it.
- * `run` resolves when the signal is aborted. `restart` closes the current stream, because a half-open connection can
- * stay silent forever.
+ * `run` resolves when the signal is aborted. `restart` closes the current stream. It is needed because a half-open
+ * connection can remain silent forever.
  */
 export function createEngineWatch(options: EngineWatchOptions) {
   const { client, gate, handlers, random, times = WATCH_TIMES_DEFAULT } = options;

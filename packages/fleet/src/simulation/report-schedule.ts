@@ -17,7 +17,7 @@ export type Report = 'snapshot' | 'heartbeat';
  * so that a difference between the two reveals a mistake in one of them. Times are milliseconds of one monotonic clock;
  * `random` is in [0, 1).
  */
-export class Pace {
+export class ReportSchedule {
   private snapshotAtMs = 0;
   private heartbeatAtMs = 0;
   /** Time of the snapshot that a change requires; null if nothing has changed since the last snapshot. */

@@ -1,6 +1,6 @@
 /**
- * Numbered snapshots: every container of a snapshot contains the number of the snapshot. A check can therefore tell
- * which snapshot the API has stored, and whether the snapshot is complete. Pure.
+ * Numbered snapshots. Every container of such a snapshot contains the snapshot's number (its generation). A check can
+ * therefore tell which snapshot the API has stored, and whether all of it was stored. The functions are pure.
  */
 import type { Container } from '@muster/contracts';
 import { CONTAINER_DEFAULTS } from './workload.js';
@@ -8,12 +8,15 @@ import { CONTAINER_DEFAULTS } from './workload.js';
 const CONTAINERS_MIN = 8;
 
 /**
- * Returns the id of the marker: a container whose image is different in each generation, so that its history lists the
- * applied snapshots.
+ * Returns the id of the marker. The marker is a container whose image is different in each generation, so that its
+ * history lists the applied snapshots.
  */
 export const markerOf = (host: number): string => `marker-${host}`;
 
-/** Returns the `generation`th snapshot of a host. Containers are added, removed, restarted, and change their labels. */
+/**
+ * Returns the `generation`th snapshot of a host. From one generation to the next, containers are added, removed and
+ * restarted, and their labels change.
+ */
 export function numberedSnapshot(host: number, generation: number): Container[] {
   const count = CONTAINERS_MIN + (generation % 5);
   const others = Array.from({ length: count }, (_, place): Container => {

@@ -2,14 +2,14 @@ import { readFileSync } from 'node:fs';
 import { Agent as HttpAgent, request as requestHttp } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps, type AgentOptions } from 'node:https';
 import { join } from 'node:path';
-import type { HttpRoute } from '../http/exchange.js';
+import type { HttpRoute } from '../http/http-request.js';
 import type { EngineAddress, EngineTls } from './address.js';
 import { EngineError } from './errors.js';
 import { SshAgent } from './ssh.js';
 
 /**
- * Keep-alive options. The timeout is short because the agent sends many calls in a row and then none until the next
- * heartbeat.
+ * Keep-alive options. The timeout is short, because the agent makes many calls in quick succession and then none until
+ * the next heartbeat.
  */
 const KEEP_ALIVE = { keepAlive: true, timeout: 4_000 };
 
