@@ -64,6 +64,7 @@ const API_PURE_CORE = [
   'services/identity/identity',
   'services/availability/(availability|outages)',
   'services/freshness/freshness',
+  'services/host-events/silence-events',
   'services/inventory/(event-row|feed-position)',
   'services/live/frame',
   'services/sync/(container-changes|container-row|diff-snapshot|order|scan-body|state-counts)',

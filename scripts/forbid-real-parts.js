@@ -1,7 +1,7 @@
 /**
- * A setup file of jest for `pnpm test:unit`. A unit test that opens a server, a connection or an embedded database, or
- * starts a child process or a worker thread, gets an error. A test that needs one of them belongs in a file that is not
- * named `*.unit.test.ts`.
+ * A setup file of jest for `pnpm test:unit`. A unit test gets an error if it opens a server, a connection or an
+ * embedded database, or starts a child process or a worker thread. A test that needs one of them belongs in a file that
+ * is not named `*.unit.test.ts`.
  */
 import childProcess from 'node:child_process';
 import cluster from 'node:cluster';

@@ -135,7 +135,7 @@ test('the containers of a restarted engine are reported without waiting for the 
 });
 
 describe('an event stream', () => {
-  test('that ends costs one list, after a new stream has been opened', async () => {
+  test('costs one list if it ends, after a new stream has been opened', async () => {
     // Opening a stream takes long on a busy machine.
     await open({ coalesceMs: 500 });
     // No heartbeat is in flight when the stream ends. Otherwise, the change would also be recorded in the journal.
@@ -155,7 +155,7 @@ describe('an event stream', () => {
     expect(warnings()).toEqual([]);
   });
 
-  test('that is refused is requested again with the same backoff, and reported in the log once', async () => {
+  test('is requested again with the same backoff if it is refused, and reported in the log once', async () => {
     await open();
     await engine.listen(socketPath);
     engine.react('events', { status: 403 });
@@ -380,7 +380,7 @@ describe('a list that takes long', () => {
   });
 });
 
-describe('at the first start of an agent, an engine that cannot be listed', () => {
+describe('at the first start of an agent,', () => {
   beforeEach(() => open({ withoutEngineMs: 400 }));
 
   test.each([
@@ -399,7 +399,7 @@ describe('at the first start of an agent, an engine that cannot be listed', () =
     expect(enrollments()).toHaveLength(1);
   });
 
-  test('because the engine is stopped leads to an enrollment with a random identity after a while, which is kept', async () => {
+  test('an engine that stays stopped leads to an enrollment with a random identity, which is kept', async () => {
     const agent = run();
     await eventually(() => warnings().length >= 1);
     expect(enrollments()).toEqual([]);
@@ -418,7 +418,7 @@ describe('at the first start of an agent, an engine that cannot be listed', () =
     expect(enrollments()).toHaveLength(1);
   });
 
-  test('because the engine is stopped for a moment leads to an enrollment with the engine’s own identity', async () => {
+  test('an engine that is stopped for a moment leads to an enrollment with the engine’s own identity', async () => {
     run();
     await eventually(() => warnings().length >= 1);
     await engine.listen(socketPath);
@@ -426,7 +426,7 @@ describe('at the first start of an agent, an engine that cannot be listed', () =
     expect(enrollments()).toMatchObject([{ engineId: 'AAAA:BBBB' }]);
   });
 
-  test('because its version is refused is reported with that reason', async () => {
+  test('an engine that refuses to tell its version is reported with that reason', async () => {
     await engine.listen(socketPath);
     engine.forbidden = /^\/version$/;
     run();

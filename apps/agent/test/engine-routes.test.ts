@@ -161,7 +161,7 @@ describe('the engine’s address', () => {
     expect((await locateEngine(choice({ context: 'near', address }))).address).toEqual(address);
   });
 
-  test('that comes from a context uses the context’s certificates and the default port for TLS', async () => {
+  test('has the certificates and the default port for TLS of the context from which it comes', async () => {
     await makeContext('far', meta);
     const certPath = join(dir, 'docker', 'contexts', 'tls', createHash('sha256').update('far').digest('hex'), 'docker');
     await mkdir(certPath, { recursive: true });

@@ -88,7 +88,7 @@ describe('a token that the API rejects as invalid', () => {
     );
   });
 
-  test('that was just issued does not make the agent enroll endlessly', async () => {
+  test('does not make the agent enroll endlessly if it was just issued', async () => {
     fixture.muster.setReaction(Paths.agentContainers, tokenInvalid);
     const agent = fixture.run();
     await fixture.muster.until(() => rejections().length === 2);
@@ -171,7 +171,7 @@ describe('an identity', () => {
     }
   });
 
-  test('that another live host uses is replaced, after the wait that the API asks for, by a random identity, which is stored', async () => {
+  test('is replaced by a stored random identity if another live host still uses it after the wait that the API asks for', async () => {
     // The first answer takes longer than the longest allowed wait. This must not matter, because only the delays
     // between attempts count as waiting.
     const answerEnroll = fixture.muster.hold(Paths.agentEnroll);
@@ -194,7 +194,7 @@ describe('an identity', () => {
     expect(engineIds()).toHaveLength(2);
   });
 
-  test('that is in use delays enrolling only for a limited time, with or without a Retry-After', async () => {
+  test('delays enrolling only for a limited time if it is in use, with or without a Retry-After', async () => {
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(86_400));
     fixture.muster.setReaction(Paths.agentEnroll, inUse);
     const agent = fixture.run();
@@ -202,7 +202,7 @@ describe('an identity', () => {
     await agent.stop();
   });
 
-  test('that was generated for an enrollment is used again if the answer is lost and the enrollment is repeated', async () => {
+  test('is used again if it was generated for an enrollment, the answer was lost, and the enrollment is repeated', async () => {
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(1), inUseFor(30), 'reset', 'reset');
     fixture.run();
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
@@ -305,7 +305,7 @@ describe('the state directory', () => {
     expect(fixture.muster.snapshots).toHaveLength(2);
   });
 
-  test('that holds no enrollment makes the agent fail unless MUSTER_URL and MUSTER_ENROLL_TOKEN are set', async () => {
+  test('makes the agent fail if it holds no enrollment, unless MUSTER_URL and MUSTER_ENROLL_TOKEN are set', async () => {
     await expect(fixture.once({ MUSTER_URL: '' })).rejects.toMatchObject({
       exitCode: 2,
       message: expect.stringContaining('MUSTER_URL'),
@@ -339,7 +339,7 @@ describe('the state directory', () => {
   // Only root can change the owner of a directory.
   const missing = process.getuid?.() === 0 ? null : 'the owner of a directory cannot be changed: run the tests as root';
   runIf(isAvailable(missing), test)(
-    'that belongs to the service’s user stays readable for that user after root has enrolled',
+    'stays readable for the service’s user to whom it belongs after root has enrolled',
     async () => {
       await fixture.once();
       await chown(fixture.variables['MUSTER_STATE_DIR']!, 12_345, 12_345);
@@ -349,7 +349,7 @@ describe('the state directory', () => {
     },
   );
 
-  test('that cannot be created is rejected within a second', async () => {
+  test('is rejected within a second if it cannot be created', async () => {
     const since = performance.now();
     await expect(fixture.once({ MUSTER_STATE_DIR: '/proc/1/x/y' })).rejects.toMatchObject({
       exitCode: 1,

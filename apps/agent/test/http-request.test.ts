@@ -54,12 +54,12 @@ describe('a connection', () => {
 });
 
 describe('a response', () => {
-  test('that is truncated causes an error', async () => {
+  test('causes an error if it is truncated', async () => {
     const route = await serveBytes('HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nhalf', (socket) => socket.end());
     await expect(readText(await send(route, get), 99)).rejects.toThrow('aborted');
   });
 
-  test('that is longer than the limit causes an error and is not read to its end', async () => {
+  test('causes an error if it is longer than the limit, and is not read to its end', async () => {
     let close = (): void => undefined;
     const isClosed = new Promise<void>((resolve) => (close = resolve));
     const route = await serve((_, response) => {
@@ -76,12 +76,12 @@ describe('a response', () => {
     ['an upgrade', 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'],
     ['not HTTP', 'SSH-2.0-OpenSSH_9.2\r\n'],
     ['empty', ''],
-  ])('that is %s causes an error', async (_, bytes) => {
+  ])('causes an error if it is %s', async (_, bytes) => {
     const route = await serveBytes(bytes, (socket) => socket.end());
     await expect(send(route, get)).rejects.toThrow(/./);
   });
 
-  test('that does not end can be aborted with the signal', async () => {
+  test('can be aborted with the signal if it does not end', async () => {
     const route = await serve((_, response) => void response.write('begun'));
     const stop = new AbortController();
     const answer = await send(route, { ...get, signal: stop.signal });

@@ -70,7 +70,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
   });
 
   test.each(['enroll again', 'move', 'start the service'])(
-    'names the command that starts the agent again that it stopped, if it then cannot %s',
+    'names the command that restarts the agent that it stopped, if it then cannot %s',
     async (failure) => {
       await installAgent(machine, '--no-service');
       await machine.run(`chown -R ${OTHER_USER} ${STATE}`);

@@ -58,7 +58,7 @@ const createMany = (count: number, container: Parameters<ScriptedEngine['set']>[
     return `c${i}`;
   });
 
-describe('a failed inspection never removes a container', () => {
+describe('after a failed inspection', () => {
   const answers: [string, EngineReaction, number][] = [
     ['404 (a proxy that allows only lists)', { status: 404, text: '404 page not found' }, 2],
     ['403', { status: 403, text: 'Request forbidden by administrative rules.' }, 1],
@@ -68,24 +68,27 @@ describe('a failed inspection never removes a container', () => {
     ['no answer', 'hang', 1],
   ];
 
-  test.each(answers)('if all inspections get %s; they are repeated only after a minute', async (_, answer, lists) => {
-    createMany(3);
-    engine.react('inspect', answer);
-    const listsBefore = engine.count('list');
-    const first = await read();
-    expect(idsOf(first)).toEqual(['c0', 'c1', 'c2']);
-    expect([...first.presentIds].sort()).toEqual(['c0', 'c1', 'c2']);
-    expect(first.containers.map(({ startedAt }) => startedAt)).toEqual([null, null, null]);
-    expect([engine.count('list') - listsBefore, engine.count('inspect')]).toEqual([lists, 3]);
+  test.each(answers)(
+    'every container is still reported if all inspections get %s, and inspections are repeated only after a minute',
+    async (_, answer, lists) => {
+      createMany(3);
+      engine.react('inspect', answer);
+      const listsBefore = engine.count('list');
+      const first = await read();
+      expect(idsOf(first)).toEqual(['c0', 'c1', 'c2']);
+      expect([...first.presentIds].sort()).toEqual(['c0', 'c1', 'c2']);
+      expect(first.containers.map(({ startedAt }) => startedAt)).toEqual([null, null, null]);
+      expect([engine.count('list') - listsBefore, engine.count('inspect')]).toEqual([lists, 3]);
 
-    nowMs += MINUTE - 1;
-    expect(await countInspections(read)).toBe(0);
-    nowMs += 1;
-    expect(await countInspections(read)).toBe(3);
-    expect(warnings).toEqual([{ containers: 3, reason: expect.any(String) }]);
-  });
+      nowMs += MINUTE - 1;
+      expect(await countInspections(read)).toBe(0);
+      nowMs += 1;
+      expect(await countInspections(read)).toBe(3);
+      expect(warnings).toEqual([{ containers: 3, reason: expect.any(String) }]);
+    },
+  );
 
-  test('if one container’s inspection gets 404; the others have their start times', async () => {
+  test('a container whose inspection gets 404 is still reported, and the others have their start times', async () => {
     createMany(3);
     engine.inspections.delete('c1');
     const { containers } = await read();
@@ -97,7 +100,7 @@ describe('a failed inspection never removes a container', () => {
     expect(warnings).toEqual([{ containers: 1, reason: expect.stringContaining('404') }]);
   });
 
-  test('if inspections that succeeded before are refused: the start time stays until the list shows a restart', async () => {
+  test('a known start time stays until the list shows a restart, although inspections are refused', async () => {
     engine.set('c', { status: 'Up 1 second' });
     const { startedAt } = await readContainer('c');
     engine.forbidden = /^\/containers\/.+\/json$/;
@@ -110,14 +113,14 @@ describe('a failed inspection never removes a container', () => {
   });
 });
 
-describe('a health that cannot be inspected again is not reported as current', () => {
+describe('a health that cannot be inspected again', () => {
   const healthOf = ({ status }: Container): string | null => parseStatus(status).health;
   const readAll = async (afterMs: number): Promise<(string | null)[]> => {
     nowMs += afterMs;
     return (await read()).containers.map(healthOf);
   };
 
-  test('if the inspection fails or must wait; the start time stays, and the next inspection restores the health', async () => {
+  test('is not reported while the inspection fails or must wait; the next inspection restores it, and the start time stays', async () => {
     engine.set('c', { health: 'healthy' });
     const { startedAt } = await readContainer('c');
     engine.react('inspect', { status: 500 });
@@ -129,7 +132,7 @@ describe('a health that cannot be inspected again is not reported as current', (
     expect(healthOf(await readContainer('c', 30_000))).toBe('healthy');
   });
 
-  test('if more than 20 inspections fail, and the others are not tried', async () => {
+  test('is not reported after more than 20 inspections have failed, although the other containers are not inspected', async () => {
     createMany(50, { health: 'healthy' });
     expect(await readAll(0)).toEqual(Array(50).fill('healthy'));
     engine.forbidden = /^\/containers\/.+\/json$/;
@@ -139,7 +142,7 @@ describe('a health that cannot be inspected again is not reported as current', (
     expect(inspections).toBeLessThan(24);
   });
 
-  test('if an event has announced another health', async () => {
+  test('is not reported after an event has announced another health', async () => {
     engine.set('c', { health: 'healthy' });
     await read();
     engine.react('inspect', { status: 500 });
@@ -150,7 +153,7 @@ describe('a health that cannot be inspected again is not reported as current', (
     expect(healthOf(await readContainer('c', 1_000))).toBe('healthy');
   });
 
-  test('unless the list or a recent event contains it', async () => {
+  test('is replaced by the health in the list or in a recent event', async () => {
     createMany(2, { status: 'Up 10 seconds', health: 'healthy' });
     await read();
     engine.react('inspect', { status: 500 });
@@ -162,7 +165,7 @@ describe('a health that cannot be inspected again is not reported as current', (
   });
 });
 
-test('a start time that cannot be inspected again is dropped if the list shows a later start, although the age is higher', async () => {
+test('a start time that cannot be inspected again is dropped if the list shows a later start, even if its age is higher', async () => {
   engine.set('c', { status: 'Up 2 seconds' });
   expect((await readContainer('c')).startedAt).not.toBeNull();
   engine.forbidden = /^\/containers\/.+\/json$/;
@@ -223,7 +226,7 @@ describe('failed inspections', () => {
 describe('a container that is removed while the engine is read', () => {
   // Podman answers with 404 or with 500.
   test.each([404, 500])(
-    'and whose inspection gets %d is gone in the same reading if two further lists lack it',
+    'is gone in the same reading if its inspection gets %d and two further lists lack it',
     async (status) => {
       createMany(3);
       engine.react('inspect', (path) => {
@@ -361,7 +364,9 @@ describe('a container of an engine that sends no events', () => {
   const engineTime = (): number => Date.UTC(2026, 10, 1) + nowMs;
   const isoTime = (ms: number): string => new Date(ms).toISOString();
 
-  /** Updates the container, which runs if it did not exit, and returns what the next reading reports. */
+  /**
+   * Updates the container, and returns what the next reading reports. Without an exit time, the container is running.
+   */
   function readRun(startedAtMs: number, exitedAtMs: number | null): Promise<Container> {
     const state = exitedAtMs === null ? 'running' : 'exited';
     const facts = { state, health: null, exitCode: 1, startedAtMs, finishedAtMs: exitedAtMs };
@@ -369,7 +374,7 @@ describe('a container of an engine that sends no events', () => {
     return readContainer('c');
   }
 
-  test('that starts and exits at any time has the right start in every reading', async () => {
+  test('has the right start in every reading, whenever it starts and exits', async () => {
     const step = fc.record({
       afterMs: fc.oneof(
         fc.integer({ min: 1_000, max: 120_000 }),
@@ -402,7 +407,7 @@ describe('a container of an engine that sends no events', () => {
     );
   });
 
-  test('that runs for 90 days without a change is inspected about a dozen times', async () => {
+  test('is inspected about a dozen times if it runs for 90 days without a change', async () => {
     const startedAtMs = engineTime();
     const inspections = await countInspections(async () => {
       const periods = [
@@ -441,7 +446,7 @@ describe('an agent', () => {
     for (const { json } of fixture.muster.snapshots) expect(json).toHaveLength(3);
   });
 
-  test('whose event stream is open but silent reports a restart at the next regular reading', async () => {
+  test('reports a restart at the next regular reading if its event stream is open but silent', async () => {
     engine.set('c');
     await run();
     expect(engine.eventStreams()).toBe(1);
@@ -467,7 +472,7 @@ describe('a container that was never started', () => {
   const error = 'Bind for 0.0.0.0:8080 failed: port is already allocated';
   const created = { state: 'created', status: 'Created', startedAt: '0001-01-01T00:00:00Z' };
 
-  test('and whose start failed is reported with the engine’s error, within a minute of the failure', async () => {
+  test('is reported with the engine’s error within a minute if its start failed', async () => {
     engine.set('c', created);
     expect(await readContainer('c')).toMatchObject({ startedAt: null, oomKilled: false });
     engine.set('c', { ...created, inspectedState: { ExitCode: 128, Error: error } });
@@ -486,6 +491,34 @@ describe('a container that was never started', () => {
     expect(counts).toEqual([200, 200, 200, 200]);
     const inspectedPaths = new Set(engine.received.filter(({ route }) => route === 'inspect').map(({ path }) => path));
     expect(inspectedPaths.size).toBe(500);
+  });
+});
+
+describe('a container whose inspection failed', () => {
+  const ended = {
+    state: 'exited',
+    status: 'Exited (137) 1 second ago',
+    inspectedState: { ExitCode: 137, OOMKilled: true },
+  };
+
+  test('is inspected as soon as it ends, unless inspections fail repeatedly', async () => {
+    engine.set('c');
+    engine.forbidden = /^\/containers\/.+\/json$/;
+    await read();
+    engine.forbidden = /$^/;
+    engine.set('c', ended);
+    inventory.invalidate('c', true);
+    expect((await readContainer('c')).exit).toMatchObject({ reason: 'oom' });
+
+    engine.remove('c');
+    engine.set('d');
+    engine.forbidden = /^\/containers\/d\/json$/;
+    let tries = 0;
+    for (let end = 0; end < 10; end++) {
+      inventory.invalidate('d', true);
+      tries += await countInspections(read);
+    }
+    expect(tries).toBe(3);
   });
 });
 

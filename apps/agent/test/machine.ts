@@ -96,7 +96,7 @@ export interface Release {
 
 /**
  * A simulated machine. It has its own processes and its own `/etc`, `/var/lib`, `/var/log`, `/run` and `/usr/local`.
- * The programs are those of the real machine. The agent's executable is a script that runs the built agent, with a copy
+ * The programs are those of the real machine. The agent's executable is a script. It runs the built agent with a copy
  * of Node.js that has the name of the agent.
  */
 export interface Machine {

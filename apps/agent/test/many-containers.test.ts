@@ -201,7 +201,7 @@ describe('the heartbeat reports a problem', () => {
     ['fails to list its containers', { kind: 'status', status: 500 }, 'engine_unreachable'],
     ['sends a truncated list', { kind: 'truncate' }, 'list_refused'],
     ['resets the connection', { kind: 'reset' }, 'engine_unreachable'],
-  ] as const)('of an engine that %s', async (_, fault, code) => {
+  ] as const)('if the engine %s', async (_, fault, code) => {
     fixture = await openFixture();
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     fixture.run();
@@ -216,7 +216,7 @@ describe('the heartbeat reports a problem', () => {
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
-  test('if the engine’s list is too long; the agent keeps running and retries at the regular interval', async () => {
+  test('if the engine’s list is too long, and the agent retries at the regular interval', async () => {
     fixture = await openFixture({ roles: [{ name: 'z', behavior: 'steady' }] });
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
     fixture.run();
@@ -232,7 +232,7 @@ describe('the heartbeat reports a problem', () => {
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
-  test('if the API refuses a snapshot; the agent retries at the regular interval even without a change', async () => {
+  test('if the API refuses a snapshot, and the agent retries at the regular interval even without a change', async () => {
     fixture = await openFixture();
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
     fixture.muster.queueReactions(

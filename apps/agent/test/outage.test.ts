@@ -1,7 +1,4 @@
-/**
- * Tests how an agent behaves while its connection to the API is faulty, is cut, or is down for a long time, and after
- * that.
- */
+/** Tests how an agent behaves when its connection to the API is faulty, is cut, or is down for a long time. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { mergePorts, Paths, type Port } from '@muster/contracts';

@@ -58,7 +58,7 @@ test('a running agent sends ranges as soon as the API was upgraded, and single p
   await fixture.muster.until(() => lastContainer().ports.length === PORTS_MAX);
 });
 
-test('an API that is being upgraded, whose servers answer differently, gets one form of the ports', async () => {
+test('gets one form of the ports while the API is upgraded and its servers answer differently', async () => {
   fixture.muster.cadence = { heartbeatSeconds: 0.05, snapshotSeconds: 60 };
   fixture.muster.accepts = ['portRanges'];
   fixture.run();

@@ -103,7 +103,7 @@ describe('--dry-run', () => {
 });
 
 describe('stdout', () => {
-  test('that is full ends a command with exit code 1 and one line', async () => {
+  test('ends a command with exit code 1 and one line if it is full', async () => {
     const result = await withFullDevice((stdout) => run(['config'], fixture.variables, { stdout }));
     expect(result).toMatchObject({
       code: 1,
@@ -111,7 +111,7 @@ describe('stdout', () => {
     });
   });
 
-  test('that its reader has closed does not change the exit code, and nothing is printed', async () => {
+  test('does not change the exit code if its reader has closed it, and nothing is printed', async () => {
     const { child, ended } = start(['--dry-run'], fixture.variables);
     child.stdout!.destroy();
     expect(await ended).toMatchObject({ code: 0, stderr: '' });
@@ -119,7 +119,7 @@ describe('stdout', () => {
 });
 
 describe('stderr', () => {
-  test('that is full does not stop the agent', async () => {
+  test('does not stop the agent if it is full', async () => {
     await withFullDevice(async (stderr) => {
       fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
       const { child, ended } = start([], { ...fixture.variables, LOG_LEVEL: 'trace' }, { stderr });
@@ -198,7 +198,7 @@ runIf(isAvailable(missing), describe)('a state directory', () => {
     expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   });
 
-  test('that cannot be created makes the agent fail', async () => {
+  test('makes the agent fail if it cannot be created', async () => {
     const { code, stderr } = await run(['--once'], { ...fixture.variables, MUSTER_STATE_DIR: '/proc/1/x/y' });
     expect(code).toBe(1);
     expect(stderr).toBe(
@@ -215,7 +215,7 @@ runIf(isAvailable(missing), describe)('a state directory', () => {
     expect(fixture.muster.snapshots).toHaveLength(1);
   });
 
-  test('that another user owns makes status print the owner, instead of "not enrolled"', async () => {
+  test('makes status print the owner instead of "not enrolled" if another user owns it', async () => {
     await fixture.once();
     await chown(stateDir(), 12_345, 12_345);
     const { code, stderr } = await runThrough(['setpriv', '--inh-caps=-all', '--bounding-set=-all'], 'status');

@@ -144,7 +144,7 @@ describe('a proxy', () => {
     return answer.reason;
   };
 
-  test('that refuses the tunnel is named as the reason for the failure, without its password', async () => {
+  test('is named as the reason for the failure, without its password, if it refuses the tunnel', async () => {
     refusal = 'HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n';
     expect(await callThrough('https://muster.example', address('me:w%40rd@'))).toBe(
       `https://muster.example: the proxy ${address()} (HTTPS_PROXY) answered 407 to CONNECT: it requires a user name ` +
@@ -156,7 +156,7 @@ describe('a proxy', () => {
     );
   });
 
-  test('that cannot be reached is named as the reason for the failure, with its setting and NO_PROXY', async () => {
+  test('is named as the reason for the failure, with its setting and NO_PROXY, if it cannot be reached', async () => {
     for (const [url, setting] of [
       ['https://muster.example', 'HTTPS_PROXY'],
       ['http://muster.example', 'HTTP_PROXY'],

@@ -51,7 +51,7 @@ describe('a label', () => {
     expect(labelOf('org.opencontainers.image.authors', 'me')).toBe('me');
   });
 
-  test('that is longer than the search limit is redacted from that limit on', () => {
+  test('is redacted from the search limit on if it is longer than this limit', () => {
     expect(labelOf('a', 'x'.repeat(20_000))).toContain(REDACTED);
     expect(labelOf('a', `${'x'.repeat(20_000)} muster_key_abc`)).not.toContain('muster_key_abc');
   });

@@ -36,7 +36,7 @@ async function enrolledDaysAgo(days: number): Promise<string> {
 const rotations = () => fixture.muster.requestsTo(Paths.agentToken);
 
 describe('a token', () => {
-  test('that is old enough is rotated, and the new token is then used', async () => {
+  test('is rotated if it is old enough, and the new token is then used', async () => {
     const old = await enrolledDaysAgo(31);
     fixture.run();
     await fixture.muster.until(
@@ -96,7 +96,7 @@ describe('a token', () => {
     expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: null });
   });
 
-  test('that became invalid before its first use is replaced by the previous one', async () => {
+  test('is replaced by the previous one if it became invalid before its first use', async () => {
     const old = await enrolledDaysAgo(1);
     const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
     state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
@@ -110,7 +110,7 @@ describe('a token', () => {
     expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
   });
 
-  test('that a restored database does not know is replaced by the previous one', async () => {
+  test('is replaced by the previous one if a restored database does not know it', async () => {
     const old = await enrolledDaysAgo(31);
     const before = fixture.run();
     await fixture.muster.until(
@@ -138,7 +138,7 @@ describe('a token', () => {
     expect(await storedEnrollment()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
-  test('that the API first accepted a month ago makes the agent delete the previous token', async () => {
+  test('makes the agent delete the previous token a month after the API first accepted it', async () => {
     const old = await enrolledDaysAgo(1);
     const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
     const acceptedAt = new Date(Date.now() - 31 * 86_400_000).toISOString();

@@ -292,6 +292,10 @@ export function createApp({
   app.use(mountRoutes(routes, guards), serveSwaggerUi(), methodNotAllowed(routes));
   if (webDir !== undefined) app.use(createWebRouter(webDir, basePathOf(publicUrl), stalledMsMax));
   app.use(notFound);
-  app.use(recordRefusedCalls(agentTokens), limitAuthFailures(authFailuresPerMinute, elapsedMs), handleErrors(logger));
+  app.use(
+    recordRefusedCalls(agentTokens),
+    limitAuthFailures(authFailuresPerMinute, elapsedMs),
+    handleErrors(logger, () => db.lacksIndexes()),
+  );
   return app;
 }

@@ -34,8 +34,8 @@ const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'
 const httpUrl = z.url({ protocol: /^https?$/, error: 'must be an http or https URL', abort: true });
 
 /**
- * Matches a URL whose path, if it has one, needs no encoding in URLs, HTML, shell scripts and headers, and has no `.` or
- * `..` segment.
+ * Matches a URL with or without a path. The path must need no encoding in URLs, HTML, shell scripts and headers, and
+ * must not have a `.` or `..` segment.
  */
 const PUBLIC_URL_PATTERN = /^https?:\/\/[^/?#\\@\s]+(\/(?!\.{1,2}(\/|$))[\w.~-]+)*\/?$/i;
 
@@ -115,7 +115,9 @@ const labelKeys = z
     error: 'must not have keys that differ only in characters other than letters and digits',
   });
 
-/** A group's name may contain colons, because the role follows the last colon, and commas after a backslash. */
+/**
+ * A group's name may contain colons, because the role follows the last colon. It may contain commas after a backslash.
+ */
 const roleByGroup = z.string().transform((value, context): ReadonlyMap<string, MemberRole> => {
   const roles = new Map<string, MemberRole>();
   const refuse = (message: string) => {

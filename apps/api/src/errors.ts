@@ -41,8 +41,8 @@ export class InvalidRequestError extends DomainError {
 }
 
 /**
- * The token is malformed, unknown, expired, revoked or used up. The message does not reveal which, with one exception:
- * it states that an enrollment token is used up, and names the host that already has the presented `engineId`.
+ * The token is malformed, unknown, expired, revoked or used up. The message does not reveal which, with one exception.
+ * If an enrollment token is used up, the message says so, and names the host that already has the presented `engineId`.
  */
 export class TokenInvalidError extends DomainError {
   constructor(message: string) {

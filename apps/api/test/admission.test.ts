@@ -191,7 +191,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
       () => {
         throw new OverloadedError();
       },
-      handleErrors(pino({ level: 'silent' })),
+      handleErrors(pino({ level: 'silent' }), () => false),
     );
     const { body, headers } = await supertest(overloadedApp).get(Paths.hosts).expect(503);
     const variableHeaders = { date: '', 'x-request-id': '', 'retry-after': '', connection: '', 'keep-alive': '' };

@@ -149,7 +149,7 @@ describe('the agent release', () => {
     ];
 
     test.each(damages)(
-      'because it has %s counts as failed, and the log states why, once',
+      'counts as failed because it has %s, and the log states why, once',
       async (_what, why, damage) => {
         const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
         const service = createAgentReleaseService(damaged, {

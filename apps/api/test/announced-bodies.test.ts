@@ -118,8 +118,8 @@ describe.each(testEngines())('bodies that are announced but arrive late or never
       req.on('error', () => undefined);
       open.push(req);
       req.write(body.slice(0, 10));
-      // All bodies are open for half a second. Then they end one by one within 4 s: slowly enough for a slow machine to
-      // keep up, but before the API checks their rate, which takes 5 s.
+      // All bodies are open for half a second. Then they end one by one within 4 s. A slow machine can keep up with
+      // that, and the API checks their rate only after 5 s.
       setTimeout(() => req.end(body.slice(10)), 500 + 8 * index);
       return new Promise<number | undefined>((resolve) => {
         req.once('response', (res) => resolve(res.resume().statusCode));

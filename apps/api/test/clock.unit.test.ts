@@ -73,7 +73,7 @@ describe('a clock', () => {
     expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(150);
   });
 
-  test('follows a step of its reference immediately, or once the step has lasted for a confirmation time, if one is set', async () => {
+  test('follows a step of its reference immediately; if a confirmation time is set, it waits until the step has lasted for that time', async () => {
     const { ms, pass, ...clocks } = createTestClocks();
     const atOnce = createClock(clocks);
     const later = createClock({ ...clocks, stepConfirmedAfterMs: 60_000 });

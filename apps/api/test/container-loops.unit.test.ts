@@ -1,7 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import { Container, type ContainerInput } from '@muster/contracts';
 import { containerChanges } from '../src/services/sync/container-changes.js';
-import { toLoopExits, toLoopSteps } from '../src/services/sync/container-loops.js';
+import {
+  changeLoop,
+  LOOP_CODES_MAX,
+  NO_EXITS,
+  toLoopExits,
+  toLoopSteps,
+  type LoopState,
+  type LoopStep,
+} from '../src/services/sync/container-loops.js';
+import { foldLoops, statesAfter, withoutLoops } from '../src/services/sync/fold-loops.js';
 import { toContainerFacts } from '../src/services/sync/container-row.js';
 import { container } from './fixtures.js';
 
@@ -82,5 +91,109 @@ test('the exits of a loop are listed by frequency, without the server’s times'
       { code: 1, reason: 'crashed', count: 2 },
       { code: 3, reason: 'crashed', count: 2 },
     ],
+  });
+});
+
+describe('a step', () => {
+  const NOW_MS = Date.parse(AT);
+  const [MINUTE_MS, HOUR_MS] = [60_000, 3_600_000];
+  const exit: LoopStep = {
+    dockerId: 'a',
+    removed: false,
+    exits: 1,
+    from: 'running',
+    to: 'exited',
+    code: 1,
+    reason: 'crashed',
+    isError: true,
+  };
+  const start: LoopStep = {
+    ...exit,
+    exits: 0,
+    from: 'exited',
+    to: 'running',
+    code: null,
+    reason: null,
+    isError: false,
+  };
+  const healthOnly: LoopStep = { ...start, exits: null, from: null, to: null };
+  const at = (ms: number, isContinuous = true) => ({
+    observedAt: new Date(ms),
+    receivedAt: new Date(ms),
+    isContinuous,
+  });
+  const everyMinute = (count: number) => Array.from({ length: count }, (_, index) => NOW_MS - (index + 1) * MINUTE_MS);
+  const looping = (): LoopState => changeLoop({ ...NO_EXITS, exitTimes: everyMinute(20) }, exit, at(NOW_MS)).state!;
+
+  test('begins a loop only if 20 exits precede it within an hour', () => {
+    for (const [count, isLoop] of [
+      [19, false],
+      [20, true],
+    ] as const) {
+      const { state, isFolded } = changeLoop({ ...NO_EXITS, exitTimes: everyMinute(count) }, exit, at(NOW_MS));
+      expect([isFolded, state?.loop !== null]).toEqual([isLoop, isLoop]);
+    }
+    expect(looping()).toMatchObject({
+      loopingSince: NOW_MS,
+      loop: { count: 1, first: AT, last: AT, from: 'running', to: 'exited', exitCode: 1, isError: true },
+    });
+  });
+
+  test('stores the newest 20 times of exits, and says how they follow from the stored ones', () => {
+    const stored = [NOW_MS + HOUR_MS, ...everyMinute(3), NOW_MS - HOUR_MS];
+    const { state, times } = changeLoop({ ...NO_EXITS, exitTimes: stored }, { ...exit, exits: 2 }, at(NOW_MS));
+    expect(times).toEqual({ added: 2, first: 2, last: 4 });
+    expect(state?.exitTimes).toEqual([NOW_MS, NOW_MS, ...stored.slice(times.first - 1, times.last)]);
+    expect(changeLoop({ ...NO_EXITS, exitTimes: stored }, { ...exit, exits: 30 }, at(NOW_MS)).state?.exitTimes).toEqual(
+      Array.from({ length: 20 }, () => NOW_MS),
+    );
+    expect(changeLoop(NO_EXITS, { ...exit, exits: 30 }, at(NOW_MS, false)).state?.exitTimes).toEqual([NOW_MS]);
+  });
+
+  test('changes nothing if the container is not looping and its process did not end', () => {
+    for (const step of [start, healthOnly]) {
+      const before = { ...NO_EXITS, exitTimes: everyMinute(20) };
+      expect(changeLoop(before, step, at(NOW_MS))).toMatchObject({ state: null, ended: null, isFolded: false });
+    }
+  });
+
+  test('ends a loop an hour later, or when the container is removed', () => {
+    const before = looping();
+    for (const step of [exit, start, healthOnly]) {
+      const { ended, state } = changeLoop(before, step, at(NOW_MS + HOUR_MS));
+      expect([ended, state?.loop]).toEqual([before.loop, null]);
+    }
+    const removed = changeLoop(before, { ...healthOnly, removed: true }, at(NOW_MS + MINUTE_MS));
+    expect(removed).toMatchObject({ ended: before.loop, isFolded: false });
+  });
+
+  test('is folded during a loop, unless only the health changes of a container that is up for a minute', () => {
+    const isFolded = (step: LoopStep, ms: number) => changeLoop(looping(), step, at(NOW_MS + ms)).isFolded;
+    expect([isFolded(start, 2 * MINUTE_MS), isFolded(healthOnly, 1_000)]).toEqual([true, true]);
+    expect(isFolded(healthOnly, MINUTE_MS)).toBe(false);
+  });
+
+  test('keeps the last exit with an error, and at most 16 codes', () => {
+    let state = looping();
+    for (let code = 2; code < 30; code++) state = changeLoop(state, { ...exit, code }, at(NOW_MS)).state!;
+    const done = { ...exit, code: 0, reason: 'completed' as const, isError: false };
+    state = changeLoop(state, done, at(NOW_MS)).state!;
+    expect(state.loop).toMatchObject({ count: 30, exitCode: 29, exitReason: 'crashed', isError: true });
+    expect(Object.keys(state.loop!.codes)).toHaveLength(LOOP_CODES_MAX);
+  });
+
+  test('of a container without exits needs no memory', () => {
+    const states = statesAfter(new Map(), withoutLoops([]).changes, { removals: [], observedAt: new Date(NOW_MS) });
+    expect(states.size).toBe(0);
+    const old = new Map([['a', { ...NO_EXITS, exitTimes: [NOW_MS - HOUR_MS] }]]);
+    expect(statesAfter(old, new Map(), { removals: [], observedAt: new Date(NOW_MS) }).size).toBe(0);
+  });
+
+  test('ends only the loops of removed containers while events stay single', async () => {
+    const before = looping();
+    const events = containerChanges(running(0), ended('exited', 0));
+    const options = { ...at(NOW_MS + MINUTE_MS), foldsLoops: false };
+    const folded = await foldLoops(events, new Map([['a', before]]), options);
+    expect(folded).toEqual({ events, changes: new Map(), needsContinuity: false });
   });
 });

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { openDatabase, type Database } from '@muster/db';
-import { createEmptyServerDatabase, createTestDatabase, serverOnly, testEngines } from '@muster/db/testing';
+import {
+  createEmptyServerDatabase,
+  createTestDatabase,
+  loadMigrations,
+  serverOnly,
+  testEngines,
+} from '@muster/db/testing';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
@@ -86,6 +92,53 @@ serverOnly(describe).each(['postgresql'] as const)('calls that wait for locks on
     });
     expect(answer.status).toBe(503);
     expect(answer.body).toMatchObject({ detail: 'The database did not answer in time.' });
+  });
+
+  test('are refused with a hint if an upgrade has not yet built all indexes, without which lists are complete', async () => {
+    const upgraded = await createTestDatabase(engine);
+    const clock = testClock();
+    const before = new TestApi(upgraded, createApp({ db: upgraded, now: clock }), clock);
+    const organization = await before.organization();
+    const host = await organization.enroll();
+    const labels = { 'com.docker.compose.project': 'blog', 'com.docker.compose.service': 'web' };
+    await host.sync([container('a', { labels, image: 'blog:1', imageDigest: 'sha256:aa' }), container('b')]);
+    await host.sync([container('a', { labels, image: 'blog:1', imageDigest: 'sha256:aa' })]);
+    const paths = [
+      ...['/api/projects', '/api/images', '/api/images/builds?image=blog:1', '/api/search?q=blog', '/api/attention'],
+      ...['project=blog&service=web', 'service=web&presence=all', 'imageDigest=sha256:aa', 'problem=crash_loop'].map(
+        (query) => `${Paths.containers}?${query}`,
+      ),
+      ...['service=web', 'project=blog'].map((query) => `${Paths.events}?${query}`),
+    ];
+    const readAll = async (api: TestApi) => {
+      const answers = paths.map((path) => api.http.get(path).auth(organization.adminKey, bearer).expect(200));
+      return (await Promise.all(answers)).map(({ body }) => body as object);
+    };
+    const expected = await readAll(before);
+
+    const indexes = (await loadMigrations()).filter(({ name, index }) => index !== null && name >= '20261130');
+    expect(indexes.length).toBeGreaterThan(0);
+    for (const { name, index } of indexes) {
+      await upgraded.prisma.$executeRawUnsafe(`DROP INDEX "${index!.name}"`);
+      await upgraded.prisma.$executeRaw`DELETE FROM _prisma_migrations WHERE migration_name = ${name}`;
+    }
+    const reopened = await openDatabase({ url: upgraded.url! }, { statementTimeoutMs: 500 });
+    const after = new TestApi(reopened, createApp({ db: reopened, now: clock }), clock);
+    expect(await readAll(after)).toEqual(expected);
+
+    const readSlowly = () =>
+      upgraded.prisma.$transaction(async (tx) => {
+        await tx.$executeRaw`LOCK TABLE containers IN ACCESS EXCLUSIVE MODE`;
+        return after.http.get('/api/projects').auth(organization.adminKey, bearer);
+      });
+    const answer = await readSlowly();
+    expect(answer.status).toBe(503);
+    expect((answer.body as { detail: string }).detail).toContain('until all indexes are built');
+    expect(answer.headers['retry-after']).toMatch(/^[2-5]$/);
+    expect(await reopened.buildIndexes()).toEqual(indexes.map(({ name }) => name));
+    expect((await readSlowly()).body).toMatchObject({ detail: 'The database did not answer in time.' });
+    await reopened.close();
+    await upgraded.close();
   });
 
   test('are retried and succeed if PostgreSQL cancels them because of a deadlock', async () => {

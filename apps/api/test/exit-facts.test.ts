@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { EXIT_ERROR_LENGTH_MAX, type ContainerEvent, type ContainerInput, type ContainerView } from '@muster/contracts';
+import {
+  EXIT_ERROR_LENGTH_MAX,
+  NAME_LENGTH_MAX,
+  type ContainerEvent,
+  type ContainerInput,
+  type ContainerView,
+} from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { container } from './fixtures.js';
 import { useApi, type TestHost } from './harness.js';
@@ -78,10 +84,63 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
     ['/0/oomKilled', { oomKilled: 'true' }],
     ['/0/restartCount', { restartCount: -1 }],
     ['/0/imageDigest', { imageDigest: 5 }],
-  ])('is refused with the path %s if its type is wrong: %j', async (path, wrong) => {
+    ['/0/exit/error', { exit: { ...NOT_STARTED, error: 'a\0b' } }],
+    ['/0/imageDigest', { imageDigest: 'sha256:\0' }],
+    ['/0/exit/finishedAt', { exit: { ...OOM, finishedAt: '0000-12-31T23:59:59Z' } }],
+    ['/0/exit/finishedAt', { exit: { ...OOM, finishedAt: '0001-01-01T00:00:00+01:00' } }],
+    ['/0/exit/finishedAt', { exit: { ...OOM, finishedAt: '9999-12-31T23:59:59-01:00' } }],
+    ['/0/exit/finishedAt', { exit: { ...OOM, finishedAt: '10000-01-01T00:00:00Z' } }],
+    ['/0/exit/code', { exit: { ...OOM, code: 1.5 } }],
+    ['/0/exit/code', { exit: { ...OOM, code: 2 ** 53 } }],
+    ['/0/exit/code', { exit: { ...OOM, code: -(2 ** 60) } }],
+    ['/0/restartCount', { restartCount: 2 ** 31 }],
+    ['/0/restartCount', { restartCount: 0.5 }],
+    ['/0/exit/reason', { exit: { ...OOM, reason: null } }],
+  ])('is refused with the path %s, and nothing is written, if its value is wrong: %j', async (path, wrong) => {
     const host = await enroll();
-    const { body } = await host.post([{ ...container('a'), ...wrong }]).expect(400);
-    expect((body as { errors: object[] }).errors).toMatchObject([{ path }]);
+    const { body } = await host.post([container('b'), { ...container('a'), ...wrong }]).expect(400);
+    expect((body as { errors: object[] }).errors).toMatchObject([{ path: path.replace('/0', '/1') }]);
+    expect([await host.present(), await host.history()]).toEqual([{}, []]);
+  });
+
+  test('is stored if its values are extreme: long and invalid texts are shortened and replaced, as in other fields', async () => {
+    const host = await enroll();
+    const reversed = '\u202egnirts\u202c';
+    const long = 'x'.repeat(100_000);
+    const labels = { 'com.docker.compose.project': long, 'com.docker.compose.service': reversed };
+    const last = { ...OOM, code: 2 ** 53 - 1, finishedAt: '9999-12-31T23:59:59.999Z' };
+    const first = { code: -(2 ** 53 - 1), finishedAt: '0001-01-01T00:00:00Z', error: `${reversed}\ud800` };
+    const containers = [
+      exited('a', last, { imageDigest: long, labels, restartCount: 2 ** 31 - 1 }),
+      exited('b', { ...first, reason: 'evicted\u{1f680}\ud800' }, { imageDigest: '' }),
+      exited('c', OOM, { imageDigest: 'not a digest@@sha256:\udfff', exit: { ...OOM, code: null } }),
+    ];
+    await host.sync(containers);
+    expect(await viewOf(host, 'a')).toMatchObject({
+      exit: last,
+      exitCode: 2 ** 53 - 1,
+      restartCount: 2 ** 31 - 1,
+      imageDigest: 'x'.repeat(NAME_LENGTH_MAX),
+      workload: { project: 'x'.repeat(NAME_LENGTH_MAX), service: reversed },
+      truncated: expect.arrayContaining(['imageDigest']) as unknown,
+    });
+    expect(await viewOf(host, 'b')).toMatchObject({
+      exit: {
+        code: -(2 ** 53 - 1),
+        finishedAt: '0001-01-01T00:00:00.000Z',
+        error: `${reversed}\ufffd`,
+        reason: 'unknown',
+      },
+      imageDigest: '',
+    });
+    expect(await viewOf(host, 'c')).toMatchObject({ imageDigest: 'not a digest@@sha256:\ufffd', exit: { code: null } });
+    // The rows equal the snapshot also for a replica that reads them.
+    const again = await host.through(context.api.replica()).sync([...containers, inspected('d')]);
+    expect(again).toMatchObject({ created: 1, updated: 0, unchanged: 3 });
+    for (const path of ['export/containers', 'export/events', 'events', 'images', 'projects', 'attention', 'summary']) {
+      await host.organization.get(`/api/${path}`).expect(200);
+    }
+    await host.organization.get('/api/images/builds').query({ image: containers[0]!.image }).expect(200);
   });
 
   test('is known after an upgrade of the agent, which records no event', async () => {

@@ -1,7 +1,7 @@
 /**
- * The freshness and problems of a host are computed in TypeScript for single rows, and in SQL for many hosts together
- * (for filters, counts and the live stream). These tests compare the results of the two computations for random hosts.
- * To repeat a run, set `MUSTER_TEST_FUZZ_SEED` to its seed.
+ * The freshness and problems of a host are computed in two places. TypeScript computes them for single rows. SQL
+ * computes them for many hosts together, for filters, counts and the live stream. These tests compare the results of
+ * the two computations for random hosts. To repeat a run, set `MUSTER_TEST_FUZZ_SEED` to its seed.
  */
 import { afterAll, describe, expect, test } from '@jest/globals';
 import {

@@ -59,7 +59,7 @@ describe('a host', () => {
     expect(hostFreshness({ ...newHost, agentProblems: otherProblem }, context(0))).toBe('never');
   });
 
-  test('that has sent only incomplete snapshots is not `never`, although its containers are not confirmed', () => {
+  test('is not `never` if it has sent only incomplete snapshots, although its containers are not confirmed', () => {
     const incomplete = { ...onlineHost, confirmedAt: null };
     const expected = [
       [0, 'online', 'stale'],

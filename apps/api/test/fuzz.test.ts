@@ -51,7 +51,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
    * Creates an organization with a host, its objects and valid credentials of every kind, and deletes everything else.
    */
   async function resetDatabase(): Promise<DatabaseState> {
-    // Deletes the rows of earlier calls, because the tests read all rows, which would become slower with each call.
+    // Deletes the rows of earlier calls. The tests read all rows, and would otherwise become slower with each call.
     await context.api.db.prisma.organization.deleteMany();
     const organization = await context.api.organization();
     const host = await organization.enroll();
@@ -79,10 +79,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
   /** Reads the transaction horizon and a fingerprint of all rows. */
   const readState = async (): Promise<DatabaseState> => ({ horizon: await horizon(), rows: await fingerprint() });
 
-  /**
-   * Reads the horizon, and reads the rows only if the horizon has changed, because reading the rows takes twenty times
-   * as long.
-   */
+  /** Reads the horizon. Reads the rows only if the horizon has changed, because that takes twenty times as long. */
   const readStateAgain = async (before: DatabaseState): Promise<DatabaseState> =>
     (await horizon()) === before.horizon ? before : readState();
 

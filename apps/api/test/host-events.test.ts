@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
-import { container, enrollRequest, order } from './fixtures.js';
+import { container } from './fixtures.js';
 import { useApi, type TestOrganization } from './harness.js';
 
 describe.each(testEngines())('events of hosts on %s', (engine) => {

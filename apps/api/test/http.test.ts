@@ -96,7 +96,7 @@ describe.each(testEngines())('HTTP on %s:', (engine) => {
       expect(answer.body).toMatchObject({ type: '/problems/body-too-large', status: 413 });
     });
 
-    test('that decompresses to more than 10 MiB is refused with 413', async () => {
+    test('is refused with 413 if it decompresses to more than 10 MiB', async () => {
       const host = await enrollHost();
       await postRaw(host.token, gzip, gzipSync(`[${' '.repeat(64 * 1024 * 1024)}]`)).expect(413);
     });

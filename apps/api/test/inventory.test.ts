@@ -136,7 +136,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s:', (
   const context = useApi(engine, { sharesDatabase: true });
 
   /**
-   * Creates two hosts, whose names are not in the order of their ids, and a third that is marked deleted while its rows
+   * Creates three hosts. The names of two are not in the order of their ids. The third is marked deleted, but its rows
    * remain.
    */
   async function createHosts() {

@@ -101,7 +101,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(await next.renew()).toBe(true);
   });
 
-  test('that has expired can be renewed by its holder if no other process has acquired it', async () => {
+  test('can be renewed by its holder after it has expired, if no other process has acquired it', async () => {
     const name = randomUUID();
     const lease = create(name);
     await lease.acquire();

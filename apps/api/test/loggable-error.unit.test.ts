@@ -19,11 +19,11 @@ describe('an error in the log', () => {
     expect(JSON.stringify(logged)).not.toContain('secret');
   });
 
-  test('that is not an Error has only its type', () => {
+  test('has only its type if it is not an Error', () => {
     expect(loggableError('secret')).toEqual({ type: 'string', message: 'non-Error value thrown' });
   });
 
-  test('that is its own cause is logged with at most six levels of causes', () => {
+  test('is logged with at most six levels of causes if it is its own cause', () => {
     const error = new Error('round');
     error.cause = error;
     expect(JSON.stringify(loggableError(error)).match(/"message":"round"/g)).toHaveLength(6);

@@ -92,7 +92,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     expect(owners).toBe(1);
   });
 
-  test('who are removed are immediately signed out everywhere and cannot sign in again', async () => {
+  test('are immediately signed out everywhere when they are removed, and cannot sign in again', async () => {
     const { owner, join } = await withOwner();
     const { browser, id, email } = await join('admin');
     const replicaBrowser = browser.through(context.api.replica());
@@ -137,7 +137,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     return { organization, owner, id, statuses };
   }
 
-  test('who are removed lose all credentials they created, including those created with their keys', async () => {
+  test('lose all credentials they created when they are removed, including those created with their keys', async () => {
     const { organization, owner, id, statuses } = await withCredentials();
     expect((await owner.browser.call('delete', pathOf(id))).status).toBe(204);
     expect(await statuses()).toEqual({ keys: [401, 401, 401], tokens: [401, 401], invitation: 401, ofOthers: 200 });
@@ -154,14 +154,14 @@ describe.each(testEngines())('members on %s', (engine) => {
     expect(items[3]).toMatchObject({ actor: `user:${owner.id}`, details: { reason: 'member.removed' } });
   });
 
-  test('who are removed leave their keys and enrollment tokens in place with keepCredentials=true', async () => {
+  test('leave their keys and enrollment tokens in place when they are removed with keepCredentials=true', async () => {
     const { owner, id, statuses } = await withCredentials();
     expect((await owner.browser.call('delete', `${pathOf(id)}?keepCredentials=maybe`)).status).toBe(400);
     expect((await owner.browser.call('delete', `${pathOf(id)}?keepCredentials=true`)).status).toBe(204);
     expect(await statuses()).toEqual({ keys: [200, 200, 200], tokens: [201, 201], invitation: 401, ofOthers: 200 });
   });
 
-  test('who become viewers lose admin keys and enrollment tokens, and keep read-only keys', async () => {
+  test('lose admin keys and enrollment tokens, and keep read-only keys, when they become viewers', async () => {
     const { organization, owner, id, statuses } = await withCredentials();
     const demoted = await change(owner.browser, id, 'viewer');
     expect([demoted.status, demoted.body]).toMatchObject([200, { userId: id, role: 'viewer' }]);
@@ -177,13 +177,13 @@ describe.each(testEngines())('members on %s', (engine) => {
     ]);
   });
 
-  test('who become admins keep the credentials that an admin may create', async () => {
+  test('keep the credentials that an admin may create when they become admins', async () => {
     const { owner, id, statuses } = await withCredentials();
     expect((await change(owner.browser, id, 'admin')).status).toBe(200);
     expect(await statuses()).toEqual({ keys: [200, 200, 200], tokens: [201, 201], invitation: 401, ofOthers: 200 });
   });
 
-  test('who become viewers keep their credentials with keepCredentials=true, which the audit log records', async () => {
+  test('keep their credentials when they become viewers with keepCredentials=true, which the audit log records', async () => {
     const { organization, owner, id, statuses } = await withCredentials();
     const demote = (keep: string) =>
       owner.browser.call('patch', `${pathOf(id)}?keepCredentials=${keep}`, { role: 'viewer' });
@@ -194,7 +194,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     expect(items).toMatchObject([{ details: { from: 'owner', to: 'viewer', keepCredentials: true } }]);
   });
 
-  test('who are no longer owners have no open invitation that could make them owner again', async () => {
+  test('have no open invitation that could make them owner again once they are no longer owners', async () => {
     const { organization, owner, join } = await withOwner();
     const { browser, id } = await join('owner');
     const invite = (by: Browser, email: string) => by.call('post', Paths.invitations, { email, role: 'owner' });
@@ -213,7 +213,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     ]);
   });
 
-  test('who lose their role after a call was authorized and before it writes are refused', async () => {
+  test('are refused if they lose their role after a call was authorized and before it writes', async () => {
     const { organization, join } = await withOwner();
     const { id } = await join('owner');
     const { prisma } = context.api.db;

@@ -175,7 +175,7 @@ describe('metrics', () => {
     await api.http.get(Paths.metrics).auth(metricsToken, { type: 'bearer' }).set('Via', '1.1 x').expect(200);
   });
 
-  test('without a token are refused through a proxy', async () => {
+  test('are refused through a proxy if there is no token', async () => {
     for (const header of [
       'X-Forwarded-For',
       'X-Forwarded-Host',
@@ -201,18 +201,18 @@ describe('metrics', () => {
     'localhost:3000/../x',
     'localhost?',
     '[localhost]:x',
-  ])('without a token are refused under the host name %j, which is not a loopback name', async (host) => {
+  ])('are refused under the host name %j, which is not a loopback name, if there is no token', async (host) => {
     await context.api.http.get(Paths.metrics).set('Host', host).expect(403);
   });
 
   test.each(['localhost', 'LOCALHOST:3000', '127.0.0.1', '[::1]:3000'])(
-    'without a token are served on this machine under the host name %s',
+    'are served on this machine under the host name %s if there is no token',
     async (host) => {
       await context.api.http.get(Paths.metrics).set('Host', host).expect(200);
     },
   );
 
-  test('without a token are refused over HTTP/1.0, because a proxy that uses HTTP/1.0 might add no headers', async () => {
+  test('are refused over HTTP/1.0 if there is no token, because a proxy that uses HTTP/1.0 might add no headers', async () => {
     const server = await serve(createApp({ db: context.api.db }), { host: '127.0.0.1', port: 0 });
     const statusBy = (version: string) =>
       new Promise<string>((resolve, reject) => {
@@ -231,7 +231,7 @@ describe('metrics', () => {
     }
   });
 
-  test('without a token are refused if Muster has a public URL, whether or not a proxy sends headers', async () => {
+  test('are refused if there is no token and Muster has a public URL, whether or not a proxy sends headers', async () => {
     const { db, clock } = context.api;
     const api = new TestApi(db, createApp({ db, metricsWithoutToken: 'no one' }), clock);
     const answer = await api.http.get(Paths.metrics).expect(403);

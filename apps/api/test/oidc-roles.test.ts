@@ -106,7 +106,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     });
   });
 
-  test('that no longer grant a role end all sessions, and the person gets access again with a group', async () => {
+  test('end all sessions if they no longer grant a role, and the person gets access again with a group', async () => {
     const known = await newOrganization();
     const ada = await join(['ops-admins'], known);
     const bob = await join(['ops-admins'], known);
@@ -149,7 +149,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
   test.each([
     ['everyone', '/', [401, 200, 401, 401]],
     ['unknown', refusalPath('role-ended'), [401, 401, 401, 401]],
-  ])('that become %s revoke what an owner created and may no longer use', async (group, where, statuses) => {
+  ])('revoke what an owner created and may no longer use if they become %s', async (group, where, statuses) => {
     const ada = await join(['heads'], await newOrganization());
     const credentials = await createCredentials(ada.browser);
     expect((await ada.signInAs({ groups: [group] })).location).toBe(where);
@@ -160,20 +160,23 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     ['left out because there are too many', 'groups', { hasgroups: true }],
     ['invalid', 'role-ended', { groups: { heads: true } }],
     ['absent', 'role-ended', {}],
-  ])('that are %s end the sessions, but revoke nothing until the provider sends groups', async (_how, why, claims) => {
-    const known = await newOrganization();
-    const ada = await join(['heads'], known);
-    const credentials = await createCredentials(ada.browser);
-    const bob = await join(['ops-admins'], known);
-    for (const someone of [ada, bob]) {
-      expect((await someone.signInAs(claims)).location).toBe(refusalPath(why));
-      expect((await someone.browser.get(Paths.hosts)).status).toBe(401);
-      expect(await storedRole(someone.id)).toBe('admin');
-    }
-    expect(await credentials.use()).toEqual([200, 200, 201, 200]);
-    expect((await ada.signInAs({ groups: ['everyone'] })).location).toBe('/');
-    expect(await credentials.use()).toEqual([401, 200, 401, 401]);
-  });
+  ])(
+    'end the sessions if they are %s, but revoke nothing until the provider sends groups',
+    async (_how, why, claims) => {
+      const known = await newOrganization();
+      const ada = await join(['heads'], known);
+      const credentials = await createCredentials(ada.browser);
+      const bob = await join(['ops-admins'], known);
+      for (const someone of [ada, bob]) {
+        expect((await someone.signInAs(claims)).location).toBe(refusalPath(why));
+        expect((await someone.browser.get(Paths.hosts)).status).toBe(401);
+        expect(await storedRole(someone.id)).toBe('admin');
+      }
+      expect(await credentials.use()).toEqual([200, 200, 201, 200]);
+      expect((await ada.signInAs({ groups: ['everyone'] })).location).toBe('/');
+      expect(await credentials.use()).toEqual([401, 200, 401, 401]);
+    },
+  );
 
   test('never demote or refuse the only owner', async () => {
     const known = await newOrganization();
@@ -328,7 +331,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
       ['names another address', { idToken: { _claim_names: { groups: 'src1' }, ...sources } }],
       ['names another address at UserInfo', { _claim_names: { groups: 'src1' }, ...sources }],
       ['sends hasgroups', { hasgroups: true }],
-    ])('that the provider left out because there are too many are reported as such: it %s', async (_how, claims) => {
+    ])('are reported as such if the provider left them out because there are too many: it %s', async (_how, claims) => {
       expect(await roleFor(claims)).toBe(refusalPath('groups'));
       expect(oidc.log).toContain('because it has too many values: let the provider send only the groups assigned');
       const ada = await join(['ops-admins'], await newOrganization());

@@ -233,8 +233,8 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     const one = api();
     const browser = new Browser(one);
     const callback = await visit(oidc.provider, await begin(browser));
-    // Another browser is refused, because an attacker could otherwise lure people to this URL, to sign them in to the
-    // attacker's account.
+    // Another browser is refused. Otherwise, an attacker could lure a person to this URL, and that person would be
+    // signed in to the attacker's account.
     expect(await end(new Browser(one), callback)).toBe(refusalPath('mismatched'));
     const another = new Browser(one);
     await begin(another);

@@ -42,7 +42,7 @@ describe('the build of the agent release in the background', () => {
     });
   });
 
-  test('that fails is one log line with its messages, and is shown as failed', async () => {
+  test('is one log line with its messages if it fails, and is shown as failed', async () => {
     const build = start('echo "no space left" >&2; exit 3');
     await eventually(() => expect(build.state()).toBe('failed'));
     expect(lines).toEqual([expect.objectContaining({ level: 50, exitCode: 3, output: 'no space left\n' })]);
@@ -81,7 +81,7 @@ describe('the build of the agent release in the background', () => {
     expect(lines).toEqual([]);
   });
 
-  test('that takes too long is ended with all its processes, although it ignores SIGTERM, and has failed', async () => {
+  test('is ended with all its processes if it takes too long, even if it ignores SIGTERM, and has failed', async () => {
     const build = start(`trap '' TERM; sleep 60 & echo $! >"$DIR/pid"; echo "no answer" >&2; wait`, {}, 1_000);
     const pid = await recordedPid();
     expect(build.state()).toBe('preparing');

@@ -16,6 +16,7 @@ import { toContainerRow } from '../src/services/sync/container-row.js';
 import { diffSnapshot } from '../src/services/sync/diff-snapshot.js';
 import { createContainerReader } from '../src/services/inventory/container-reader.js';
 import { exportContainers } from '../src/services/inventory/export.js';
+import { withoutLoops } from '../src/services/sync/fold-loops.js';
 import { readHostState } from '../src/services/sync/read-host-state.sql.js';
 import { writeSnapshot } from '../src/services/sync/write-snapshot.sql.js';
 import { container } from './fixtures.js';
@@ -82,7 +83,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
   });
 
   describe('states', () => {
-    test('that are unknown are stored, and counted as one state', async () => {
+    test('are stored and counted as one state if they are unknown', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const words = Array.from({ length: 200 }, (_, i) => `word-${i}`);
@@ -142,13 +143,14 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
       const host = await (await context.api.organization()).enroll();
       await host.sync(many(0, 1));
       const incoming = [toContainerRow(Container.parse(container('new')))];
-      const read = { complete: false, removedIds: [] };
+      const read = { complete: false, removedIds: [], observedAt: clock() };
       const base = await readHostState(db, host.id, incoming, read);
+      const diff = () => diffSnapshot(base!.containers, incoming, read);
       const write = () =>
         writeSnapshot(db, {
           hostId: host.id,
           base: base!,
-          diff: diffSnapshot(base!.containers, incoming, read),
+          diff: diff(),
           totals: null,
           complete: false,
           digest: null,
@@ -156,7 +158,8 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
           heartbeatSeconds: CADENCE_DEFAULT.heartbeatSeconds,
           times: { observedAt: clock(), receivedAt: clock() },
           eventsObservedAt: clock(),
-          foldsLoops: true,
+          loops: withoutLoops(diff().events),
+          isContinuous: true,
         });
       await db.prisma.host.update({ where: { id: host.id }, data: { containerCount: 10_000 } });
       expect(await write()).toBeNull();
@@ -172,6 +175,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
       const state = await readHostState(context.api.db, host.id, incoming, {
         complete: false,
         removedIds: ['c2', 'c99'],
+        observedAt: context.api.clock(),
       });
       expect(state?.containers.map(({ dockerId }) => dockerId).sort()).toEqual(['c1', 'c2']);
     });

@@ -5,6 +5,7 @@ const snapshot = (bytes: number) => ({
   revision: 1,
   digest: null,
   mayLackExits: false,
+  loops: null,
   body: { bytes: Buffer.alloc(bytes), encoding: 'identity' as const },
   bounds: null,
 });

@@ -13,7 +13,7 @@ describe("a host's counts", () => {
     });
   });
 
-  test('that an earlier version of Muster stored are shown with one count for all unknown states', () => {
+  test('are shown with one count for all unknown states if an earlier version of Muster stored them', () => {
     expect(splitStateCounts({ running: 3, hibernating: 1, other: 2, constructor: 1, 'health:bad': 1 })).toEqual({
       containersByState: { running: 3, other: 5 },
       containersByHealth: {},

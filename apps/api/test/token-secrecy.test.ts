@@ -77,7 +77,7 @@ describe.each(testEngines())('a guessed token on %s', (engine) => {
   }
 
   test.each(['agent', 'enroll', 'key'] as const)(
-    'that differs from a stored %s token only in its last bit causes the same response and the same steps as any other guess',
+    'causes the same response and the same steps as any other guess if it differs from a stored %s token only in its last bit',
     async (kind) => {
       const far = await guess(kind, issueToken(kind).token);
       expect(far.status).toBe(401);

@@ -160,7 +160,7 @@ describe('the dashboard', () => {
     },
   );
 
-  test('if never built, does not affect the API', async () => {
+  test('does not affect the API if it was never built', async () => {
     const app = createApp({ db, webDir: join(directory, 'never') });
     await supertest(app).get('/').set(HTML).expect(404).expect('Content-Type', 'application/problem+json');
     await supertest(app).get('/healthz').expect(200);

@@ -13,7 +13,7 @@ import {
 import { Prisma } from '@muster/db';
 import { testEngines } from '@muster/db/testing';
 import { container } from './fixtures.js';
-import { EXITS_READ_MAX, recentErrors } from '../src/services/inventory/container-problems.sql.js';
+import { EXITS_READ_MAX, MAY_LOOP, recentErrors } from '../src/services/inventory/container-problems.sql.js';
 import { loopingContainers, repeatedExits } from '../src/services/inventory/crash-loops.sql.js';
 import { useApi, type TestHost, type TestOrganization } from './harness.js';
 
@@ -29,10 +29,20 @@ const composed = (dockerId: string, project: string, service: string, changes: P
     },
     ...changes,
   });
-const task = (dockerId: string, service: string, slot: number, changes: Partial<ContainerInput> = {}) =>
+const task = (
+  dockerId: string,
+  service: string,
+  slot: number,
+  changes: Partial<ContainerInput> = {},
+  cluster = 'one',
+) =>
   container(dockerId, {
     name: `shop_${service}.${slot}.${dockerId}`,
-    labels: { 'com.docker.stack.namespace': 'shop', 'com.docker.swarm.service.name': `shop_${service}` },
+    labels: {
+      'com.docker.stack.namespace': 'shop',
+      'com.docker.swarm.service.name': `shop_${service}`,
+      'com.docker.swarm.service.id': `${cluster}-${service}`,
+    },
     ...changes,
   });
 const plain = (dockerId: string, name: string, changes: Partial<ContainerInput> = {}) =>
@@ -189,7 +199,10 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     const now = context.api.clock();
     const errors = Prisma.sql`(${recentErrors(organization.id, now)})`;
     const repeated = repeatedExits(errors, organization.id, now, EXITS_READ_MAX);
-    const search = loopingContainers(organization.id, Prisma.sql`(${repeated})`);
+    const search = loopingContainers(organization.id, Prisma.sql`(${repeated})`, {
+      mayLoop: MAY_LOOP,
+      isOnline: Prisma.sql`h."deletedAt" IS NULL`,
+    });
     const [executed] = await prisma.$queryRaw<{ 'QUERY PLAN': { Plan: PlanNode }[] }[]>(
       Prisma.sql`EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) ${search}`,
     );
@@ -239,6 +252,39 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       // Someone stopped the newest task.
       await two.sync([task('t6', 'web', 1, exit(143)), task('t7', 'web', 2)]);
       expect(await loopsOf(organization)).toEqual([]);
+    });
+
+    test('of a Swarm service has no exits of another cluster with the same stack', async () => {
+      const organization = await context.api.organization();
+      const [one, two] = [await organization.enroll(), await organization.enroll()];
+      const of = (cluster: string, ...ids: string[]) => ids.map((id) => task(id, 'web', 1, {}, cluster));
+      await crash(one, of('one', 't1', 't2'));
+      await crash(two, of('two', 'u1', 'u2'));
+      expect(await loopsOf(organization)).toEqual([]);
+      await crash(one, of('one', 't3'));
+      expect(await loopsOf(organization)).toEqual(['t3']);
+      await crash(two, of('two', 'u3'));
+      await one.sync([task('t3', 'web', 1, exit(1), 'one')]);
+      expect((await loopsOf(organization)).sort()).toEqual(['t3', 'u3']);
+      await two.sync([task('u4', 'web', 1, exit(143), 'two')]);
+      expect(await loopsOf(organization)).toEqual(['t3']);
+    });
+
+    test('is not hidden by a container with the same labels on another host', async () => {
+      const organization = await context.api.organization();
+      const [host, other] = [await organization.enroll(), await organization.enroll()];
+      const crashed = task('t3', 'web', 1, exit(1, 'crashed'));
+      await crash(host, [task('t1', 'web', 1), task('t2', 'web', 1), task('t3', 'web', 1)], exit(1, 'crashed'));
+      expect(await loopsOf(organization)).toEqual(['t3']);
+      await other.sync([task('x1', 'web', 1, exit(143, 'stopped'))]);
+      expect(await loopsOf(organization)).toEqual(['t3']);
+      await other.sync([task('x2', 'web', 1)]);
+      expect(await loopsOf(organization)).toEqual(['x2']);
+      const ofHost = await read(organization, Paths.containers, { problem: 'crash_loop', hostId: host.id });
+      expect(ofHost).toMatchObject([{ dockerId: 't3' }]);
+      context.api.clock.advance(10 * MINUTE_MS);
+      await host.sync([crashed]);
+      expect(await loopsOf(organization)).toEqual(['t3']);
     });
 
     test('of a Compose service or a plain container is counted separately on each host', async () => {

@@ -436,7 +436,7 @@ describe('the file that login writes', () => {
     return { directory: await of(directory), file: await of(join(directory, 'connection.json')) };
   };
 
-  test('that cannot be written is an error that names the file and the reason, within a second', async () => {
+  test('causes an error that names the file and the reason within a second if it cannot be written', async () => {
     await writeFile(join(folder, 'file'), '');
     // A recursive mkdir in /proc never ends on some versions of Node.js.
     for (const [XDG_CONFIG_HOME, reason] of [
@@ -452,7 +452,7 @@ describe('the file that login writes', () => {
     }
   }, 5_000);
 
-  test('that is not valid is an error that suggests signing in again', async () => {
+  test('causes an error that suggests signing in again if it is not valid', async () => {
     await mkdir(join(folder, 'muster'));
     for (const text of ['', '{}', '{"url":"muster","key":"k"}']) {
       await writeFile(join(folder, 'muster', 'connection.json'), text);

@@ -159,7 +159,7 @@ describe('backup and restore', () => {
     expect(await readdir(pathOf('data'))).toEqual([]);
   });
 
-  test('that fail exit with 1, print the reason in one line and leave no file', async () => {
+  test('exit with 1, print the reason in one line and leave no file if they fail', async () => {
     expect(await muster(['backup', pathOf('b'), '-d', pathOf('none')])).toEqual({
       code: 1,
       out: '',

@@ -175,7 +175,7 @@ test('the key can be in a file, and is sent without the line break at its end', 
   expect(authorization).toBe('Bearer muster_key_x');
 });
 
-test('a file with the key that cannot be read is an error that does not fall back to the saved key', async () => {
+test('an unreadable file with the key is an error, and the saved key is not used instead', async () => {
   const env = { MUSTER_URL: 'http://127.0.0.1:2', MUSTER_KEY_FILE: join(folder, 'missing') };
   expect(await muster(['hosts'], env)).toEqual({
     code: 2,

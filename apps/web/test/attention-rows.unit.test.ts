@@ -63,7 +63,7 @@ describe('the hosts that need attention', () => {
     ]);
   });
 
-  test('are one row if several have the problem, with their number, times and names, and a link to the list of them', () => {
+  test('are one row if several have the problem; it shows their number, times and names, and links to their list', () => {
     const times = [
       { since: at(100), until: at(90), total: 1_400 },
       { since: at(900), until: at(900), total: 100 },
@@ -129,7 +129,7 @@ describe('the containers that need attention', () => {
     ['crashed', 'last code 137'],
     [null, 'last code 137'],
   ] as const)(
-    'that are a crash loop have their number of exits, and lead to the workload (last reason: %s)',
+    'have their number of exits and lead to the workload if they are a crash loop (last reason: %s)',
     (reason, text) => {
       const exit = reason && { code: 137, reason, error: '', finishedAt: null };
       const group = groupOf({ latest: [{ ...groupOf({}).latest[0]!, exitCode: 137, exit, exits: 4 }] });
@@ -160,7 +160,7 @@ describe('the containers that need attention', () => {
     expect(new Set(rows.map(({ key }) => key)).size).toBe(rows.length);
   });
 
-  test('that were not all read have numbers that are marked as lower bounds', () => {
+  test('have numbers that are marked as lower bounds if not all were read', () => {
     const groups = [groupOf({ total: 12, hosts: 5 })];
     const rows = containerRows(containersWith(failed({ total: 200, totalIsExact: false, isComplete: false, groups })));
     expect(rows.map(({ name, note }) => [name, note])).toEqual([

@@ -186,7 +186,7 @@ describe('the cached lists', () => {
     ]);
   });
 
-  test('of recent events are refetched after a change during their request, whose response may lack the change', async () => {
+  test('of recent events are refetched if a change occurs during their request, because the response may lack the change', async () => {
     showEvents('1-1');
     let respond: (list: RecentEventList) => void = () => undefined;
     const request = client.query({
@@ -413,7 +413,7 @@ describe('a stream that the API rejects', () => {
     expect(received).toEqual([]);
   });
 
-  test('because the session has ended is not retried, and clears the session on the page', async () => {
+  test('is not retried if the session has ended, and clears the session on the page', async () => {
     const { live, attempts, received } = await connectRejected(rejection(401));
     expect(live.state().kind).toBe('ended');
     expect(received).toEqual(['unauthorized']);

@@ -89,7 +89,7 @@ describe('a message of the live stream', () => {
     expect(topics('host-deleted').sort()).toEqual([...FLEET_TOPICS].sort());
   });
 
-  test('that describes the connection or contains all the new data makes nothing stale', () => {
+  test('makes nothing stale if it describes the connection or contains all the new data', () => {
     for (const name of ['summary', 'lagging', 'caught-up', 'heartbeat', 'unauthorized'] as const)
       expect(topics(name)).toEqual([]);
   });

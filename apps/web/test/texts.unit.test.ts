@@ -85,7 +85,7 @@ test('a count uses the singular of its noun only for 1', () => {
 });
 
 describe('a published port', () => {
-  test('that an engine lists once per IP version is shown once, and an address is shown only if it is specific', () => {
+  test('is shown once if an engine lists it once per IP version, and an address is shown only if it is specific', () => {
     const port = { privatePort: 80, publicPort: 8080, type: 'tcp' as const };
     expect(
       publishedPorts([
@@ -247,7 +247,7 @@ describe('a browser', () => {
     ['Firefox/145.0', 'Firefox'],
     ['', 'Unknown browser'],
     [null, 'Unknown browser'],
-  ])('that sends the user agent %j is shown as "%s"', (userAgent, text) => {
+  ])('is shown as the browser of the user agent %j: "%s"', (userAgent, text) => {
     expect(formatBrowser(userAgent)).toBe(text);
   });
 

@@ -18,8 +18,8 @@ export interface BenchOptions extends ReportOptions<SectionId> {
 /**
  * Runs the sections and prints their tables. If the options name a directory, writes the results into it after each
  * section, together with the previous results of other sections.
- * @throws VerificationError if a contender did not do its work, and PostgresMissingError, ProgramError, ApiError,
- *   ResultsError, DocumentError.
+ * @throws VerificationError if a contender did not do its work.
+ * @throws PostgresMissingError | ProgramError | ApiError | ResultsError | DocumentError
  */
 export async function runBench(options: BenchOptions, io: Pick<CommandIo, 'write' | 'progress'>): Promise<Sections> {
   const { write, progress } = io;

@@ -18,8 +18,8 @@ interface Row extends Omit<Container, 'startedAt'> {
 }
 
 /**
- * Checks that a host's rows equal its snapshot in all fields that agents report, that each absent container is marked exited and
- * removed, and that there are no other rows.
+ * Checks a host's rows. They must equal its snapshot in all fields that agents report, each absent container must be
+ * marked exited and removed, and there must be no other rows.
  * @throws VerificationError with the first difference.
  */
 export async function verifyHost(pool: pg.Pool, who: string, { id, simulated, progress }: HostState): Promise<void> {

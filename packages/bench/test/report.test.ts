@@ -37,7 +37,7 @@ describe('targets', () => {
     });
   });
 
-  test('that were not measured are neither met nor unmet', () => {
+  test('are neither met nor unmet if they were not measured', () => {
     expect(judge({}).every(({ figure, met }) => figure === null && met === null)).toBe(true);
     expect(verdicts['heartbeat: Muster / bare Express route, 64 connections']).toEqual([undefined, null]);
   });

@@ -26,8 +26,8 @@ interface CallOptions {
  */
 export interface Client {
   /**
-   * Calls an operation. Returns the JSON of the response, undefined if the response has no body, or the response itself
-   * if it has another media type.
+   * Calls an operation. Returns the JSON of the response. If the response has no body, returns undefined. If it has
+   * another media type, returns the response itself.
    */
   call<Name extends OperationName>(
     name: Name,

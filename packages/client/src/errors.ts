@@ -17,7 +17,7 @@ export class ProblemError extends Error {
 }
 
 /**
- * Thrown if there is no response, because of a network, DNS or TLS error, or because the server is down. `cause` has
+ * Thrown if there is no response: because of a network, DNS or TLS error, or because the server is down. `cause` has
  * the details.
  */
 export class NetworkError extends Error {

@@ -35,8 +35,8 @@ export type InputArguments<Name extends OperationName> =
 type AnswerOf<Schema> = Schema extends z.ZodType ? z.output<Schema> : Schema extends null ? undefined : Response;
 
 /**
- * The result of an operation: the JSON of the response, undefined for a response without a body, or the response itself
- * if its body is not JSON.
+ * The result of an operation: the JSON of the response. If the response has no body, it is undefined. If the body is
+ * not JSON, it is the response itself.
  */
 export type Answer<Name extends OperationName> = AnswerOf<
   OperationOf<Name>['answers'][keyof OperationOf<Name>['answers']]

@@ -36,8 +36,10 @@ export function urlOf(connection: Connection, name: OperationName, { params = {}
 
 /**
  * Sends a request. Returns the response if its status is one of the operation's successful statuses.
- * @throws ProblemError if the API rejects the request, NetworkError if there is no response, UnexpectedResponseError if
- * the response is not from Muster, and the reason of `signal` if it is aborted.
+ * @throws ProblemError if the API rejects the request.
+ * @throws NetworkError if there is no response.
+ * @throws UnexpectedResponseError if the response is not from Muster.
+ * @throws the reason of `signal` if it is aborted.
  */
 export async function sendRequest(
   connection: Connection,

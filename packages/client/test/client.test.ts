@@ -85,7 +85,7 @@ describe('a call', () => {
     await expect(client.call('getSummary')).rejects.toBeInstanceOf(UnexpectedResponseError);
   });
 
-  test('that lists items rejects with UnexpectedResponseError if another server returns JSON', async () => {
+  test('is rejected with UnexpectedResponseError if it lists items and another server returns JSON', async () => {
     const client = await clientOf((_req, res) => json(res, 200, { status: 'UP' }));
     await expect(client.items('listHosts').next()).rejects.toBeInstanceOf(UnexpectedResponseError);
   });
@@ -133,7 +133,7 @@ describe('a call', () => {
     await expect(call).rejects.toBe(reason);
   });
 
-  test('that iterates over a list requests only the pages that the caller reads', async () => {
+  test('requests only the pages that the caller reads if it iterates over a list', async () => {
     const asked: (string | null)[] = [];
     const client = await clientOf((req, res) => {
       const cursor = new URL(req.url!, 'http://x').searchParams.get('cursor');

@@ -133,7 +133,7 @@ export type ContainerAttention = z.output<typeof ContainerAttention>;
  * What needs attention now. The problems are in a fixed order, most severe first. Problems that no host or container
  * has are omitted. A host or container with several problems is counted under each of them, but only once in the
  * totals. Containers are included only if their host is online, because the state of other hosts' containers is
- * unknown. Not a problem are a single restart, an exit with code 0, and a requested stop.
+ * unknown. A single restart, an exit with code 0 and a requested stop are not problems.
  */
 export const Attention = z.object({
   hosts: z.object({ total: Count, problems: z.array(HostAttention) }),

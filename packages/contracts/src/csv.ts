@@ -11,8 +11,8 @@ const FORMULA_INSIDE_CELL = new RegExp(`([;\\t\\r\\n]"*)([${FORMULA_STARTERS}])`
 const QUOTED_CHARACTERS = /[",;\r\n]/;
 
 /**
- * Formats a cell. If a spreadsheet would evaluate the text as a formula, adds a `'` before the formula, because
- * containers' names and commands are untrusted (CSV injection). Does not change numbers.
+ * Formats a cell. Containers' names and commands are untrusted. If a spreadsheet would evaluate the text as a formula
+ * (CSV injection), adds a `'` before the formula. Does not change numbers.
  */
 function toCell(value: string | number | null): string {
   if (value === null) return '';

@@ -60,8 +60,8 @@ export const ContainerEvent = z.object({
   /** The container's workload; null in an event that was recorded by a version of Muster before 0.4. */
   workload: Workload.nullable(),
   /**
-   * The container's image, for the events `created`, `removed` and `reappeared`; null for all others, and in an event
-   * that was recorded by a version before 0.4.
+   * The container's image, for the events `created`, `removed` and `reappeared`. Null for all other events, and for
+   * events that a version before 0.4 recorded.
    */
   image: z.string().nullable(),
   /** The exits that a `looping` event combines; null for all other events. */

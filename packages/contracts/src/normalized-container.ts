@@ -125,7 +125,12 @@ function areLabels(value: unknown): boolean {
 
 /** Whether the value has the format of `Date#toISOString`. Excludes the year 0, which PostgreSQL does not have. */
 const isCanonicalInstant = (value: string): boolean =>
-  MillisecondInstantPattern.test(value) && !value.startsWith('0000') && toIso(value) === value;
+  (ExistingInstantPattern.test(value) || (MillisecondInstantPattern.test(value) && toIso(value) === value)) &&
+  !value.startsWith('0000');
+
+/** Matches most instants in the format of `Date#toISOString` that exist. It is faster than `Date`. */
+const ExistingInstantPattern =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/;
 
 function toIso(value: string): string | null {
   const date = new Date(value);

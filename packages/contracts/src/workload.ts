@@ -96,9 +96,9 @@ function swarmWorkload(name: string, labels: Labels): Workload | null {
 const POD_CHARACTER = '[bcdfghjklmnpqrstvwxz2456789]';
 
 /**
- * Patterns of pods' names, the most specific first. A Deployment's pod ends with the hash of the ReplicaSet and 5
- * random characters, a CronJob's with its scheduled minute and 5 random characters, and a StatefulSet's with its
- * ordinal. Pods of a DaemonSet, a Job or a ReplicaSet end with 5 random characters.
+ * Patterns of pods' names, the most specific first. The patterns match the end of the name: for a Deployment, the hash
+ * of the ReplicaSet and 5 random characters; for a CronJob, its scheduled minute and 5 random characters; for a
+ * StatefulSet, the ordinal; for a DaemonSet, a Job or a ReplicaSet, 5 random characters.
  */
 const POD_NAMES = [
   new RegExp(`^(.+)-(${POD_CHARACTER}{6,10}-${POD_CHARACTER}{5})$`),

@@ -48,7 +48,7 @@ describe('a secret in a file', () => {
     expect(read({ KEY: '', KEY_FILE: path })).toMatchObject({ values: { KEY: 'hunter2' }, problems: [] });
   });
 
-  test('that has no usable content is reported with the variable and the path, and never with the content', async () => {
+  test('is reported with the variable and the path, and never with the content, if the file has no usable content', async () => {
     const problemOf = (path: string) => read({ KEY_FILE: path }).problems;
     const path = join(directory, 'secret');
     for (const empty of ['', '\n']) {

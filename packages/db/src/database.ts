@@ -48,10 +48,12 @@ export interface Database {
    */
   connections(): { busy: number; idle: number; max: number; waiting: number };
   /**
-   * Builds the large indexes that were deferred because the database had rows when it was opened, and returns the names
-   * of their migrations. May take long, but blocks neither reads nor writes. Muster works without these indexes.
+   * Builds the large indexes that were deferred because the database had rows when it was opened. Returns the names of
+   * their migrations. May take long, but blocks neither reads nor writes. Muster works without these indexes.
    */
   buildIndexes(options?: BuildIndexesOptions): Promise<string[]>;
+  /** Returns whether `buildIndexes` has to build indexes. Until it has built them, some statements are slow. */
+  lacksIndexes(): boolean;
   /** Rejects in bounded time if the database does not respond or is read-only. */
   ping(): Promise<void>;
   /** Closes the database within a few seconds, even if its server does not respond. Further calls do nothing. */

@@ -117,8 +117,8 @@ class PgliteStream extends Duplex {
   async #reset(): Promise<void> {
     if (this.#pglite.closed) return;
     await this.#pglite.exec('ROLLBACK');
-    // This is a separate call, because the statements of one call share a transaction, in which DISCARD ALL is not
-    // allowed.
+    // This is a separate call, because all statements of one call share a transaction. DISCARD ALL is not allowed in a
+    // transaction.
     await this.#pglite.exec('DISCARD ALL');
   }
 }

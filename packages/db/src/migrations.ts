@@ -16,8 +16,8 @@ export interface Migration {
 }
 
 /**
- * A large index. In a database with rows, it is built while the API serves requests, without locks that block other
- * statements.
+ * A large index. In a database with rows, it is built while the API serves requests. The build takes no locks that
+ * block other statements.
  */
 export interface ConcurrentIndex {
   readonly name: string;

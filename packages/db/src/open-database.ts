@@ -2,7 +2,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type pg from 'pg';
 
-import { applyMigrations, type MigrationWait } from './apply-migrations.js';
+import { applyMigrations, pendingIndexes, type MigrationWait } from './apply-migrations.js';
 import { buildIndexes, type BuildIndexesOptions } from './build-indexes.js';
 import type { Database, DatabaseEngine } from './database.js';
 import { openDataDirectory, openInMemory, type EmbeddedDatabase } from './embedded-database.js';
@@ -74,13 +74,14 @@ export async function openDatabase(target: DatabaseTarget, options: DatabaseOpti
 async function openServer(url: string, migrations: readonly Migration[], options: DatabaseOptions): Promise<Database> {
   requirePostgresUrl(url);
   const poolOptions = { ...SERVER_DEFAULTS, ...options };
-  const appliedMigrations = await migrateServer(
+  const { applied, pending } = await migrateServer(
     url,
     migrations,
     poolOptions,
     options.migrationsDirectory === undefined,
     options.onMigrationWait,
   );
+  let lacksIndexes = pending.length > 0;
   const reservedCount = poolOptions.poolMax < RESERVATION_POOL_MIN ? 0 : SMALL_CONNECTIONS;
   const pool = createPostgresPool(url, { ...poolOptions, poolMax: poolOptions.poolMax - reservedCount });
   const smallPool =
@@ -99,10 +100,15 @@ async function openServer(url: string, migrations: readonly Migration[], options
     location: describeUrl(url),
     pool,
     smallPool,
-    appliedMigrations,
+    appliedMigrations: applied,
     transactionWaitMs: poolOptions.connectTimeoutMs,
     onIdleError: options.onIdleError,
-    buildIndexes: (buildOptions) => buildServerIndexes(url, migrations, poolOptions, buildOptions),
+    buildIndexes: async (buildOptions) => {
+      const built = await buildServerIndexes(url, migrations, poolOptions, buildOptions);
+      if (buildOptions?.signal?.aborted !== true) lacksIndexes = false;
+      return built;
+    },
+    lacksIndexes: () => lacksIndexes,
     end: async () => {
       await Promise.all(ends.map((end) => end()));
     },
@@ -137,7 +143,7 @@ async function migrateServer(
   options: PostgresPoolOptions,
   isOurs: boolean,
   onWait: DatabaseOptions['onMigrationWait'],
-): Promise<string[]> {
+): Promise<{ applied: string[]; pending: Migration[] }> {
   const client = await connectForMigrations(url, options);
   try {
     await requireServerVersion(client, describeUrl(url));
@@ -146,7 +152,7 @@ async function migrateServer(
     // If the database was loaded from a dump of another cluster, its event ids must be rebased. For an embedded
     // database, `restore` does this.
     if (isOurs) await rebaseEventIds(client);
-    return applied;
+    return { applied, pending: await pendingIndexes(client, migrations) };
   } catch (error) {
     if (isUnavailable(error) && !(error instanceof DatabaseReadOnlyError)) {
       throw new DatabaseUnreachableError(describeUrl(url), (error as Error).message, { cause: error });
@@ -204,6 +210,7 @@ export async function migrateEmbedded(
       onIdleError: options.onIdleError,
       // The tables of an embedded database are small enough to build all indexes when it is opened.
       buildIndexes: () => Promise.resolve([]),
+      lacksIndexes: () => false,
       end,
     });
   } catch (error) {
@@ -222,11 +229,12 @@ interface DatabaseParts {
   transactionWaitMs: number;
   onIdleError: ((error: Error) => void) | undefined;
   buildIndexes: Database['buildIndexes'];
+  lacksIndexes: Database['lacksIndexes'];
   end: () => Promise<void>;
 }
 
 function createDatabase({ pool, smallPool, engine, ...parts }: DatabaseParts): Database {
-  const { location, appliedMigrations, transactionWaitMs, onIdleError, buildIndexes, end } = parts;
+  const { location, appliedMigrations, transactionWaitMs, onIdleError, buildIndexes, lacksIndexes, end } = parts;
   const pools = [...new Set([pool, smallPool])];
   // Without a listener, losing an idle connection would end the process.
   for (const each of pools) each.on('error', (error) => onIdleError?.(error));
@@ -245,6 +253,7 @@ function createDatabase({ pool, smallPool, engine, ...parts }: DatabaseParts): D
     prisma,
     engine,
     buildIndexes,
+    lacksIndexes,
     location,
     appliedMigrations,
     ...createQueries({ pool, smallPool }, engine),

@@ -110,8 +110,8 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
 }
 
 /**
- * Closes a connection on which a query timed out, because the next statement on it, such as the end of its transaction,
- * would queue behind that query and time out as well.
+ * Closes a connection on which a query timed out. Otherwise, the next statement on it, such as the end of its
+ * transaction, would queue behind that query and time out as well.
  */
 function closeOnTimeout(client: pg.PoolClient, recordResult: (error: unknown) => void): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown;

@@ -72,7 +72,7 @@ async function writeTemplate(directory: string, name: string, tar: Buffer): Prom
 
 /**
  * Finds the template with these migrations. If there is none, finds the template with as many of the first migrations
- * as possible, and the remaining migrations are applied when the database is opened. Returns null if no template is
+ * as possible. The remaining migrations are then applied when the database is opened. Returns null if no template is
  * found.
  */
 export async function findTemplate(migrations: readonly Migration[]): Promise<Blob | null> {

@@ -9,6 +9,8 @@ import { loadMigrations } from './migrations.js';
 import { migrateEmbedded, openDatabase, type DatabaseOptions } from './open-database.js';
 import { cachedTemplate, templateId } from './template.js';
 
+export { loadMigrations };
+
 /**
  * The environment variable with the URLs of the test servers. Each jest worker has its own server, and each URL names a
  * superuser.

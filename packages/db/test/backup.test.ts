@@ -138,7 +138,7 @@ describe('a backup', () => {
     expect(await readdir(folder.path)).toEqual([]);
   });
 
-  test('that cannot be written fails with a BackupError and leaves no file', async () => {
+  test('fails with a BackupError and leaves no file if it cannot be written', async () => {
     await copyFullDatabase();
     const refusal = await rejectionOf(backUpDatabase({ dataDir, file: join(folder.path, 'none', 'muster.backup') }));
     expect(refusal).toBeInstanceOf(BackupError);
@@ -282,7 +282,7 @@ describe('a restore', () => {
     expect(await readdir(copy)).toEqual(['notes']);
   });
 
-  test('that was interrupted leaves no usable database until it is repeated', async () => {
+  test('leaves no usable database if it was interrupted, until it is repeated', async () => {
     await writeFile(file, fullDatabase.bytes);
     // Create the state after a kill in the middle of a restore.
     await mkdir(join(copy, 'postgres.restoring', 'base'), { recursive: true });
@@ -293,7 +293,7 @@ describe('a restore', () => {
     expect(await withDatabase(copy, tablesAsText)).toEqual(fullDatabase.tables);
   });
 
-  test('that fails in the middle leaves the directory empty', async () => {
+  test('leaves the directory empty if it fails in the middle', async () => {
     await writeFile(file, fullDatabase.bytes);
     const wrong = join(folder.path, 'wrong');
     for (const { name, sql } of await loadMigrations()) {

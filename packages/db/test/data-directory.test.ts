@@ -89,7 +89,7 @@ inNamespaces('a data directory', () => {
   const remount = (options: string) => `mount --bind "$2" "$2" && mount -o remount,bind,${options} "$2"`;
   const disk = (size: string) => `mount -t tmpfs -o size=${size} muster "${folder.path}"`;
 
-  test('that is read-only is rejected with a message that states the reason, and its data stays intact', async () => {
+  test('is rejected with a message that states the reason if it is read-only, and its data stays intact', async () => {
     const database = await openDatabase({ dataDir });
     await database.prisma.organization.create({ data: { id: 'kept', name: 'o', slug: 'kept' } });
     await database.close();
@@ -102,7 +102,7 @@ inNamespaces('a data directory', () => {
     await again.close();
   });
 
-  test('that does not exist on a read-only file system is rejected with a message that states the reason', async () => {
+  test('is rejected with a message that states the reason if it does not exist on a read-only file system', async () => {
     const { nextLine } = start(
       './writer.js',
       MOUNTS,
@@ -118,7 +118,7 @@ inNamespaces('a data directory', () => {
     expect(await nextLine()).toMatch(/^DataDirectoryError: The data directory .* cannot be used: its disk is full/);
   });
 
-  test('whose disk fills up loses nothing: writes fail, reads work, and with more space writes work again', async () => {
+  test('loses nothing if its disk fills up: writes fail, reads work, and with more space writes work again', async () => {
     const { nextLine } = start('./disk-filler.js', MOUNTS, disk('60M'));
     const [, written] = /^(\d+) written, then unavailable$/.exec(await nextLine()) ?? [];
     expect(Number(written)).toBeGreaterThan(0);
@@ -128,7 +128,7 @@ inNamespaces('a data directory', () => {
 });
 
 inNamespaces('a data directory of another user', () => {
-  test('that this user cannot enter is rejected with a message that names the owner', async () => {
+  test('is rejected with a message that names the owner if this user cannot enter it', async () => {
     await mkdir(dataDir);
     await chmod(dataDir, 0o700);
     await chown(dataDir, 12_345, 12_345);
@@ -140,7 +140,7 @@ inNamespaces('a data directory of another user', () => {
     );
   });
 
-  test('that cannot be closed to other users is rejected with a message that states the fix', async () => {
+  test('is rejected with a message that states the fix if it cannot be closed to other users', async () => {
     await mkdir(dataDir);
     // A volume that a group of users may write to, used by a process that does not own it.
     await chmod(dataDir, 0o777);

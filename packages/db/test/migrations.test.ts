@@ -274,7 +274,7 @@ describe.each(testEngines())('on %s,', (engine) => {
 
 // The embedded database has only one user, who has all permissions.
 serverOnly(describe)('a user of a server', () => {
-  test('without permission to create a needed extension gets a message that states who can create it', async () => {
+  test('gets a message that states who can create a needed extension if it has no permission to create it', async () => {
     const { url, drop } = await createEmptyServerDatabase();
     const role = `guest_${randomUUID().replaceAll('-', '')}`;
     const owner = new pg.Client({ connectionString: url });
@@ -297,7 +297,7 @@ serverOnly(describe)('a user of a server', () => {
 
 // Replicas cannot share an embedded database.
 serverOnly(describe).each(['postgresql'] as const)('replicas on %s', (engine) => {
-  test('that start concurrently on an empty database apply each migration once, and none fails', async () => {
+  test('apply each migration once if they start concurrently on an empty database, and none fails', async () => {
     const target = await emptyDatabase(engine);
     const folder = await temporaryDirectory();
     // The first migration is slow, so that all replicas start before it is applied.

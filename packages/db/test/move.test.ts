@@ -166,7 +166,7 @@ serverOnly(describe)('a move to a server', () => {
     expect((await move()).isRepeated).toBe(false);
   });
 
-  test('that fails or whose copy was altered moves nothing, and can be repeated', async () => {
+  test('moves nothing if it fails or the copy was altered, and can be repeated', async () => {
     // Each of these bodies of a trigger runs on the server for each container.
     const faults = [
       [`NEW.status := NEW.status || ' ';`, MoveError, 'differs from the embedded database in containers: '],
@@ -191,7 +191,7 @@ serverOnly(describe)('a move to a server', () => {
     expect(await withDatabase({ url: server.url }, tablesAsText)).toEqual(original.tables);
   });
 
-  test('whose connection is lost during the commit is completed by the next call', async () => {
+  test('is completed by the next call if its connection is lost during the commit', async () => {
     await interfere(server.url, 'hosts', 'DEFERRED', 'PERFORM pg_sleep(1.5);');
     const { url, cut } = await proxyTo(server.url);
     const moving = rejectionOf(move(url));
@@ -209,7 +209,7 @@ serverOnly(describe)('a move to a server', () => {
     expect((await rejectionOf(openDatabase({ dataDir }))).message).toContain('was moved to');
   });
 
-  test('that was interrupted counts as complete only for the database that contains its id, and is repeated for an empty one', async () => {
+  test('counts as complete after an interruption only for the database that contains its id, and is repeated for an empty one', async () => {
     await move();
     const record = join(dataDir, 'moved-to-postgresql.json');
     const interrupted = (await readFile(record, 'utf8')).replace('"isComplete": true', '"isComplete": false');

@@ -173,7 +173,7 @@ describe('an embedded database in a directory', () => {
     await expect(openDatabase({ dataDir })).rejects.toThrow(DatabaseLockedError);
   });
 
-  test('whose first start was interrupted is created again', async () => {
+  test('is created again if its first start was interrupted', async () => {
     const dataDir = await copyOfIntact();
     // After a kill during the first start, the marker exists and files are missing.
     await writeFile(join(dataDir, 'postgres.unfinished'), '');
@@ -235,7 +235,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server (%s)', () => {
     await expect(openDatabase({ url })).rejects.toThrow(DatabaseUnsuitableError);
   });
 
-  test('that rejects the password causes an error that does not contain the password', async () => {
+  test('causes an error that does not contain the password if it rejects the password', async () => {
     const url = new URL(await emptyServerDatabase());
     url.username = 'nobody_here';
     url.password = 'hunter2';

@@ -9,7 +9,7 @@ import pg from 'pg';
 serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', () => {
   const failure = (attempt: Promise<unknown>) => attempt.then(() => null).catch((error: unknown) => error);
 
-  test('that is frozen fails every call in bounded time, and works again once it is resumed', async () => {
+  test('fails every call in bounded time while it is frozen, and works again once it is resumed', async () => {
     const cluster = await startPostgresCluster();
     const database = await openDatabase({ url: cluster.url }, { connectTimeoutMs: 300, queryTimeoutMs: 600 });
     try {
@@ -36,7 +36,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
     }
   });
 
-  test('that does not respond fails queries immediately after the first timeout, until it responds again', async () => {
+  test('fails queries immediately after the first timeout if it does not respond, until it responds again', async () => {
     const cluster = await startPostgresCluster();
     const database = await openDatabase({ url: cluster.url }, { poolMax: 2, queryTimeoutMs: 1_000 });
     try {
@@ -58,7 +58,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
     }
   });
 
-  test('that froze in the middle of a transaction costs one timeout, not one per statement', async () => {
+  test('costs one timeout, not one per statement, if it froze in the middle of a transaction', async () => {
     const cluster = await startPostgresCluster();
     const queryTimeoutMs = 3_000;
     const database = await openDatabase({ url: cluster.url }, { queryTimeoutMs });
@@ -88,7 +88,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
     }
   });
 
-  test('that was killed is unavailable, and works again after a restart with the same pool', async () => {
+  test('is unavailable after it was killed, and works again after a restart with the same pool', async () => {
     const cluster = await startPostgresCluster({ durable: true });
     const database = await openDatabase({ url: cluster.url });
     try {

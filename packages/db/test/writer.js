@@ -1,6 +1,6 @@
 /**
- * A helper process: opens the embedded database of a directory and writes organizations 0, 1, 2 and so on, printing
- * each once it is acknowledged. If opening fails, it prints the error. It uses the built package, which starts faster
+ * A helper process. Opens the embedded database of a directory, and writes organizations 0, 1, 2 and so on. Prints each
+ * number once it is acknowledged. If opening fails, prints the error. It uses the built package, which starts faster
  * than the sources.
  */
 import { openDatabase } from '@muster/db';

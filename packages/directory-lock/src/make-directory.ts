@@ -7,8 +7,8 @@ import { codeOf } from './errors.js';
  * Creates a directory and its missing parents with `mode`. Does nothing if the directory exists. Rejects with the
  * system's error if the directory cannot be created.
  *
- * Use this instead of `mkdir` with `recursive`. In Node.js 20, that function never ends for a path in which no
- * directory can be created, such as `/proc/1/x/y`, and uses a whole core.
+ * Use this instead of `mkdir` with `recursive`. If no directory can be created in a path, such as `/proc/1/x/y`, that
+ * function never ends in Node.js 20, and uses a whole core.
  */
 export async function makeDirectory(path: string, mode = 0o777): Promise<void> {
   try {

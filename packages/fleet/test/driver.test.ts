@@ -148,7 +148,7 @@ describe('with the load driver', () => {
     expect(okMs.max).toBeLessThan(1_000);
   });
 
-  test('at a fixed rate, the latency of a request that is sent late is measured from its due time, but a storm skips the request', async () => {
+  test('at a fixed rate, the latency of a late request is measured from its due time, but a storm skips the request', async () => {
     const { port } = await fakeServer((count) => ({ delayMs: count === 1 ? 450 : 0 }));
     const paced: Omit<Load, 'port'> = { ...ONCE, perSecond: 50, until: { durationMs: 600 } };
     const counts = await drive(workload(1), { ...paced, port });

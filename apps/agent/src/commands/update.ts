@@ -12,7 +12,10 @@ import { connectionSettings, describeFailure, formatDiagnosis } from '../muster/
 import { createMusterRoute } from '../muster/route.js';
 import { createStateStore } from '../state/state-store.js';
 
-/** The service files that `install.sh` writes, each with a path that exists while its service manager runs. */
+/**
+ * The service files that `install.sh` writes. Each is followed by a path that exists only while the file's service
+ * manager runs.
+ */
 const SERVICES = [
   ['/etc/systemd/system/muster-agent.service', '/run/systemd/system'],
   ['/etc/init.d/muster-agent', '/run/openrc/softlevel'],
@@ -41,11 +44,11 @@ interface RootSettings {
 }
 
 /**
- * Installs the release of the server at which this machine is enrolled, by running that server's `install.sh`. The script
- * verifies checksums, restarts the service, and restores the earlier release if the new one does not report within a
- * minute. It downloads with these `values`, and gets this process's environment without the enrollment token. The
- * server's address comes only from root's settings, never from the state, because the agent's user can change the state
- * but must not choose what root runs. Resolves with the exit code.
+ * Installs the release of the server at which this machine is enrolled, by running that server's `install.sh`. The
+ * script verifies checksums, restarts the service, and restores the earlier release if the new one does not report
+ * within a minute. It uses these `values` for its downloads, and its environment lacks the enrollment token. The
+ * server's address comes only from root's settings. The state is not used, because the agent's user can change it but
+ * must not choose what root runs. Resolves with the exit code.
  * @throws StopError if nothing can be installed on this machine.
  */
 export async function updateAgent(
@@ -96,7 +99,8 @@ async function checkOnlyRootCanChange(path: string): Promise<void> {
 
 /**
  * Returns the configured address.
- * @throws StopError if it is unset or not the enrolled one, or if it has no TLS and updates are automatic.
+ * @throws StopError if the address is unset, or is not the enrolled one. Also if it has no TLS and updates are
+ * automatic.
  */
 function checkAddress(configured: string | null, enrolled: string, configFile: string): string {
   if (configured === null) {

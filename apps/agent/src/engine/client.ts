@@ -51,9 +51,9 @@ export interface EngineClientOptions {
 const TIMEOUTS_DEFAULT = { pingMs: 5_000, callMs: 15_000 };
 
 /**
- * Maximum size of one response, in bytes. It is twice the size of a list of 5,000 ordinary containers, and small enough
- * that the agent stays within the service's memory limit of 256 MiB. The limit is needed because a container's author
- * can make the list arbitrarily long.
+ * Maximum size of one response, in bytes. It is twice the size of a list of 5,000 ordinary containers. With this limit,
+ * the agent stays within the service's memory limit of 256 MiB, although a container's author can make the list
+ * arbitrarily long.
  */
 const REPLY_BYTES_MAX = 24 * 1024 * 1024;
 

@@ -116,7 +116,7 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
           recordHealth(ID, toHealth(HealthStatus));
           return;
         }
-        if (Action === 'start' || Action === 'die') inventory.invalidate(ID);
+        if (Action === 'start' || Action === 'die') inventory.invalidate(ID, Action === 'die');
         const changesList = Action !== 'kill' && Action !== 'oom';
         if (changesList || mayReasonChange) reporter.markChanged();
       },

@@ -35,8 +35,11 @@ export interface Inventory {
    * that may be outdated. It is left out only if two further lists lack it.
    */
   read(signal: AbortSignal): Promise<InventoryReading>;
-  /** Drops the inspected facts of a container, because it started or ended. */
-  invalidate(id: string): void;
+  /**
+   * Drops the inspected facts of a container, because it started or ended. If it ended, the next reading inspects it,
+   * even if an inspection of it has just failed, because only an inspection shows why it ended.
+   */
+  invalidate(id: string, hasEnded?: boolean): void;
   /**
    * Records the health that an event reports. Null means that the event does not contain the health, so that the
    * container must be inspected. Returns whether the next reading may differ from the last one.
@@ -58,6 +61,9 @@ const FAILED_INSPECTIONS_MAX = 20;
 /** Wait before the inspection of a container is repeated after a failure, in milliseconds. It doubles each time. */
 const RETRY_MS_MIN = 60_000;
 const RETRY_MS_MAX = 600_000;
+
+/** If so many inspections of a container failed in succession, it is inspected no sooner because it ended. */
+const FAILURES_MAX_AT_END = 3;
 
 /**
  * How long facts are used, in milliseconds, if the list does not show whether they are still correct. The period is
@@ -137,7 +143,7 @@ export function createInventory(
   now: () => number = () => performance.now(),
   exits: Pick<ExitHistory, 'decide' | 'keepOnly' | 'settled'> = createExitHistory(),
 ): Inventory {
-  // An event replaces the entry of a container. If an inspection is in flight at that time, it writes its outdated
+  // An event replaces the entry of a container. An inspection that is in flight at that time then writes its outdated
   // result to the replaced entry, which is no longer read.
   const entries = new Map<string, Entry>();
   const imageDigests = createImageDigests(client, now);
@@ -202,8 +208,8 @@ export function createInventory(
   }
 
   /**
-   * Returns a failure if an inspection fails, for example because a proxy refuses it, or because the engine hangs on a
-   * stuck container. The other containers are still inspected.
+   * Inspects a container. Returns the failure if the inspection fails, for example because a proxy refuses it, or
+   * because the engine hangs on a stuck container. The other containers are still inspected.
    */
   async function tryInspect(id: string, signal: AbortSignal): Promise<Inspected | InspectionFailure> {
     try {
@@ -320,7 +326,11 @@ export function createInventory(
       await imageDigests.addTo([...byId.values()], new Map(reported.map((each) => [each.Id, each])), signal);
       return { containers: await redactAll([...byId.values()]), isTruncated, presentIds };
     },
-    invalidate: (id) => replaceEntry(id, outdated(entries.get(id))),
+    invalidate(id, hasEnded = false) {
+      const entry = entries.get(id);
+      const mayRetry = hasEnded && (entry?.failures ?? 0) < FAILURES_MAX_AT_END;
+      replaceEntry(id, { ...outdated(entry), ...(mayRetry ? { retryAt: 0 } : {}) });
+    },
     recordHealth(id, health) {
       const inspected = entries.get(id)?.inspected ?? null;
       if (inspected === null || health === null) {
@@ -376,8 +386,8 @@ interface Reading {
 }
 
 /**
- * Returns whether the inspected facts may be outdated: the container may have started or exited since its inspection,
- * or the list lacks its health. Only the list is used, because events may have been missed.
+ * Returns whether the inspected facts may be outdated. This is the case if the container may have started or exited
+ * since its inspection, or if the list lacks its health. Only the list is used, because events may have been missed.
  */
 function isUnconfirmed(entry: Entry, inspected: Inspected, listed: ListedContainer, listedAt: number): boolean {
   if (entry.isHealthOutdated || isHealthUnconfirmed(entry, inspected, listed, listedAt)) return true;

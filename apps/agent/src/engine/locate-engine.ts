@@ -24,8 +24,8 @@ export interface LocatedEngine {
 }
 
 /**
- * Locates the engine through `DOCKER_HOST`, otherwise through the docker context, otherwise through the first existing
- * socket of Docker or Podman, rootful before rootless. Throws `EngineError` if the context cannot be used.
+ * Locates the engine. `DOCKER_HOST` comes first, then the docker context, and then the first existing socket of Docker
+ * or Podman, rootful before rootless. Throws `EngineError` if the context cannot be used.
  */
 export async function locateEngine({
   address,

@@ -19,9 +19,9 @@ export const REDACT_NAMES_DEFAULT =
   /passw(?:or)?d|passphrase|passwd|\bpwd\b|secret|token|credential|api[-_.]?key|access[-_.]?key|private[-_.]?key|\bauth\b|basicauth/gi;
 
 /**
- * Matches tokens in well-known formats (Muster, GitHub, GitLab, Slack, AWS, Google, Stripe and OpenAI keys, JSON Web
- * Tokens, bearer headers), and passwords in URLs. Each pattern takes linear time even for hostile text, because a
- * repetition in the middle of a pattern is either bounded, or stops at any point at which another match could begin.
+ * Matches passwords in URLs, and tokens in well-known formats (Muster, GitHub, GitLab, Slack, AWS, Google, Stripe and
+ * OpenAI keys, JSON Web Tokens, bearer headers). Each pattern takes linear time even for hostile text: a repetition in
+ * the middle of a pattern is bounded, or stops where another match could begin.
  */
 export const REDACT_VALUES_DEFAULT = new RegExp(
   [

@@ -160,9 +160,8 @@ function toStatus(status: string, state: string, health: Health | null): string 
 
 /**
  * Returns the container's ports, with consecutive ports merged into ranges. A container in another container's network
- * has none, because the ports belong to the other container; Podman lists them for both. Up to version 5.4, Podman's
- * list has only the first port of each range, and no ports that are not published. The ports are therefore taken from
- * the inspection.
+ * has none, because the ports belong to the other container; Podman lists them for both. Up to version 5.4, Podman
+ * lists only published ports, and only the first port of each range. The ports are therefore taken from the inspection.
  */
 function toPorts(listed: ListedContainer, config: ContainerConfig | undefined): Port[] {
   if (config?.sharesNetwork === true) return [];

@@ -3,13 +3,13 @@ import type { Logger } from 'pino';
 /** Milliseconds without a kind of message after which it is logged again. */
 const QUIET_MS = 5 * 60_000;
 
-/** Milliseconds after which a kind of message is logged again although it keeps being repeated. */
+/** Milliseconds after which a kind of message is logged again although it is still being repeated. */
 const REPEAT_MS = 3_600_000;
 
 interface Occurrences {
   loggedAt: number;
   lastAt: number;
-  /** Number of occurrences since the last one that was logged. */
+  /** The number of occurrences since the last one that was logged. */
   unlogged: number;
 }
 
@@ -17,9 +17,10 @@ interface Occurrences {
 export type LogOnce = (level: 'warn' | 'error', kind: string, message: string, details: object) => boolean;
 
 /**
- * Creates a function that logs each kind of message once. If the kind did not occur for five minutes, it is logged
- * again. If it keeps occurring, it is logged once an hour, with `times`, the number of occurrences since. A kind that
- * did not occur for an hour is forgotten. `now` returns monotonic time in milliseconds.
+ * Creates a function that logs each kind of message at its first occurrence. A kind that did not occur for five minutes
+ * is logged again at its next occurrence. A kind that occurs more often is logged once an hour; `times` is then the
+ * number of occurrences since the last logged one. A kind that did not occur for an hour is forgotten. `now` returns
+ * monotonic time in milliseconds.
  */
 export function createLogOnce(log: Pick<Logger, 'debug' | 'warn' | 'error'>, now: () => number): LogOnce {
   const kinds = new Map<string, Occurrences>();

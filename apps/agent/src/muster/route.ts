@@ -10,8 +10,8 @@ import { loadTrust, type TrustSettings } from './trust.js';
 
 /**
  * How long an idle connection is kept, in milliseconds, unless the server announces a shorter time. The time is longer
- * than a few heartbeat intervals, so that the connection is reused. It is shorter than the 60 s that are usual for load
- * balancers, so that no request is sent on a connection that the other side is closing.
+ * than a few heartbeat intervals, so that the connection is reused. It is shorter than 60 s, after which load balancers
+ * usually close a connection. Otherwise, a request could be sent on a connection that is being closed.
  */
 const IDLE_MS_MAX = 55_000;
 

@@ -31,9 +31,9 @@ export const isFailedCall = (answer: SessionAnswer<unknown>): answer is FailedAn
   answer.kind === 'retry' || answer.kind === 'unauthorized';
 
 /**
- * Converts a refusal that is not from Muster, such as a proxy's sign-in page, to a failed call, because such a refusal
- * does not mean that the snapshot is invalid. A 400 or 413 remains a refusal, because with these statuses, a proxy
- * refuses the request itself.
+ * Converts a refusal that is not from Muster to a failed call. Such a refusal, for example a proxy's sign-in page, does
+ * not mean that the snapshot is invalid. A 400 or 413 remains a refusal, because with these statuses, a proxy refuses
+ * the request itself.
  */
 export function retryIfForeign<T>(answer: SessionAnswer<T>): SessionAnswer<T> {
   if (answer.kind !== 'refused' || answer.problemType !== null || [400, 413].includes(answer.status)) return answer;
@@ -42,8 +42,11 @@ export function retryIfForeign<T>(answer: SessionAnswer<T>): SessionAnswer<T> {
 }
 
 /**
- * Why a machine's tokens were deleted from its state: they were revoked, another machine uses them (`shared`), or the
- * API rejects them.
+ * Why a machine's tokens were deleted from its state:
+ *
+ * - `revoked`: they were revoked.
+ * - `shared`: another machine uses them.
+ * - `rejected`: the API rejects them.
  */
 export type LeaveOutcome = 'revoked' | 'shared' | 'rejected';
 
@@ -212,11 +215,11 @@ export function createSession(options: SessionOptions): Session {
   }
 
   /**
-   * Enrolls with the identity `engineId`. If the API answers that a live host uses this identity, that host is either
-   * another machine, or this machine before it was reinstalled. The function therefore waits for the grace period (see
-   * `SessionWaits.identity`). If the host reports again during that time, it is another machine. The grace period is
-   * the sum of the delays, not a measured time, because the response times of the API must not count, and because
-   * timers can fire early in a busy process.
+   * Enrolls with the identity `engineId`. If the API answers that a live host uses this identity, there are two
+   * possibilities. The host is another machine, or it is this machine before it was reinstalled. The function therefore
+   * waits for the grace period (see `SessionWaits.identity`). If the host reports again during that time, it is another
+   * machine. The grace period is counted as the sum of the delays. A measured time would include the response times of
+   * the API, and timers can fire early in a busy process.
    */
   async function enrollAs(engineId: string, token: string, facts: MachineFacts, signal: AbortSignal) {
     let waitedMs = 0;

@@ -61,8 +61,8 @@ const JOURNAL_ENTRIES_MAX = 500;
 const JOURNAL_BYTES_MAX = 2 * 1024 * 1024;
 
 /**
- * If a limit is exceeded, entries are dropped until the journal is within this fraction of each limit, so that the file
- * is not rewritten for every further entry.
+ * If a limit is exceeded, entries are dropped until the journal is within this fraction of each limit. Otherwise, the
+ * file would be rewritten for every further entry.
  */
 const RETAINED_FRACTION = 0.75;
 

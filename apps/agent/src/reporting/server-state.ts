@@ -29,7 +29,7 @@ export interface ServerState {
   acceptedAt(): Date | null;
   /** Returns why the last call failed, or why the API refuses the heartbeats; null if neither is the case. */
   error(): string | null;
-  /** Records that the API answered a snapshot or a journal entry, even if it refused it. */
+  /** Records that the API answered a snapshot or a journal entry, even with a refusal. */
   recordSnapshotAnswered(): void;
   /** Logs that the API refused a snapshot or a journal entry. */
   logRefusal(action: 'snapshot' | 'journal', refusal: Refusal, message: string): void;

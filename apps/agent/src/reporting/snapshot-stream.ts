@@ -18,10 +18,10 @@ export interface SnapshotStream {
 export const SUPERSEDED_QUIET_MS = 600_000;
 
 /**
- * Creates a stream with ids from `uuid`. If another agent with the same token supersedes the stream, no new stream
- * begins at first, because the two agents would otherwise undo each other's snapshots forever. A new stream begins only
- * after the host's revision has not changed for `SUPERSEDED_QUIET_MS`. By then, the other agent has probably stopped,
- * and this machine should report again.
+ * Creates a stream with ids from `uuid`. Another agent with the same token can supersede the stream. No new stream
+ * begins then, because the two agents would undo each other's snapshots forever. A new stream begins only after the
+ * host's revision has not changed for `SUPERSEDED_QUIET_MS`. By then, the other agent has probably stopped, and this
+ * machine should report again.
  */
 export function createSnapshotStream(uuid: () => string): SnapshotStream {
   let stream = uuid();

@@ -31,7 +31,7 @@ export interface Enrollment {
   /** When the token was issued, by this machine's clock; null if unknown. */
   issuedAt: string | null;
   /**
-   * The previous token; null if there is none. It is needed if the API does not know the current token: because the
+   * The previous token; null if there is none. It is needed if the API does not know the current token, because that
    * token was never used, or because the API was restored from a backup.
    */
   previousToken: string | null;
@@ -146,8 +146,8 @@ async function restrictAccess(path: string, mode: number): Promise<void> {
 
 /**
  * Opens a file in the state directory and removes access for group and others. Rejects if the path is a symbolic link
- * or if the file has another hard link. Links are dangerous because root can run `once` or `leave` in a directory of
- * the service's user, who could point root to another file. O_NONBLOCK keeps a named pipe from blocking.
+ * or if the file has another hard link. Root can run `once` or `leave` in a directory of the service's user, and that
+ * user could create a link to make root change another file. O_NONBLOCK keeps a named pipe from blocking.
  */
 async function openPrivate(path: string, flags: number): Promise<FileHandle> {
   const file = await open(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o600);

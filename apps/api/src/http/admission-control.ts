@@ -60,7 +60,7 @@ const PROCESSING_WAIT_MS_MAX = 12_000;
 
 /**
  * The share of the slots that requests may hold after their bodies have arrived. The other slots are reserved for new
- * requests, so that agents can be authenticated while requests with complete bodies wait for the database.
+ * requests. Agents can therefore be authenticated even while many requests with complete bodies wait for the database.
  */
 const PROCESSING_SHARE = 3 / 4;
 
@@ -267,8 +267,8 @@ function securityHeadersOf(publicUrl: string): string[] {
 }
 
 /**
- * Releases the slot when the response is sent or abandoned, not when the connection closes, because the query of a
- * disconnected client still runs.
+ * Releases the slot when the response is sent or abandoned. The end of the connection is too early, because the query
+ * of a disconnected client still runs.
  */
 function endSlotWithResponse(res: ServerResponse, slot: RequestSlot): void {
   const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;

@@ -3,7 +3,7 @@ import { TokenInvalidError } from '../errors.js';
 
 /**
  * Whether a request has a bearer token, valid or not. Credentials of other kinds do not count, because they may be
- * meant for a proxy: a browser sends a proxy's credentials to every server behind the proxy.
+ * meant for a proxy. A browser sends a proxy's credentials to every server behind the proxy.
  */
 export const hasBearerToken = (req: Request): boolean => /^Bearer\b/i.test(req.headers.authorization ?? '');
 

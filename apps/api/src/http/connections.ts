@@ -46,9 +46,9 @@ interface Connection {
 }
 
 /**
- * Tracks a server's connections. When a server closes, Node closes connections that are idle between two requests, but
- * not those that never sent a request or stopped in the middle of one. Without tracking, a browser's spare connection
- * would delay a shutdown.
+ * Tracks a server's connections. When a server closes, Node closes connections that are idle between two requests. It
+ * does not close those that never sent a request, or sent an incomplete one. Without tracking, a browser's spare
+ * connection would delay a shutdown.
  *
  * Every request is tracked, including refused ones, so tracking must cost almost nothing. No closures are created and
  * no finished requests are kept, because with thousands of idle connections these would make up most of the heap.

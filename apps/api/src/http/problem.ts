@@ -120,11 +120,15 @@ export function sendExpectationFailed(res: Response): void {
   sendProblem(res, { type: ProblemTypes.invalidRequest, title: 'Expectation failed', status: 417, detail });
 }
 
+/** The detail of a 503 for a timeout, as long as large indexes are being built after an upgrade. */
+const LACKS_INDEXES =
+  'The database did not answer in time. After an upgrade, it is slow until all indexes are built. Retry later.';
+
 /**
  * Converts any thrown error into a problem document. Messages of domain errors are public. For any other error, the
  * document contains only the request id. The log contains the details and the request id.
  */
-export function handleErrors(logger: Logger): ErrorRequestHandler {
+export function handleErrors(logger: Logger, lacksIndexes: () => boolean): ErrorRequestHandler {
   // While the database is unavailable, all requests of a fleet fail for the same reason.
   const logThrottled = logThrottle(LOG_INTERVAL_MS, () => performance.now());
   return (thrown: unknown, req, res, _next) => {
@@ -136,7 +140,7 @@ export function handleErrors(logger: Logger): ErrorRequestHandler {
       sendFileRefusal(res, thrown);
       return;
     }
-    const error = toDomainError(thrown);
+    const error = toDomainError(thrown, lacksIndexes);
     if (error === null) {
       logger.error({ err: thrown, requestId: requestIdOf(res) }, 'request failed');
       const detail = 'Internal error. See the server log for this request id.';
@@ -178,12 +182,15 @@ export const randomRetryAfter = () =>
 /** Returns whole seconds for Retry-After, rounded up. */
 const toWholeSeconds = (ms: number) => String(Math.max(1, Math.ceil(ms / 1000)));
 
-function toDomainError(thrown: unknown): DomainError | null {
+function toDomainError(thrown: unknown, lacksIndexes: () => boolean): DomainError | null {
   if (thrown instanceof DomainError) return thrown;
   if (isSerializationFailure(thrown))
     return new UnavailableError('Conflicting concurrent changes. Retry.', { cause: thrown });
   if (isReadOnly(thrown)) return new UnavailableError('The database is read-only.', { cause: thrown });
-  if (isTimeout(thrown)) return new UnavailableError('The database did not answer in time.', { cause: thrown });
+  if (isTimeout(thrown)) {
+    const detail = lacksIndexes() ? LACKS_INDEXES : 'The database did not answer in time.';
+    return new UnavailableError(detail, { cause: thrown });
+  }
   if (isUnavailable(thrown)) return new UnavailableError('The database cannot be reached.', { cause: thrown });
   // Express throws this error for a path with malformed percent-encoding.
   if (thrown instanceof URIError) {

@@ -26,8 +26,8 @@ export interface RequestSlotOptions {
 }
 
 /**
- * One request's share of the concurrency limit. The request holds its slot on arrival, gives it back while its body
- * arrives, acquires it again for the work on the body, and gives it back when the response has ended.
+ * One request's share of the concurrency limit. The request has a slot on arrival, and releases it while its body
+ * arrives. It then acquires a slot again for the work on the body, until the response has ended.
  */
 export class RequestSlot {
   #priority: 'high' | 'normal' = 'normal';

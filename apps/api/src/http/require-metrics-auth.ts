@@ -11,7 +11,7 @@ export type MetricsWithoutToken = 'no one' | 'this machine';
 
 /**
  * Protects the metrics. If a token is set, any client that sends the token can read the metrics. If no token is set,
- * `this machine` allows only loopback connections whose Host is a loopback name, so that a web page cannot read the
+ * `this machine` allows only loopback connections whose Host is a loopback name. Otherwise, a web page could read the
  * metrics through a DNS name that resolves to this machine. Use `this machine` only without a public URL: a proxy on
  * this machine also connects from loopback, and some proxies add no header that reveals them.
  * @throws TokenInvalidError for a missing or wrong token, ForbiddenError if no token is set and the client is not

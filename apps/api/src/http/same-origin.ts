@@ -11,7 +11,9 @@ const originOf = ({ headers }: Request): RequestOrigin => ({
 /** Maximum length of an origin in a message. Longer ones are not those of a real page. */
 const ORIGIN_LENGTH_MAX = 300;
 
-/** Returns the error for a page with another origin, which says what to do if the page is nevertheless Muster's own. */
+/**
+ * Returns the error for a page with another origin. Its message says what to do if the page is Muster's own after all.
+ */
 function crossSiteError({ secFetchSite, origin }: RequestOrigin, publicUrl: string): ForbiddenError {
   if (origin === undefined && secFetchSite === undefined) {
     return new ForbiddenError(

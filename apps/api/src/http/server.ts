@@ -42,9 +42,9 @@ export interface HttpServer {
   /** The URL at which the server listens. */
   url: string;
   /**
-   * Shuts down without dropping a request. Adds `Connection: close` to responses that have not begun, and continues to
-   * respond for `graceMs`, so that load balancers see `/readyz` fail and use other processes. Then accepts no more
-   * connections, waits for requests in flight, and closes. Does not wait for silent connections.
+   * Shuts down without dropping a request. Adds `Connection: close` to responses that have not begun. Continues to
+   * respond for `graceMs`. During that time, load balancers see `/readyz` fail and switch to other processes. Then
+   * accepts no more connections, waits for requests in flight, and closes. Does not wait for silent connections.
    */
   drain(graceMs: number): Promise<void>;
 }

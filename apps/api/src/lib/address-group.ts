@@ -7,9 +7,9 @@ import ipaddr from 'ipaddr.js';
 const GROUP_LENGTH_MAX = 45;
 
 /**
- * Returns the group of addresses that rate limits count as one caller: an IPv4 address, or the /64 network of an IPv6
- * address, because one machine can use a whole /64 network. A value that is not an address is grouped by its first
- * characters.
+ * Returns the group of addresses that rate limits count as one caller. An IPv4 address is its own group. The group of
+ * an IPv6 address is its /64 network, because one machine can use a whole /64 network. A value that is not an address
+ * is grouped by its first characters.
  */
 export function addressGroup(address: string): string {
   if (!ipaddr.IPv6.isValid(address)) return address.slice(0, GROUP_LENGTH_MAX).toLowerCase();

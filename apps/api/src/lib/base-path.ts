@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Returns the path of the public URL, under which a proxy serves Muster, such as `/muster`; '' if the URL has no path.
- * Every URL that leaves this server begins with it.
+ * Returns the path of the public URL, such as `/muster`; '' if the URL has no path. A proxy serves Muster under this
+ * path. Every URL that leaves this server begins with it.
  */
 export const basePathOf = (publicUrl: string): string => new URL(publicUrl).pathname.replace(/\/$/, '');
 

@@ -32,8 +32,8 @@ export interface Lease {
 
   /**
    * The number of this process's current tenure; null if it does not hold the lease. The number increases with each
-   * tenure of any process. The number is derived from the time, so no number is used twice, even if the database loses
-   * the commit that acquired the lease (failover, restore).
+   * tenure of any process. The number is derived from the time. No number is therefore used twice, even if a failover
+   * or a restore makes the database lose the commit that acquired the lease.
    */
   readonly epoch: bigint | null;
 }

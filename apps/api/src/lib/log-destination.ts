@@ -5,7 +5,7 @@ const UNWRITTEN_BYTES_MAX = 1024 * 1024;
 
 /**
  * Opens a file descriptor for the log. If it cannot be written, for example because the disk is full, the process
- * continues, and the lines are written as soon as that is possible again.
+ * continues. The lines are written as soon as writing is possible again.
  */
 export function openLog(fd: number): DestinationStream {
   const log = destination({ fd, maxLength: UNWRITTEN_BYTES_MAX });

@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import { formatToken, TOKEN_RANDOM_BYTES, type TokenKind } from '@muster/contracts';
 
-/** A new token: its text, which is shown to the holder once, and its hash, which is stored. */
+/** A new token. Its text is shown to the holder once, and its hash is stored. */
 export interface IssuedToken {
   token: string;
   hash: Uint8Array<ArrayBuffer>;

@@ -68,8 +68,8 @@ function jsonSchemas(unnamed: ReadonlyMap<z.ZodType, string>, direction: 'reques
 
 /**
  * Adapts the JSON Schema of a query parameter that is sent as text and parsed to another type. The `meta` of the
- * parameter's schema states that type. Removes the `enum` that zod generates for the text, and adds the default, which
- * zod omits because the default is not a string.
+ * parameter's schema states that type. Removes the `enum` that zod generates for the text. Adds the default, because
+ * zod omits a default that is not a string.
  */
 function describeParsedType(zodSchema: z.core.$ZodType, json: JsonSchema): void {
   if (z.globalRegistry.get(zodSchema)?.['type'] === undefined) return;

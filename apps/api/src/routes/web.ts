@@ -33,7 +33,7 @@ const PAGE_HEADERS = {
 
 /**
  * Serves the dashboard built into `directory`. Returns the page for every path that no other route handles, because the
- * dashboard routes such paths in the browser. Except at `/`, clients that do not ask for HTML do not receive the page.
+ * dashboard routes such paths in the browser. At paths other than `/`, only clients that ask for HTML receive the page.
  * Files are looked up at each request, because the dashboard may be built after the API has started, or never.
  * `basePath` is the path of the public URL.
  */
@@ -132,7 +132,7 @@ function servePageBelow(basePath: string, directory: string): RequestHandler {
   };
 }
 
-/** Serves the page, which `serve` sends, if the client wants it. */
+/** If the client wants the page, serves it with `serve`. */
 function servePage(serve: RequestHandler): RequestHandler {
   return (req, res, next) => {
     const isPageRead = req.method === 'GET' || req.method === 'HEAD';
@@ -151,8 +151,8 @@ function servePage(serve: RequestHandler): RequestHandler {
 
 /**
  * Whether to respond with the page. At `/`, every client that does not prefer JSON gets the page, because health checks
- * and link previews send a wildcard or no Accept. At other paths, only clients whose Accept contains `text/html`, such
- * as browsers, get the page, so that a script with a wrong path gets 404.
+ * and link previews send a wildcard or no Accept. At other paths, a client gets the page only if its Accept contains
+ * `text/html`, as that of browsers does. A script with a wrong path therefore gets 404.
  */
 const wantsPage = (req: Request): boolean =>
   req.path === '/' ? req.accepts(['html', 'json']) === 'html' : /(^|[\s,])text\/html\b/i.test(req.headers.accept ?? '');

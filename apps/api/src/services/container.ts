@@ -31,8 +31,8 @@ export interface SnapshotMetadata {
    */
   isOwnDigest?: boolean;
   /**
-   * Counters to which the sync adds the bytes that it parses and the bytes of the events that it writes. The bytes are
-   * added even if the sync fails.
+   * Counters to which the sync adds the number of parsed bytes and the size of the written events. They are updated
+   * even if the sync fails.
    */
   usage?: SnapshotUsage;
 }

@@ -14,8 +14,9 @@ const IDLE_REFRESH_MS = 25_000;
  * Calls `show` once the stream is connected, and then after each message, but at most once a second. Also calls `show`
  * if the connected stream sends no message for `idleRefreshMs` milliseconds, so that no change is missed. Resolves when
  * the user interrupts the command.
- * @throws any error that `show` throws, CommandError if the key is no longer valid, and the error of the first
- * connection.
+ * @throws any error of `show`.
+ * @throws CommandError if the key is no longer valid.
+ * @throws the error of the first connection.
  */
 export async function watchChanges(
   terminal: Terminal,

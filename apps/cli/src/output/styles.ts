@@ -26,8 +26,12 @@ export const formatState = (container: ContainerState): string =>
   isCurrent(container) ? container.state : `was ${container.state}`;
 
 /**
- * Returns the color of a container's state: green if it is running, yellow if its health is `starting`, red for a
- * problem, gray if it has exited or if the state is not current. Returns null for any other state.
+ * Returns the color of a container's state; null for a state without a color.
+ *
+ * - green: it is running.
+ * - yellow: its health is `starting`.
+ * - red: it has a problem.
+ * - gray: it has exited, or the state is not current.
  */
 export function stateStyle(container: ContainerState): Style | null {
   const { state, health } = container;

@@ -47,8 +47,8 @@ function Content() {
   const main = useRef<HTMLElement>(null);
   const previousPathname = useRef(pathname);
   useEffect(() => {
-    // Moves the focus to the new page, so that screen readers announce it. There are two exceptions: the first page,
-    // and a page that was opened from an input that still has the focus, such as the search field.
+    // Moves the focus to the new page, so that screen readers announce it. There are two exceptions. The focus is not
+    // moved to the first page. It is also not moved away from an input that opened the page, such as the search field.
     const isInputFocused = document.activeElement instanceof HTMLInputElement;
     if (previousPathname.current !== pathname && !isInputFocused) main.current?.focus({ preventScroll: true });
     previousPathname.current = pathname;

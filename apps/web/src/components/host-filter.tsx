@@ -14,7 +14,7 @@ import { Icon } from './icons';
 const DEBOUNCE_MS = 150;
 
 /**
- * A filter by host: a chip for each host in the filter, which removes the host, and a field that adds a host by name.
+ * A filter by host. It has a chip for each selected host, which removes the host, and a field that adds a host by name.
  */
 export function HostFilter({
   hostIds,

@@ -6,7 +6,7 @@ export const INFRA_MEANING = 'Only holds the namespaces of a pod. Counts exclude
 
 /** Marks an infra container. */
 export const InfraMark = () => (
-  <span className="mark soft" title={INFRA_MEANING}>
+  <span className="pill soft" title={INFRA_MEANING}>
     infra
   </span>
 );

@@ -2,8 +2,8 @@ import { DropdownMenu } from 'radix-ui';
 import type { ReactNode } from 'react';
 
 /**
- * A menu that opens from a button. It is not modal, because a modal menu locks the page's scrolling with a style
- * element, which the Content Security Policy forbids.
+ * A menu that opens from a button. It is not modal. A modal menu would lock the page's scrolling with a style element,
+ * which the Content Security Policy forbids.
  */
 export function Menu({
   trigger,

@@ -1,6 +1,6 @@
 /**
- * The path of the server's public URL, under which a proxy serves this page, such as `/muster`; '' if there is none. The
- * server writes it into the page.
+ * The path of the server's public URL, such as `/muster`; '' if the URL has no path. A proxy serves this page under
+ * this path. The server writes the path into the page.
  */
 export const BASE_PATH: string =
   typeof document === 'undefined'

@@ -22,8 +22,8 @@ export function formatAge(at: number, now: number): string {
 }
 
 /*
- * Each formatter is created only once, because `toLocaleString` creates a new formatter for each call, which takes 50
- * times as long as formatting.
+ * Each formatter is created only once. `toLocaleString` would create a new one for each call, which takes 50 times as
+ * long as formatting.
  */
 const EXACT_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'long' });
 const SHORT_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });

@@ -34,8 +34,9 @@ export function summarizeTurns(turns: readonly LoadTurn[]) {
 
 /**
  * Lets each contender take one turn in each round, so that a disturbance of the machine affects all contenders. The
- * first round is not part of the result: it warms up caches and the compiler, and PostgreSQL writes more than usual,
- * because it writes full pages after a checkpoint. If `takeTurn` returns null, the contender skips the round.
+ * first round is not part of the result, for two reasons. It warms up caches and the compiler. PostgreSQL also writes
+ * more than usual, because it writes full pages after a checkpoint. If `takeTurn` returns null, the contender skips the
+ * round.
  */
 export async function takeRounds<Contender, Turn>(
   rounds: number,

@@ -28,8 +28,8 @@ function formatCell(path: string, value: string | number | boolean | null | Spre
 
 /**
  * Returns a table with one row for each object. If there is only one object, the table has one row for each figure
- * instead. A list inside the objects becomes a separate table, whose first columns are `outer`: the figures of the
- * objects that contain the list.
+ * instead. A list inside the objects becomes a separate table. The first columns of that table are `outer`, the figures
+ * of the objects that contain the list.
  */
 export function tablesOf(title: string, groups: readonly object[], outer?: readonly Row[]): TitledTable[] {
   const rows = groups.map((_, index): Row => ({ ...outer?.[index] }));

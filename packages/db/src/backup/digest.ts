@@ -18,8 +18,8 @@ const HASH_PARTS = [1, 17, 33, 49].map(
 /**
  * Computes the digest of each table, in the current transaction. The database does all the work, with the same SQL on
  * each engine. A row's hash is the SHA-256 of all its columns in PostgreSQL's text form. A table's digest is the sum of
- * its rows' hashes, in four parts, so the database neither sorts the rows nor keeps them in memory. The digest detects
- * accidental differences, not forgery.
+ * its rows' hashes, in four parts. The database therefore neither sorts the rows nor keeps them in memory. The digest
+ * detects accidental differences, not forgery.
  */
 export async function computeDigests(client: pg.ClientBase): Promise<TableDigest[]> {
   await client.query(TEXT_FORMAT_SETTINGS);

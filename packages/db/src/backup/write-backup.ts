@@ -75,9 +75,9 @@ export async function readHeader(client: pg.ClientBase, at: Date): Promise<Backu
 }
 
 /**
- * Reads a table in batches of limited size. A single row can have many megabytes, even if it takes up much less space
- * on disk because it is compressed. The size of a row must therefore be known before the row is fetched. One cursor
- * returns the sizes of the rows, and another returns the rows in the same order.
+ * Reads a table in batches of limited size. A single row can have many megabytes, although it takes much less space on
+ * disk, where it is compressed. The size of a row must therefore be known before the row is fetched. One cursor returns
+ * the sizes of the rows, and another returns the rows in the same order.
  */
 async function* readRows(client: pg.ClientBase, { name, columns }: Table): AsyncGenerator<string[]> {
   const values = columns.map((column) => `${quoteIdentifier(column.name)}::text`).join(', ');

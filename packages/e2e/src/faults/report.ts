@@ -7,7 +7,7 @@ export interface GuaranteeRecord {
   title: string;
   findings: readonly Finding[];
   /**
-   * Number of runs of the test: two if the first run missed only time limits, because a busy machine can cause that.
+   * Number of runs of the test. There are two if the first run missed only time limits, which a busy machine can cause.
    * `findings` are those of the last run.
    */
   tries: number;

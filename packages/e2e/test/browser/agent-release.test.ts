@@ -74,7 +74,7 @@ describeInChromium('the agent release', () => {
     expect(await findViolations(visit.page)).toEqual([]);
   }
 
-  test('that is being built is announced on “Add a host”, whose open page shows its commands when it is ready', async () => {
+  test('is announced on “Add a host” while it is built, and the open page shows its commands when it is ready', async () => {
     await openCommands();
     const preparing = notes('The agent’s installer is being prepared');
     await preparing.waitFor();
@@ -87,7 +87,7 @@ describeInChromium('the agent release', () => {
     await checkPage('add-host-ready');
   });
 
-  test('that cannot be built is explained on “Add a host”, whose open page shows how to build it', async () => {
+  test('is explained on “Add a host” if it cannot be built, and the open page shows how to build it', async () => {
     await restartWithoutRelease();
     await openCommands();
     await notes('The agent’s installer is being prepared').waitFor();

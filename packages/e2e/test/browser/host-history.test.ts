@@ -129,4 +129,22 @@ describeLargeFleet('the history of a host', () => {
       await page.getByRole('region', { name: 'Availability' }).waitFor();
     },
   );
+
+  test('is a list of events in plain words, which grows without a reload, and which the Events page has, too', async () => {
+    await page.goto(`${dashboard.url}/hosts/${edge!.id}`);
+    const events = page.getByRole('region', { name: 'Host events' });
+    for (const words of [/^Offline since /, 'Back after 4 h', 'Engine down', 'Agent upgraded', 'Enrolled']) {
+      await events.getByText(words).first().waitFor();
+    }
+    await dashboard.api.call('updateHost', { params: { hostId: edge!.id }, body: { labels: { env: 'prod' } } });
+    await events.getByText('Labels changed').waitFor();
+    await events.getByText('env=prod').waitFor();
+    await picture('host-events');
+    await events.getByRole('link', { name: 'All host events' }).click();
+    await page.waitForURL(/subject=host/);
+    await page.getByText('Back after 4 h').waitFor();
+    await page.getByRole('navigation', { name: 'Events of' }).getByRole('link', { name: 'Containers' }).click();
+    await page.getByRole('link', { name: 'shop-web-1' }).waitFor();
+    expect(await overflowOf(page)).toBe(0);
+  });
 });

@@ -29,7 +29,11 @@ const composed = (dockerId: string, name: string, fields: Partial<ContainerInput
   });
 const task = (id: string, service: string, slot: number, fields: Partial<ContainerInput> = {}) =>
   running(id, `shop_${service}.${slot}.${id}`, {
-    labels: { 'com.docker.stack.namespace': 'shop', 'com.docker.swarm.service.name': `shop_${service}` },
+    labels: {
+      'com.docker.stack.namespace': 'shop',
+      'com.docker.swarm.service.name': `shop_${service}`,
+      'com.docker.swarm.service.id': `one-${service}`,
+    },
     ...fields,
   });
 const crashed = (container: ContainerInput): ContainerInput => ({
@@ -147,6 +151,27 @@ describeInChromium('the dashboard', () => {
     await page.getByRole('link', { name: 'shop_web.2.w2' }).first().waitFor();
     await page.setViewportSize({ width: 390, height: 844 });
     expect(await overflowOf(page)).toBe(0);
+  });
+
+  test('separates the services of two Swarm clusters with the same stack on the page of a workload', async () => {
+    const three = await enrollRawHost(dashboard.muster, { name: 'edge-03' });
+    const other = task('x1', 'web', 1);
+    await three.sync([{ ...other, labels: { ...other.labels, 'com.docker.swarm.service.id': 'two-web' } }]);
+    await open('/workload?kind=swarm&project=shop&service=web');
+    const section = page.getByRole('region', { name: 'Containers', exact: true });
+    await section.getByText('2 Swarm clusters with a service of this name').waitFor();
+    await section.getByText('shop_web.1.t5').waitFor();
+    await section.getByText('Show only').getByRole('link', { name: 'edge-03' }).click();
+    await page.waitForURL(/swarmServiceId=two-web/);
+    await section.getByText('shop_web.1.t5').waitFor({ state: 'detached' });
+    await section.getByText('shop_web.1.x1').waitFor();
+    const history = page.getByRole('region', { name: 'History' });
+    await history.getByText('crashed (1)').first().waitFor({ state: 'detached' });
+    await history.getByText('edge-03').first().waitFor();
+    await open(`/hosts/${three.id}/containers/x1`);
+    await page.getByRole('region', { name: 'Details' }).getByRole('link', { name: 'web', exact: true }).click();
+    await page.waitForURL(/swarmServiceId=two-web/);
+    await three.sync([]);
   });
 
   test('groups a stack on several hosts as one project, and lists its services as groups', async () => {

@@ -1,6 +1,6 @@
 /**
- * Tests a rolling upgrade from version 0.2.0, the first version that supports it: a replica of each version runs on one
- * PostgreSQL database, and the reports of each host alternate between the two at random.
+ * Tests a rolling upgrade from version 0.2.0, the first version that supports it. A replica of each version runs on one
+ * PostgreSQL database, and the reports of each host go to one of the two at random.
  */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createClient, type Client } from '@muster/client';
-import { MUSTER_VERSION, Paths } from '@muster/contracts';
+import { MUSTER_VERSION, Paths, PORTS_MAX, type ContainerView } from '@muster/contracts';
 import { createEmptyServerDatabase, testEngines } from '@muster/db/testing';
 import { eventually, isAvailable, mainOf, runIf } from '@muster/testkit';
 import { runContainer, startAgent, startHost, type FleetHost } from '../support/host.js';
@@ -117,10 +117,24 @@ suite('an upgrade from version 0.1.0', () => {
       expect(await versions(muster)).toEqual({ old: '0.1.0', current: MUSTER_VERSION });
     });
 
+    test('version 0.1.0 gets a large range of ports as single ports, at most as many as it expects', async () => {
+      const { engine } = hosts[1]!;
+      engine.start(engine.create({ name: 'current-relay', image: 'coturn/coturn:4.6', ports: RELAY_PORTS }));
+      await eventually(async () => {
+        expect(await relayPorts(muster)).toHaveLength(PORTS_MAX);
+      });
+      const single = { ip: '0.0.0.0', type: 'tcp' };
+      expect((await relayPorts(muster)).slice(0, 2)).toEqual([
+        { ...single, ...RELAY_PORTS[0] },
+        { ...single, ...RELAY_PORTS[1] },
+      ]);
+      expect(hosts[1]!.agent.stderr()).toBe('');
+    });
+
     test('everything is listed as before', async () => {
       await Promise.all(hosts.map(({ agent }) => agent.stop()));
       before = await readEverything(muster.client);
-      expect(before.containers).toHaveLength(4);
+      expect(before.containers).toHaveLength(5);
       expect(before.events.length).toBeGreaterThanOrEqual(6);
       await muster.stop();
       await backUp();
@@ -145,7 +159,9 @@ suite('an upgrade from version 0.1.0', () => {
       });
       for (const host of hosts) {
         runContainer(host, `${host.name}-new`);
-        await expectContainers(muster, host, { [`${host.name}-web`]: 'running', [`${host.name}-new`]: 'running' });
+        const relay = host.name === 'current' ? { 'current-relay': 'running' } : {};
+        const states = { [`${host.name}-web`]: 'running', [`${host.name}-new`]: 'running', ...relay };
+        await expectContainers(muster, host, states);
       }
       const listed = await muster.hosts();
       expect(listed.map(({ id }) => id).sort()).toEqual(before.hosts.map(({ id }) => id).sort());
@@ -153,6 +169,13 @@ suite('an upgrade from version 0.1.0', () => {
         { freshness: 'online', problems: [] },
         { freshness: 'online', problems: [] },
       ]);
+    });
+
+    test('an agent of this version sends the range of ports after the server is upgraded', async () => {
+      const range = { ip: '0.0.0.0', ...RELAY_PORTS[0], type: 'tcp', count: RELAY_PORTS.length };
+      await eventually(async () => expect(await relayPorts(muster)).toEqual([range]));
+      const { items } = await muster.client.call('listContainers', { query: { q: 'current-relay' } });
+      expect(items[0]).not.toHaveProperty('truncated');
     });
 
     test('an agent that is upgraded keeps its host', async () => {
@@ -185,7 +208,11 @@ suite('an upgrade from version 0.1.0', () => {
       });
       const [first, second] = hosts as [FleetHost, FleetHost];
       await expectContainers(muster, first, { 'old-web': 'running', 'old-new': 'running', 'old-last': 'running' });
-      await expectContainers(muster, second, { 'current-web': 'running', 'current-new': 'running' });
+      await expectContainers(muster, second, {
+        'current-web': 'running',
+        'current-new': 'running',
+        'current-relay': 'running',
+      });
       await eventually(async () => {
         expect(await versions(muster)).toEqual({ old: '0.1.0', current: MUSTER_VERSION });
       });
@@ -194,6 +221,17 @@ suite('an upgrade from version 0.1.0', () => {
     });
   });
 });
+
+const RELAY_PORTS = Array.from({ length: 16_384 }, (_, index) => ({
+  privatePort: 16_384 + index,
+  publicPort: 16_384 + index,
+}));
+
+/** Returns the ports of the container that publishes a range. */
+async function relayPorts({ client }: Muster): Promise<ContainerView['ports']> {
+  const { items } = await client.call('listContainers', { query: { q: 'current-relay' } });
+  return items[0]?.ports ?? [];
+}
 
 /** Returns the agent's version of each host. */
 async function versions({ client }: Muster): Promise<Record<string, string>> {

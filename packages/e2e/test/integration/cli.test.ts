@@ -290,7 +290,7 @@ describe('a command that fails', () => {
     expect((await cli('events', '--kind', 'exploded')).code).toBe(2);
   });
 
-  test('because of a value that only the API checks exits with 2 and names the option', async () => {
+  test('exits with 2 and names the option if only the API rejects the value', async () => {
     const long = 'x'.repeat(2_000);
     expect(await cli('containers', '--search', long)).toEqual({
       ...{ code: 2, out: '', err: 'muster: --search must be at most 1024 characters\n' },
@@ -307,7 +307,7 @@ describe('a command that fails', () => {
     );
   });
 
-  test('because standard output is full prints one line and exits with 1', async () => {
+  test('prints one line and exits with 1 if standard output is full', async () => {
     for (const args of [['hosts'], ['containers', '-o', 'json'], ['export', 'events'], ['--help']]) {
       const program = startProgram(mainOf('cli'), {
         args,

@@ -229,11 +229,9 @@ const SCENARIOS = {
 describe('two machines with the same engine id', () => {
   test('become two hosts, and the second does not disconnect the first', () => runs['twoMachines']);
 
-  test('that are copies of each other: `leave` on the copy does not disconnect the original', () =>
-    runs['leaveOnCopy']);
+  test('are copies of each other: `leave` on the copy does not disconnect the original', () => runs['leaveOnCopy']);
 
-  test('that are copies of each other: `leave` on the original does not disconnect the copy', () =>
-    runs['leaveOnOriginal']);
+  test('are copies of each other: `leave` on the original does not disconnect the copy', () => runs['leaveOnOriginal']);
 });
 
 test('a machine that loses its state at a restart stays one host, and takes one use of its enrollment token', () =>

@@ -42,8 +42,8 @@ export async function openPage(context: BrowserContext): Promise<{ page: Page; e
 }
 
 /**
- * Returns by how many pixels a page is wider than its window. The page may need a moment to change its layout after its
- * window was resized, so this waits up to two seconds until the page fits.
+ * Returns by how many pixels a page is wider than its window. After a change of the window's size, the page may need a
+ * moment to change its layout. The function therefore waits up to two seconds until the page fits.
  */
 export async function overflowOf(page: Page): Promise<number> {
   const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';

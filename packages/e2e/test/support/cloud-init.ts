@@ -24,8 +24,8 @@ export const hasCloudInit = (): boolean =>
   );
 
 /**
- * cloud-init's own configuration. It contains the modules of a start, but does not install packages, which requires a
- * network, and uses no cloud.
+ * cloud-init's own configuration, with the modules of a start. It uses no cloud, and installs no packages, because that
+ * would require a network.
  */
 export const CLOUD_CFG = `datasource_list: [None]
 system_info: { distro: debian }

@@ -39,8 +39,8 @@ export async function startHost(
 }
 
 /**
- * Starts an agent for a host's engine, which enrolls with `enrollToken` if it has no token of its own. All agents of the
- * host use the same state directory.
+ * Starts an agent for a host's engine. The agent enrolls with `enrollToken` if it has no token of its own. All agents
+ * of the host use the same state directory.
  */
 export const startAgent = (
   { url }: Muster,

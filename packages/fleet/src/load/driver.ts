@@ -55,8 +55,8 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
     wrong: 0,
     firstWrong: null as string | null,
     /**
-     * The time of the last request whose response did not have status 200, in ms after the start; 0 if there was no
-     * such request.
+     * When the last request was sent whose response did not have status 200, in ms after the start; 0 if there was
+     * none.
      */
     lastNotOkMs: 0,
   };

@@ -16,8 +16,8 @@ import { NO_PROGRESS, simulateHost } from './workload.js';
 /** The properties that a container and its successors share. */
 export interface Role {
   /**
-   * A template in canonical form, with the ten fields that every agent reports. For each container, the id, name,
-   * labels, state, status, start time and the suffix of the image are replaced.
+   * A template in canonical form, with the ten fields that every agent reports. Each container has its own id, name,
+   * labels, state, status, start time and suffix of the image.
    */
   readonly container: Container;
   readonly hasHealthCheck: boolean;

@@ -23,8 +23,8 @@ type Script = Generator<number, never>;
 
 /**
  * Creates and starts a container for each role. A container that is not steady changes about once a minute.
- * @returns a function that takes a time, makes all changes that are due by then, and returns the time of the next
- * change. Equal roles, seeds and times give equal histories.
+ * @returns a function that makes all changes that are due by a given time, and returns the time of the next change.
+ * Equal roles, seeds and times give equal histories.
  */
 export function createLife(
   engine: ReplayedEngine,

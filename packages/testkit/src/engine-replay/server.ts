@@ -19,8 +19,8 @@ const ROUTES = {
 export type Route = keyof typeof ROUTES;
 
 /**
- * How a call fails, as observed with real engines: with an error status, with half a body that looks complete, with
- * half a body and a closed connection, or without any response.
+ * How a call fails, as observed with real engines. The response has an error status, is cut off but looks complete, or
+ * is cut off by a closed connection. Or there is no response.
  */
 export type Fault = { kind: 'status'; status: number } | { kind: 'truncate' } | { kind: 'reset' } | { kind: 'hang' };
 

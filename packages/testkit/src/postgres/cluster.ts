@@ -1,6 +1,6 @@
 /**
- * A PostgreSQL server for tests: a new cluster in a temporary directory, on a free port of the loopback interface, with
- * the newest PostgreSQL that is installed.
+ * A PostgreSQL server for tests. It is a new cluster in a temporary directory, on a free port of the loopback
+ * interface, with the newest PostgreSQL that is installed.
  */
 import { execFile, spawn, type SpawnOptions } from 'node:child_process';
 import { randomBytes, randomInt } from 'node:crypto';
@@ -93,7 +93,10 @@ const FAST_SETTINGS = { fsync: 'off', full_page_writes: 'off', synchronous_commi
 
 type Owner = Pick<SpawnOptions, 'uid' | 'gid'>;
 
-/** Returns the user that runs the server: the current user, unless it is root, which PostgreSQL rejects. */
+/**
+ * Returns the user that runs the server. This is the current user, unless it is root, because PostgreSQL refuses to run
+ * as root.
+ */
 async function findServerOwner(): Promise<Owner> {
   if (process.getuid?.() !== 0) return {};
   const users = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));

@@ -29,8 +29,8 @@ export interface SessionAuthOptions {
   logger: Logger;
   now: () => Date;
   /**
-   * Returns the milliseconds by which this process's wall clock, the only clock that better-auth reads, is ahead of
-   * `now`.
+   * Returns the milliseconds by which this process's wall clock is ahead of `now`. better-auth reads only the wall
+   * clock.
    */
   skewMs: () => number;
 }
@@ -146,8 +146,8 @@ const SECRET_BYTES = 32;
 
 /**
  * Returns the secret that signs cookies if no secret is configured. The first process that calls this creates the
- * secret and stores it in the database, so that all processes share it. The secret alone grants no access, because a
- * cookie must also contain a session token, which is stored only as a hash.
+ * secret and stores it in the database, so that all processes share it. The secret alone grants no access. A cookie
+ * must also contain a session token, of which only the hash is stored.
  */
 export async function loadCookieSecret({ prisma }: Database): Promise<string> {
   const value = randomBytes(SECRET_BYTES).toString('base64url');

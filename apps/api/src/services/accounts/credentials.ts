@@ -4,9 +4,10 @@ import { ForbiddenError, NotFoundError, TokenInvalidError } from '../../errors.j
 import { auditedWrite, recordAuditEntry, type NewAuditEntry } from '../audit/index.js';
 
 /**
- * Locks the member or the API key that an operator acts as, so that it cannot be removed or revoked before the
- * transaction ends. Because a removal or revocation waits for this lock, `revokeCredentialsCreatedBy` finds every
- * credential that the operator created. Returns the key's expiry; null for a user and for a key without expiry.
+ * Locks the member or the API key that an operator acts as. The member cannot be removed, and the key cannot be
+ * revoked, before the transaction ends. Because a removal or revocation waits for this lock,
+ * `revokeCredentialsCreatedBy` finds every credential that the operator created. Returns the key's expiry; null for a
+ * user and for a key without expiry.
  * @throws TokenInvalidError if the member was removed or the key revoked after the request was authenticated.
  * @throws ForbiddenError if the member's role was changed after the request was authenticated.
  */
@@ -85,9 +86,10 @@ export interface RevocationScope {
 type RevocationReason = 'member.removed' | 'member.role_changed' | 'member.role_claim_unmatched';
 
 /**
- * Revokes the API keys that a person created, the keys created with those keys, and the enrollment tokens that the
- * person or any of these keys created. Records each revocation in the audit log with the reason. If the person became a
- * viewer (`member.role_changed`), keys with the role viewer stay valid, because a viewer may do what these keys allow.
+ * Revokes all credentials that stem from a person: the API keys that the person created, the keys created with those
+ * keys, and the enrollment tokens created by the person or with any of these keys. Records each revocation in the audit
+ * log with the reason. If the person became a viewer (`member.role_changed`), keys with the role viewer stay valid,
+ * because a viewer may do what these keys allow.
  */
 export async function revokeCredentialsCreatedBy(
   tx: Prisma.TransactionClient,
@@ -143,8 +145,8 @@ export async function revokeCredentialsCreatedBy(
 }
 
 /**
- * Revokes the open invitations that a person created, because such an invitation could give the person back a role that
- * they lost. Records each revocation in the audit log with the reason.
+ * Revokes the open invitations that a person created. With such an invitation, the person could get a lost role back.
+ * Records each revocation in the audit log with the reason.
  */
 export async function revokeInvitationsCreatedBy(
   tx: Prisma.TransactionClient,

@@ -15,7 +15,7 @@ export interface IdentityProviderOptions {
   callbackUrl: string;
   /**
    * The key from which the values of a sign-in attempt are derived. All processes on one database need the same key,
-   * because an attempt that one process starts may be completed by another.
+   * because one process may complete an attempt that another started.
    */
   secret: string;
 }
@@ -63,8 +63,8 @@ export interface IdentityProvider {
 
 /**
  * The provider's claims must satisfy the same rules as a name and an address that a user enters in a form. At the
- * provider, users may choose a name of any length. When an address is converted to lower case, some non-ASCII
- * characters become ASCII letters, so that without these rules, an address could turn into another user's address.
+ * provider, users may choose a name of any length. Conversion to lower case turns some non-ASCII characters into ASCII
+ * letters. Without these rules, an address could therefore become another user's address.
  */
 const { name: NameClaim, email: EmailClaim } = SetupRequest.shape;
 
@@ -73,7 +73,7 @@ const TIMEOUT_SECONDS = 5;
 
 /**
  * Signs users in with the authorization code flow with PKCE, `state` and `nonce`. All three are derived from the secret
- * of the attempt, so that nothing is stored for an attempt, and the URLs that the browser shows reveal nothing.
+ * of the attempt. Nothing must therefore be stored for an attempt, and the URLs that the browser shows reveal nothing.
  */
 export function createIdentityProvider(options: IdentityProviderOptions): IdentityProvider {
   const { issuer, roleClaim, callbackUrl, secret } = options;
@@ -177,8 +177,8 @@ function discover({ issuer, clientId, clientSecret }: IdentityProviderOptions): 
 const CODE_CHARS_MAX = 100;
 
 /**
- * Returns what the log states about a failed sign-in: the error code of openid-client, the error code of the provider
- * (RFC 6749) and the code of the cause, such as a network error, as far as there is one.
+ * Returns what is logged about a failed sign-in: the error code of openid-client, the provider's error code (RFC 6749),
+ * and the code of the cause, such as a network error. Codes that do not exist are left out.
  */
 export function describeFailure({ cause }: OidcSignInError): Record<string, unknown> {
   const { code, error, message } = cause as { code?: unknown; error?: unknown; message: string };

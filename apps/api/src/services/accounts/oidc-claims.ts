@@ -2,8 +2,11 @@
 type Claims = Readonly<Record<string, unknown>>;
 
 /**
- * The groups or roles that the provider states for a user, or the reason why there are none: the claim is absent, the
- * provider left it out because it has too many values, or its value is neither text nor a list.
+ * The groups or roles that the provider states for a user, or the reason why there are none:
+ *
+ * - `absent`: there is no claim.
+ * - `omitted`: the provider left the claim out, because it has too many values.
+ * - `invalid`: its value is neither text nor a list.
  */
 export type Groups = readonly string[] | 'absent' | 'omitted' | 'invalid';
 

@@ -17,8 +17,8 @@ export interface Redirect {
 }
 
 /**
- * Signs users in with an identity provider. If the provider fails, or if the provider or Muster refuses the user, the
- * browser is redirected to the sign-in page, which shows the reason.
+ * Signs users in with an identity provider. If the sign-in fails or is refused, the browser is redirected to the
+ * sign-in page, which shows the reason.
  */
 export interface OidcSignInService {
   /**
@@ -59,7 +59,7 @@ export function createOidcSignIn(options: OidcSignInOptions): OidcSignInService 
   const signInPageUrl = (why: OidcFailure | OidcRefusal, next: string): string =>
     `${basePath}/sign-in?${new URLSearchParams({ why: `oidc-${why}`, next }).toString()}`;
 
-  // The cookie binds the attempt to the browser that started it, so that an attacker cannot make another person's
+  // The cookie binds the attempt to the browser that started it. An attacker therefore cannot make another person's
   // browser complete the attacker's attempt.
   const attemptCookie = (value: string, seconds: number): string =>
     `${cookieName}=${value}; Max-Age=${seconds}; Path=/; HttpOnly; ${isHttps ? 'Secure; ' : ''}SameSite=Lax`;

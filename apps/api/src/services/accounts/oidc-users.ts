@@ -44,13 +44,13 @@ const refuse = (refusal: OidcRefusal, reason: string, userId: string | null = nu
 
 /**
  * Decides whether a person whom an identity provider authenticated may sign in. The person is identified by the
- * provider's id for this user. At the first sign-in, Muster does not know this id, so the person is identified by the
- * email address, and is refused if the address is not verified. A member then gets an additional credential, and an
- * invited person becomes a member. Any other person becomes a member of the first organization with the role
- * `autoProvisionRole`, or is refused if `autoProvisionRole` is null.
+ * provider's id for this user. At the first sign-in, Muster does not know this id. It then identifies the person by the
+ * email address, and refuses the person if the address is not verified. A member gets the identity as an additional
+ * credential, and an invited person becomes a member. Any other person becomes a member of the first organization with
+ * the role `autoProvisionRole`, or is refused if `autoProvisionRole` is null.
  *
- * If groups determine roles, a person without a password has the role that their groups grant, and is refused if
- * none does. The role is set at each sign-in.
+ * If groups determine roles, the role of a person without a password is the one that their groups grant. If no group
+ * grants a role, the person is refused. The role is set at each sign-in.
  */
 export async function findOidcUser(
   db: Database,

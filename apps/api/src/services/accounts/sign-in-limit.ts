@@ -22,7 +22,7 @@ export function createSignInLimit(perMinute: number, elapsedMs: () => number): S
   const accounts = createTokenBuckets({ perMinute: perMinuteOfAccount, burst: perMinuteOfAccount });
   return {
     take(address, account) {
-      // Check the address's limit first, so that an address over its limit does not use up an account's limit.
+      // Check the address's limit first. An address over its limit then does not use up an account's limit.
       const takes = [
         () => addresses.take(addressGroup(address), elapsedMs()),
         ...(account === undefined ? [] : [() => accounts.take(account, elapsedMs())]),

@@ -3,7 +3,10 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeDirectory } from '@muster/db';
 
-/** How a secret is delivered to the person who starts Muster: printed, or in a file that only they can read. */
+/**
+ * How a secret is delivered to the person who starts Muster: either printed, or in a file that only that person can
+ * read.
+ */
 export type SecretDelivery = { shown: string } | { file: string };
 
 /** Names of the files for secrets that are not printed. */

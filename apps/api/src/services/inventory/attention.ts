@@ -21,8 +21,8 @@ import type { HostLabelFilters } from './host-labels.sql.js';
 import { readHostAttention, type HostsWithProblem } from './host-attention.sql.js';
 
 /**
- * Returns what needs attention in an organization, or on its hosts with labels. The cost is bounded. All hosts are
- * read once. Containers are read only for the first of the hosts whose containers have a problem. Of the exits, only the newest are read.
+ * Returns what needs attention in an organization, or on its hosts with labels. The cost is bounded. All hosts are read
+ * once, but the containers of only some of the hosts with problems are read, and only the newest exits.
  */
 export type GetAttention = (organizationId: string, hostLabel?: HostLabelFilters) => Promise<Attention>;
 

@@ -93,8 +93,8 @@ export interface CrashLoops {
 }
 
 /**
- * Finds the crash loops on hosts whose containers are current, grouped by image. Of each workload in a crash loop, the
- * newest container is returned.
+ * Finds the crash loops on hosts whose containers are current, grouped by image. Of each workload in a crash loop, one
+ * container is returned (`loopingContainers`).
  */
 export async function readCrashLoops(
   { prisma }: Database,
@@ -103,7 +103,7 @@ export async function readCrashLoops(
   hostLabel: HostLabelFilters,
   exitsReadMax: number = EXITS_READ_MAX,
 ): Promise<CrashLoops> {
-  const freshness = freshnessSql(freshnessCutoffs(context)).containers;
+  const isOnline = Prisma.sql`${freshnessSql(freshnessCutoffs(context)).containers} = 'online'`;
   const hasRowProblem = Prisma.join(
     Object.values(ROW_PROBLEMS).map((condition) => Prisma.sql`COALESCE(${condition}, FALSE)`),
     ' OR ',
@@ -113,7 +113,7 @@ export async function readCrashLoops(
   >(Prisma.sql`
     WITH errors AS MATERIALIZED (${recentErrors(organizationId, context.now, exitsReadMax)}),
     repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`, organizationId, context.now, exitsReadMax)}),
-    looping AS MATERIALIZED (${loopingContainers(organizationId, Prisma.sql`repeated`)}),
+    looping AS MATERIALIZED (${loopingContainers(organizationId, Prisma.sql`repeated`, { mayLoop: MAY_LOOP, isOnline })}),
     troubled AS MATERIALIZED (
       SELECT c."hostId", c."dockerId", c.name, c.image, c."exitCode", c.exit, e.since, e.exits, ${WORKLOAD}, h.name AS "hostName",
         'crash_loop' AS kind, (${hasRowProblem}) AS counted
@@ -121,7 +121,7 @@ export async function readCrashLoops(
       CROSS JOIN LATERAL (
         SELECT * FROM containers AS c WHERE c."hostId" = e."hostId" AND c."dockerId" = e."dockerId" OFFSET 0
       ) AS c
-      WHERE h."deletedAt" IS NULL AND ${freshness} = 'online' AND ${MAY_LOOP}
+      WHERE h."deletedAt" IS NULL AND ${isOnline} AND ${MAY_LOOP}
         AND ${hasLabels(hostLabel)}
     ), ${groupByImage(Prisma.sql`troubled`)}
     SELECT (SELECT count(*)::int FROM troubled) AS total,

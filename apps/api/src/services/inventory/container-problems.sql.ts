@@ -9,7 +9,14 @@ import { Prisma, type Database } from '@muster/db';
 import { healthKey } from '../sync/index.js';
 import { or } from './container-columns.sql.js';
 import type { Filter } from './container-text.sql.js';
-import { CRASH_LOOP_MS, loopingContainers, NO_ERROR_CODES, readsAllLoops, repeatedExits } from './crash-loops.sql.js';
+import {
+  CRASH_LOOP_MS,
+  loopingContainers,
+  NO_ERROR_CODES,
+  readsAllLoops,
+  repeatedExits,
+  type LoopConditions,
+} from './crash-loops.sql.js';
 
 /**
  * Maximum number of exits with an error that a search for crash loops reads, newest first. The same maximum applies to
@@ -52,9 +59,9 @@ export const PROBLEM_COUNTS = {
 export const isRowProblem = (code: ContainerProblemCode): code is RowProblem => Object.hasOwn(ROW_PROBLEMS, code);
 
 /**
- * The condition that a container whose process exited several times can still be in a crash loop: it runs, waits for
- * its restart, or last exited with an error. In all other cases, someone stopped it. If the cause of an exit is unknown,
- * its code decides.
+ * The condition that a container whose process exited several times can still be in a crash loop. This is the case if
+ * it runs, waits for its restart, or last exited with an error. In all other cases, someone stopped it. If the cause of
+ * an exit is unknown, its code decides.
  */
 export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND NOT c."isInfra" AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}
   OR (${HAS_ERROR_CODE} AND ${hasReason('unknown')})))`;
@@ -92,11 +99,16 @@ export async function isCrashLoopSearchComplete(
  * Returns the filter for containers with one of these problems. Containers in a crash loop are found through their exit
  * events, and the others through the problem counts of their hosts.
  */
-export function problemFilter(codes: readonly ContainerProblemCode[], organizationId: string, now: Date): Filter {
+export function problemFilter(
+  codes: readonly ContainerProblemCode[],
+  organizationId: string,
+  { now, isOnline, hostId }: Omit<LoopConditions, 'mayLoop'> & { now: Date },
+): Filter {
+  const conditions = { mayLoop: MAY_LOOP, isOnline, hostId };
   const loops = Prisma.sql`
     WITH errors AS MATERIALIZED (${recentErrors(organizationId, now)}),
     repeated AS MATERIALIZED (${repeatedExits(Prisma.sql`errors`, organizationId, now, EXITS_READ_MAX)})
-    SELECT "hostId", "dockerId" FROM (${loopingContainers(organizationId, Prisma.sql`repeated`)}) AS loops`;
+    SELECT "hostId", "dockerId" FROM (${loopingContainers(organizationId, Prisma.sql`repeated`, conditions)}) AS loops`;
   const isLooping = Prisma.sql`${MAY_LOOP} AND (c."hostId", c."dockerId") IN (${loops})`;
   const matches = or(codes.map((code) => (isRowProblem(code) ? ROW_PROBLEMS[code] : isLooping)));
   const counts = codes.filter(isRowProblem).map((code) => Prisma.sql`${PROBLEM_COUNTS[code]} > 0`);

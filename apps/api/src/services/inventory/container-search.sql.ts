@@ -90,7 +90,10 @@ export function containerSearch(
   if (health) filters.push({ matches: isOfHealth, hostCondition: hostCounts(health.map(healthKey)) });
   const hasReason = Prisma.sql`c.exit ->> 'reason' = ANY (${exitReason}::text[])`;
   if (exitReason) filters.push({ matches: hasReason, hostCondition: hostCounts(exitReason.map(exitKey)) });
-  if (problem) filters.push(problemFilter(problem, organizationId, now));
+  if (problem) {
+    const isOnline = containersAreOf(['online'], cutoffs);
+    filters.push(problemFilter(problem, organizationId, { now, isOnline, hostId: query.hostId }));
+  }
   const hostsWhere = (condition: Prisma.Sql) => Prisma.sql`
     SELECT h.id, h."containerCount" FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}`;
   const ofHostsWhere = (ofHosts: Prisma.Sql): Filter => {

@@ -1,4 +1,4 @@
-import { CRASH_LOOP_EXITS_MIN, FLEET_WORKLOAD_KINDS, STOPPED_EXIT_CODES, type ExitReason } from '@muster/contracts';
+import { CRASH_LOOP_EXITS_MIN, STOPPED_EXIT_CODES, type ExitReason } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { NO_ERROR_REASONS } from '../sync/index.js';
 import { SERVICE, WORKLOAD_INSTANCE, WORKLOAD_PROJECT } from './workload-columns.sql.js';
@@ -59,13 +59,17 @@ function exitsWithError(errors: Prisma.Sql, organizationId: string, now: Date, l
     FROM (${openLoops(organizationId, loopsReadMax)}) AS c ${ofLoop(Prisma.sql`c.loop -> 'codes'`)}`;
 }
 
+/** The id of a Swarm task's service, which is unique to its cluster. Stacks of two clusters can have the same names. */
+const SWARM_SERVICE = Prisma.sql`c.labels ->> 'com.docker.swarm.service.id'`;
+
 /**
  * Selects the workloads that exited often enough for a crash loop, from the exits that `errors` selects and those of
  * looping containers.
  *
- * - Exits are counted by workload, so that a container that is replaced after each crash is one loop. Workloads of an
- *   orchestrator are counted across hosts (`hostId` is null), and others by host. An event that an earlier version
- *   recorded has no workload and is counted by container (`dockerId` is not null).
+ * - Exits are counted by workload, so that a container that is replaced after each crash is one loop, and by host. Exits
+ *   of a Swarm task are also counted across the hosts of its cluster (then `hostId` is null), because its next container
+ *   can run on another host. An event that an earlier version recorded has no workload and is counted by container
+ *   (`dockerId` is not null).
  * - Requested and completed exits do not count. Exits of unknown cause count if there are three of them, or if the
  *   engine was restarting the container, which shows that it has a restart policy.
  */
@@ -75,18 +79,22 @@ export const repeatedExits = (
   now: Date,
   loopsReadMax: number,
 ): Prisma.Sql => Prisma.sql`
-  SELECT e."workloadKind", e."hostId", e."dockerId", e.project, e.service, e.instance, min(e.since) AS since,
-    sum(e.exits)::int AS exits
+  SELECT e."workloadKind", e."hostId", e."dockerId", e.project, e.service, e.instance, e."swarmService",
+    min(e.since) AS since, sum(e.exits)::int AS exits
   FROM (
-    SELECT e."workloadKind", e.project, e.service, e.instance, e.since, e.reason, e.exits, e.restarts,
-      CASE WHEN e."workloadKind" IN (${Prisma.join([...FLEET_WORKLOAD_KINDS])}) AND e.service IS NOT NULL
-        THEN NULL ELSE e."hostId" END AS "hostId",
+    SELECT e."workloadKind", e."hostId", e.project, e.service, e.instance, e.since, e.reason, e.exits, e.restarts,
+      CASE WHEN e."workloadKind" = 'swarm' AND e.service IS NOT NULL THEN (
+        SELECT ${SWARM_SERVICE} FROM containers AS c WHERE c."hostId" = e."hostId" AND c."dockerId" = e."dockerId"
+      ) END AS "swarmService",
       CASE WHEN e."workloadKind" IS NULL OR e.service IS NULL THEN e."dockerId" END AS "dockerId"
     FROM (${exitsWithError(errors, organizationId, now, loopsReadMax)}) AS e
     WHERE e.reason IS NULL OR e.reason NOT IN (${Prisma.join([...NO_ERROR_REASONS])})
   ) AS e
-  GROUP BY e."workloadKind", e."hostId", e."dockerId", e.project, e.service, e.instance
-  HAVING COALESCE(sum(e.exits) FILTER (WHERE e.reason IS DISTINCT FROM ${UNKNOWN}), 0) + CASE
+  GROUP BY GROUPING SETS (
+    (e."workloadKind", e."dockerId", e.project, e.service, e.instance, e."swarmService", e."hostId"),
+    (e."workloadKind", e."dockerId", e.project, e.service, e.instance, e."swarmService"))
+  HAVING (GROUPING(e."hostId") = 0 OR e."swarmService" IS NOT NULL)
+    AND COALESCE(sum(e.exits) FILTER (WHERE e.reason IS DISTINCT FROM ${UNKNOWN}), 0) + CASE
     WHEN sum(e.exits) FILTER (WHERE e.reason = ${UNKNOWN}) >= ${CRASH_LOOP_EXITS_MIN}::int OR bool_or(e.restarts)
     THEN COALESCE(sum(e.exits) FILTER (WHERE e.reason = ${UNKNOWN}), 0) ELSE 0 END >= ${CRASH_LOOP_EXITS_MIN}::int`;
 
@@ -95,30 +103,51 @@ export const repeatedExits = (
  * `startedAt` breaks ties.
  */
 const newest = (condition: Prisma.Sql) => Prisma.sql`(
-    SELECT c."hostId", c."dockerId" FROM containers AS c WHERE c."removedAt" IS NULL AND ${condition}
+    SELECT c."hostId", c."dockerId", c."firstSeenAt", c."startedAt", c."removedAt", c.state, c."exitCode", c.exit, c."isInfra"
+    FROM containers AS c WHERE c."removedAt" IS NULL AND ${condition}
       AND (SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = c."hostId")
     ORDER BY c."firstSeenAt" DESC, c."startedAt" DESC NULLS LAST, c."dockerId" LIMIT 1)`;
 
+/** Which containers can stand for a loop. The conditions have the aliases `c` (container) and `h` (host). */
+export interface LoopConditions {
+  mayLoop: Prisma.Sql;
+  isOnline: Prisma.Sql;
+  hostId?: readonly string[] | undefined;
+}
+
 /**
- * Selects the container that stands for each of the workloads that `loops` (from `repeatedExits`) contains: the newest
- * present one. The index of workloads finds it.
+ * Selects the containers that stand for the workloads that `loops` (from `repeatedExits`) contains, of those that may
+ * loop: the newest one of the host, and for a Swarm task, the newest one of the service. A task has one loop, shown as the
+ * newest of these containers on a host that is online. Reports of another host can therefore change which container is
+ * shown, but cannot hide the loop of a host.
  */
-export function loopingContainers(organizationId: string, loops: Prisma.Sql): Prisma.Sql {
+export function loopingContainers(
+  organizationId: string,
+  loops: Prisma.Sql,
+  { mayLoop, isOnline, hostId }: LoopConditions,
+): Prisma.Sql {
   const isOfWorkload = Prisma.sql`c."organizationId" = ${organizationId}
     AND ${SERVICE} = (left(l.service, 200) COLLATE "C")
     AND ${WORKLOAD_PROJECT} = (left(COALESCE(l.project, ''), 200) COLLATE "C")
     AND ${WORKLOAD_INSTANCE} = (left(COALESCE(l.instance, ''), 200) COLLATE "C")
     AND c."workloadKind" = l."workloadKind" AND c.service = l.service
-    AND c.project IS NOT DISTINCT FROM l.project AND c.instance IS NOT DISTINCT FROM l.instance`;
+    AND c.project IS NOT DISTINCT FROM l.project AND c.instance IS NOT DISTINCT FROM l.instance
+    AND (l."swarmService" IS NULL OR ${SWARM_SERVICE} = l."swarmService")`;
   const ofContainer = Prisma.sql`c."hostId" = l."hostId" AND c."dockerId" = l."dockerId"`;
+  const ofHosts = hostId ? Prisma.sql`AND c."hostId" = ANY (${[...hostId]}::uuid[])` : Prisma.empty;
+  const task = Prisma.sql`l."workloadKind", l.project, l.service, l.instance, l."dockerId", l."swarmService",
+      CASE WHEN l."swarmService" IS NULL THEN c."hostId" END`;
   return Prisma.sql`
-    SELECT DISTINCT ON (c."hostId", c."dockerId") c."hostId", c."dockerId", l.since, l.exits
-    FROM ${loops} AS l CROSS JOIN LATERAL (
-      ${newest(Prisma.sql`l."dockerId" IS NOT NULL AND ${ofContainer}`)}
-      UNION ALL
-      ${newest(Prisma.sql`l."dockerId" IS NULL AND l."hostId" IS NOT NULL AND c."hostId" = l."hostId" AND ${isOfWorkload}`)}
-      UNION ALL
-      ${newest(Prisma.sql`l."dockerId" IS NULL AND l."hostId" IS NULL AND ${isOfWorkload}`)}
-    ) AS c
-    ORDER BY c."hostId", c."dockerId", l.since`;
+    SELECT DISTINCT ON ("hostId", "dockerId") * FROM (
+      SELECT DISTINCT ON (${task}) c."hostId", c."dockerId", l.since, l.exits
+      FROM ${loops} AS l CROSS JOIN LATERAL (
+        ${newest(Prisma.sql`l."dockerId" IS NOT NULL AND ${ofContainer}`)}
+        UNION ALL
+        ${newest(Prisma.sql`l."dockerId" IS NULL AND l."hostId" IS NOT NULL AND c."hostId" = l."hostId" AND ${isOfWorkload}`)}
+        UNION ALL
+        ${newest(Prisma.sql`l."dockerId" IS NULL AND l."hostId" IS NULL AND ${isOfWorkload}`)}
+      ) AS c JOIN hosts AS h ON h.id = c."hostId"
+      WHERE ${mayLoop} ${ofHosts}
+      ORDER BY ${task}, (${isOnline}) DESC, c."firstSeenAt" DESC, c."startedAt" DESC NULLS LAST, c."dockerId", l.exits DESC
+    ) AS looping ORDER BY "hostId", "dockerId", since`;
 }

@@ -51,7 +51,10 @@ export async function getHostFacets(
   return { engines: toFacet('engines'), agentVersions: { values: agentVersions, hasMore }, labels };
 }
 
-/** Returns whether a version is older than the release. The versions of other agents, such as `curl`, never are. */
+/**
+ * Returns whether a version is older than the release. The result is false for the versions of other agents, such as
+ * `curl`.
+ */
 const isOlder = (version: string, releaseVersion: string | null): boolean =>
   releaseVersion !== null &&
   version !== releaseVersion &&

@@ -20,7 +20,7 @@ export interface ImageRow {
 /** The image's id, if the container has no digest. */
 const OWN_IMAGE_ID = Prisma.sql`CASE WHEN o."imageDigest" IS NULL THEN o."imageId" END`;
 
-/** Maximum number of image ids that are compared for each build, and of pairs of image ids that one host has. */
+/** Two maximums: of the image ids that are compared for each build, and of the pairs of image ids that one host has. */
 const IDS_MAX = 100;
 
 /**

@@ -67,7 +67,10 @@ async function findHosts({ prisma }: Database, { hosts }: ContainerSearch, rowsM
   return found?.ids;
 }
 
-/** Defines `read`, the rows that are read, and `matching`, the matching rows among them whose hosts are not deleted. */
+/**
+ * Defines two tables. `read` contains the rows that are read. `matching` contains the matching rows among them whose
+ * hosts are not deleted.
+ */
 const tables = (scan: ContainerScan) => Prisma.sql`deleted_hosts AS MATERIALIZED (
       SELECT id FROM hosts WHERE "deletedAt" IS NOT NULL AND "purgedAt" IS NULL
     ), read AS MATERIALIZED (${scan.sql}), matching AS NOT MATERIALIZED (

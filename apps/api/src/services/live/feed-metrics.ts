@@ -14,7 +14,7 @@ export interface FeedMetricsOptions {
 
 /**
  * Adds a gauge for the delay of the live stream. The delay is the longer of two times: the age of the oldest committed
- * event that is still withheld, in any organization, and the time since the stream was last read. The delay is measured
+ * event of any organization that is still withheld, and the time since the stream was last read. The delay is measured
  * whether or not a client listens. The gauge is missing while the database does not respond and no client listens.
  */
 export function addFeedMetrics(registry: Registry, { db, now, unreadMs, onFailure }: FeedMetricsOptions): void {

@@ -13,8 +13,8 @@ import { StreamListener, type StreamSink } from './listener.js';
 
 export interface LiveStream {
   /**
-   * Streams an organization's state to a client: first the summary and the freshness of hosts, then the events missed
-   * since `lastEventId`, then every change as it happens. Calls `open` when the stream can start. Resolves when the
+   * Streams an organization's state to a client. Sends the summary and the freshness of hosts, then the events missed
+   * since `lastEventId`, and then every change as it happens. Calls `open` when the stream can start. Resolves when the
    * missed events have been sent. The stream continues until its sink closes.
    * @throws OverloadedError if there are too many listeners, or a database error that occurs before `open` is called.
    */

@@ -24,7 +24,7 @@ async function readClock(db: Database): Promise<number> {
 /**
  * Creates the clock for all stored timestamps and decisions. The clock shows the time of the database server, so that
  * all processes agree even if their own clocks differ. An embedded database has only this process's clock. In that
- * case, the time advances with the monotonic clock, so that a wall clock that is wrong for a moment changes no
+ * case, the time advances with the monotonic clock. A wall clock that is wrong for a moment therefore changes no
  * timestamps. A jump of the wall clock takes effect once it has lasted for a minute.
  */
 export const createDatabaseClock = (db: Database, clocks: Pick<ClockOptions, 'wallMs' | 'elapsedMs'> = {}): Clock =>

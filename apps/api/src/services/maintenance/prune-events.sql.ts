@@ -19,8 +19,8 @@ const findHosts = (table: EventTable): Statement => ({
 });
 
 /**
- * Reads a host's oldest events by the primary key and deletes those that are too old. Locks only these events, which no
- * other statement writes, and skips events that another process is deleting.
+ * Reads a host's oldest events by the primary key and deletes those that are too old. Locks only these events, and no
+ * other statement writes them. Skips events that another process is deleting.
  */
 const pruneStatement = (table: EventTable): Statement => ({
   name: `prune_${table}`,

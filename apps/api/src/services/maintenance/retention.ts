@@ -224,7 +224,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
   }
 
   /**
-   * Reads the last successes that all processes recorded, so that a process that restarts often does not hide a step
+   * Reads the last successes that all processes recorded. Otherwise, a process that restarts often would hide a step
    * that always fails.
    */
   async function readLastSuccesses(): Promise<void> {

@@ -27,10 +27,23 @@ export interface EventDraft extends WorkloadColumns {
   exitReason: ExitReason | null;
   /** The container's image, for `created`, `reappeared` and `removed`; null for all other events. */
   image: string | null;
+  /** The exits that a `looping` event stands for. */
+  exits?: StoredLoopExits;
   /** Number of times that the process ended; absent if nothing happened to the process. */
-  exits?: number;
+  processExits?: number;
   /** Present if the event recurs with each restart, so that it is left out of the history while the container is looping. */
   inLoop?: true;
+}
+
+/** The exits of a loop as the column `exits` of an event stores them. */
+export interface StoredLoopExits {
+  count: number;
+  first: string;
+  last: string;
+  /** By code and reason. `recordedAt` is the time of the last of these exits, according to the API's clock. */
+  codes: Readonly<
+    Record<string, { code: number | null; reason: ExitReason | null; count: number; recordedAt: string }>
+  >;
 }
 
 /** The kinds of events that record how the container's process ended, if it had ended. */
@@ -146,7 +159,7 @@ export function containerChanges(from: ContainerFacts, to: ContainerFacts): Even
   if (process) {
     const event = record(process, from.state, to.state);
     if (process !== 'paused' && process !== 'unpaused') {
-      event.exits = exitsBetween(process, from, to);
+      event.processExits = exitsBetween(process, from, to);
       event.inLoop = true;
     }
   }

@@ -1,11 +1,11 @@
 import { isErrorCode, type ExitReason, type LoopExits } from '@muster/contracts';
-import type { EventDraft } from './container-changes.js';
+import type { EventDraft, StoredLoopExits } from './container-changes.js';
 
 /**
  * Number of exits within an hour from which on a container is looping: further exits are not recorded one by one, but in
  * one event `looping` (ADR 24).
  */
-export const LOOP_EXITS_MIN = 20;
+const LOOP_EXITS_MIN = 20;
 
 /** Milliseconds that one `looping` event covers. */
 export const LOOP_MS = 3_600_000;
@@ -35,30 +35,19 @@ const textOrNull = (value: EventDraft['from']): string | null => (typeof value =
 /** Returns the steps of the containers whose events can be left out of the history, or whose loop ends. */
 export function toLoopSteps(events: readonly EventDraft[]): LoopStep[] {
   const steps = new Map<string, LoopStep>();
-  for (const { dockerId, kind, exits, inLoop, from, to, exitCode: code, exitReason: reason } of events) {
+  for (const { dockerId, kind, processExits, inLoop, from, to, exitCode: code, exitReason: reason } of events) {
     const removed = kind === 'removed';
     if (!removed && inLoop === undefined) continue;
-    if (exits === undefined) {
+    if (processExits === undefined) {
       const none = { dockerId, removed, exits: null, from: null, to: null, code: null, reason: null, isError: false };
       if (!steps.has(dockerId)) steps.set(dockerId, none);
       continue;
     }
     const isError = isErrorCode(code) && !(reason !== null && NO_ERROR_REASONS.includes(reason));
     const states = { from: textOrNull(from), to: textOrNull(to) };
-    steps.set(dockerId, { dockerId, removed, exits, ...states, code, reason, isError });
+    steps.set(dockerId, { dockerId, removed, exits: processExits, ...states, code, reason, isError });
   }
   return [...steps.values()];
-}
-
-/** A loop as the column `exits` of an event stores it. */
-export interface StoredLoopExits {
-  count: number;
-  first: string;
-  last: string;
-  /** By code and reason. `recordedAt` is the time of the last of these exits, according to the API's clock. */
-  codes: Readonly<
-    Record<string, { code: number | null; reason: ExitReason | null; count: number; recordedAt: string }>
-  >;
 }
 
 /** Converts stored exits to those of an answer. The most frequent ones come first. */
@@ -70,3 +59,139 @@ export const toLoopExits = ({ count, first, last, codes }: StoredLoopExits): Loo
     .map(({ code, reason, count }) => ({ code, reason, count }))
     .sort((a, b) => b.count - a.count || (a.code ?? -1) - (b.code ?? -1)),
 });
+
+/** The exits that have been counted since a loop began, as the column `loop` of a container stores them. */
+export interface OpenLoop extends StoredLoopExits {
+  /** The state before the first exit. */
+  from: string | null;
+  /** The state after the last change. */
+  to: string | null;
+  /** The last exit with an error; if there is none, the last one. */
+  exitCode: number | null;
+  exitReason: ExitReason | null;
+  isError: boolean;
+}
+
+/** What a container's row contains about its exits. */
+export interface LoopState {
+  /** When the process last ended, in milliseconds by the host's clock, newest first. */
+  exitTimes: readonly number[];
+  loop: OpenLoop | null;
+  /** When the loop began, in milliseconds by the API's clock. */
+  loopingSince: number | null;
+}
+
+/** The state of a container without recent exits. */
+export const NO_EXITS: LoopState = { exitTimes: [], loop: null, loopingSince: null };
+
+/** When a step was observed and received. */
+export interface StepTimes {
+  /** By the host's clock. */
+  observedAt: Date;
+  /** By the API's clock. */
+  receivedAt: Date;
+  /**
+   * Whether the host's last report is at most an hour older than this one. If it is older, the restarts between the two
+   * reports may be just as old.
+   */
+  isContinuous: boolean;
+}
+
+/** The result of a step. */
+export interface LoopChange {
+  /** The new state; null if it equals the old one. */
+  state: LoopState | null;
+  /** How the new `exitTimes` follow from the old ones. */
+  times: ExitTimesChange;
+  /** The loop that has ended; null if none has. */
+  ended: OpenLoop | null;
+  /** Whether the recurring events of this step are left out of the history. */
+  isFolded: boolean;
+}
+
+/** The new exits are followed by a slice of the old ones. */
+export interface ExitTimesChange {
+  /** Number of exits with the time of this step. */
+  added: number;
+  /** The first and the last old time that remain, counted from 1. None remain if `last` is less than `first`. */
+  first: number;
+  last: number;
+}
+
+/**
+ * Returns what a step changes.
+ * - A loop begins with the first exit that 20 others precede within an hour.
+ * - It ends with the first step after an hour, by the clock of the host or of the API. If 20 exits precede this one, too,
+ *   another loop begins.
+ * - If only the health or the ports of a container change that has been up for a minute, its events are recorded, although
+ *   its loop is still open.
+ */
+export function changeLoop(before: LoopState, step: LoopStep, times: StepTimes): LoopChange {
+  const [observedMs, receivedMs] = [times.observedAt.getTime(), times.receivedAt.getTime()];
+  const open = isOpen(before, observedMs, receivedMs) ? before.loop : null;
+  const { first, last } = recentTimes(before.exitTimes, observedMs);
+  const isLooping = !step.removed && (open !== null || ((step.exits ?? 0) > 0 && last - first + 1 >= LOOP_EXITS_MIN));
+  const lastExitMs = last < first ? -Infinity : before.exitTimes[first - 1]!;
+  const isFolded = isLooping && (step.exits !== null || lastExitMs > observedMs - MINUTE_MS);
+  const ended = open === null || step.removed ? before.loop : null;
+  const loop = isLooping ? addToLoop(open, step, times) : null;
+  if (loop === before.loop && !step.exits) return { state: null, times: KEEP_TIMES, ended, isFolded };
+  const added = step.exits ? (times.isContinuous ? Math.min(step.exits, LOOP_EXITS_MIN) : 1) : 0;
+  const change = added === 0 ? KEEP_TIMES : { added, first, last: Math.min(last, first - 1 + LOOP_EXITS_MIN - added) };
+  const kept = before.exitTimes.slice(change.first - 1, change.last);
+  const exitTimes = added === 0 ? kept : new Array<number>(added).fill(observedMs).concat(kept);
+  const loopingSince = loop === null ? null : open === null ? receivedMs : before.loopingSince;
+  return { state: { exitTimes, loop, loopingSince }, times: change, ended, isFolded };
+}
+
+const MINUTE_MS = 60_000;
+
+const KEEP_TIMES: ExitTimesChange = { added: 0, first: 1, last: LOOP_EXITS_MIN };
+
+/** Returns whether a loop began within the last hour, by both clocks. */
+function isOpen({ loop, loopingSince }: LoopState, observedMs: number, receivedMs: number): boolean {
+  if (loop === null || loopingSince === null || Math.abs(receivedMs - loopingSince) >= LOOP_MS) return false;
+  return isWithinHour(Date.parse(loop.first), observedMs);
+}
+
+/**
+ * Returns whether a time of the host's clock is within the hour before a report. A time that is later than the report is
+ * from a clock that was ahead and has been corrected since. A few seconds are no reason to forget it.
+ */
+const isWithinHour = (atMs: number, observedMs: number): boolean =>
+  atMs > observedMs - LOOP_MS && atMs < observedMs + MINUTE_MS;
+
+/** Returns the first and last place, counted from 1, of the times within the hour before a report. */
+function recentTimes(exitTimes: readonly number[], observedMs: number): { first: number; last: number } {
+  let start = 0;
+  while (start < exitTimes.length && !isWithinHour(exitTimes[start]!, observedMs)) start++;
+  let end = start;
+  while (end < exitTimes.length && isWithinHour(exitTimes[end]!, observedMs)) end++;
+  return { first: start + 1, last: end };
+}
+
+/** Returns a loop after a step. `open` is null if the step begins it. */
+function addToLoop(open: OpenLoop | null, step: LoopStep, { observedAt, receivedAt }: StepTimes): OpenLoop | null {
+  const { exits, from, to, code, reason, isError } = step;
+  if (!exits) return open !== null && exits === 0 ? { ...open, to } : open;
+  const at = observedAt.toISOString();
+  const codes = withCode(open?.codes ?? {}, step, receivedAt);
+  const count = (open?.count ?? 0) + exits;
+  // An exit with an error replaces the last one. Any other exit replaces only one without an error.
+  if (open !== null && !isError && (code === null || open.isError)) return { ...open, count, last: at, to, codes };
+  const first = open?.first ?? at;
+  return { count, first, last: at, from: open?.from ?? from, to, codes, exitCode: code, exitReason: reason, isError };
+}
+
+/** Returns the counts by code and reason after an exit. */
+function withCode(
+  codes: StoredLoopExits['codes'],
+  { code, reason }: LoopStep,
+  receivedAt: Date,
+): StoredLoopExits['codes'] {
+  if (code === null && reason === null) return codes;
+  const key = `${code ?? ''}/${reason ?? ''}`;
+  const counted = codes[key];
+  if (counted === undefined && Object.keys(codes).length >= LOOP_CODES_MAX) return codes;
+  return { ...codes, [key]: { code, reason, count: (counted?.count ?? 0) + 1, recordedAt: receivedAt.toISOString() } };
+}

@@ -16,12 +16,12 @@ export type StoredContainer =
 const LIFE_FIELDS = fieldsWith('change', 'life');
 type LifeFields = Pick<Container, FieldsWith<'change', 'life'>>;
 
-export type ContainerPatch = {
-  /** The new value. For lists, null means that the value is unchanged. */
-  [Name in keyof LifeFields]: LifeFields[Name] | null;
-} & Pick<ContainerRow, 'dockerId' | 'health' | 'exitCode' | 'digest'> & {
-    /** Whether `changedAt` is updated: true if anything other than the age in the status text differs. */
-    changed: boolean;
+/** The changed columns of a row. The values of absent fields are null; an absent list is unchanged. */
+export type ContainerPatch = Partial<LifeFields> &
+  Pick<ContainerRow, 'dockerId' | 'digest'> &
+  Partial<Pick<ContainerRow, 'health' | 'exitCode'>> & {
+    /** Whether `changedAt` is updated: if anything other than the age in the status text differs. */
+    changed?: true;
   };
 
 /** The writes that update the stored rows to match a snapshot, and the events to record. */
@@ -183,11 +183,14 @@ const LIFE_LISTS = LIFE_FIELDS.filter(isList).map((name) => ({
 }));
 
 function toPatch(from: ContainerFacts, to: ContainerRow, isChanged: boolean): ContainerPatch {
-  const { dockerId, health, exitCode, digest } = to;
-  const patch: Record<string, unknown> = { dockerId, health, exitCode, digest, changed: isChanged };
-  for (const name of LIFE_SINGLE_VALUES) patch[name] = to[name] ?? null;
-  for (const { name, same } of LIFE_LISTS) patch[name] = same(from[name], to[name]) ? null : to[name];
-  return patch as ContainerPatch;
+  const patch: ContainerPatch = { dockerId: to.dockerId, digest: to.digest };
+  if (isChanged) patch.changed = true;
+  if (to.health !== null) patch.health = to.health;
+  if (to.exitCode !== null) patch.exitCode = to.exitCode;
+  const fields: Record<string, unknown> = patch;
+  for (const name of LIFE_SINGLE_VALUES) if (to[name] !== null && to[name] !== undefined) fields[name] = to[name];
+  for (const { name, same } of LIFE_LISTS) if (!same(from[name], to[name])) fields[name] = to[name];
+  return patch;
 }
 
 /**

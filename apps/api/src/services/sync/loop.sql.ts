@@ -1,10 +1,6 @@
-/**
- * The exits of looping containers in SQL (ADR 24). A container's row has the times of its last exits (`exitTimes`), and,
- * while single exits are not recorded, their number (`loop`, since `loopingSince`). The statement that writes a
- * snapshot also updates these columns, so that each exit is either recorded or counted, once.
- */
+/** The search for loops that have ended and whose containers have not changed since (ADR 24). */
 import type { Database, Statement } from '@muster/db';
-import { LOOP_CODES_MAX, LOOP_EXITS_MIN, LOOP_MS } from './container-loops.js';
+import { LOOP_MS } from './container-loops.js';
 
 /** Maximum number of hosts whose ended loops one call records. */
 const HOSTS_MAX = 1_000;
@@ -13,80 +9,12 @@ const HOSTS_MAX = 1_000;
 const ENDED_MAX = 500;
 
 const HOUR = `INTERVAL '${LOOP_MS} milliseconds'`;
-const MINUTE = `INTERVAL '1 minute'`;
-const [OBSERVED_AT, RECEIVED_AT] = ['$12::timestamptz', '$6::timestamptz'];
-
-/**
- * The condition that a time of the host's clock is within the hour before this report. A time that is later than the
- * report is from a clock that was ahead and has been corrected since. A few seconds are no reason to forget it.
- */
-const isWithinHour = (at: string): string => `${at} > ${OBSERVED_AT} - ${HOUR} AND ${at} < ${OBSERVED_AT} + ${MINUTE}`;
-
-/**
- * The number of a step's exits that are stored with the time of this report. If the last report is more than an hour
- * old, the restarts between the two reports may be just as old.
- */
-const TIMED_EXITS = `CASE WHEN guard."previousAt" > $10::timestamptz - ${HOUR}
-          THEN LEAST(s.exits, ${LOOP_EXITS_MIN}) ELSE 1 END`;
-
-/** The key of an exit in `loop`. */
-const CODE_KEY = `concat(s.code, '/', s.reason)`;
-
-/** The counts by code and reason after a step. */
-const CODES = `COALESCE(o.open -> 'codes', '{}') || CASE
-          WHEN s.code IS NULL AND s.reason IS NULL THEN '{}'
-          WHEN o.open -> 'codes' -> ${CODE_KEY} IS NULL
-            AND (SELECT count(*) FROM jsonb_object_keys(COALESCE(o.open -> 'codes', '{}'))) >= ${LOOP_CODES_MAX} THEN '{}'
-          ELSE jsonb_build_object(${CODE_KEY}, jsonb_build_object('code', s.code, 'reason', s.reason,
-            'count', COALESCE((o.open -> 'codes' -> ${CODE_KEY} ->> 'count')::int, 0) + 1, 'recordedAt', ${RECEIVED_AT}))
-        END`;
-
-/** The columns that an exit with an error replaces, and any other exit sets only if they are missing. */
-const LATEST = `CASE WHEN o.open IS NULL OR s."isError" OR s.code IS NOT NULL AND NOT (o.open ->> 'isError')::boolean
-          THEN jsonb_build_object('exitCode', s.code, 'exitReason', s.reason, 'isError', s."isError") ELSE '{}' END`;
-
-/**
- * Selects the new values of a container's columns for each step in `$21` (`LoopStep`), and the loop that has ended.
- *
- * - A loop begins with the first exit that 20 others precede within an hour.
- * - It ends with the first step after an hour, by the clock of the host or of the API. If 20 exits precede this one, too,
- *   another loop begins.
- * - `folded`: the events of this step are not recorded. If only the health or the ports of a container change that has
- *   been up for a minute, its events are recorded, although its loop is still open.
- */
-export const LOOP_STEPS = `SELECT c."dockerId", c.name, c."workloadKind", c.project, c.service, c.instance,
-        f."isOpen" AND (s.exits IS NOT NULL OR COALESCE(o.times[1] > ${OBSERVED_AT} - ${MINUTE}, FALSE)) AS folded,
-        CASE WHEN o.open IS NULL OR s.removed THEN c.loop END AS ended,
-        CASE WHEN s.exits > 0
-          THEN (array_fill(${OBSERVED_AT}::timestamptz(3), ARRAY[${TIMED_EXITS}]) || o.times)[1:${LOOP_EXITS_MIN}]
-        END AS times,
-        CASE WHEN NOT f."isOpen" THEN NULL WHEN o.open IS NOT NULL THEN c."loopingSince" ELSE ${RECEIVED_AT} END AS since,
-        CASE WHEN NOT f."isOpen" THEN NULL WHEN s.exits > 0 THEN jsonb_build_object(
-          'count', COALESCE((o.open ->> 'count')::bigint, 0) + s.exits,
-          'first', COALESCE(o.open -> 'first', to_jsonb(${OBSERVED_AT})), 'last', ${OBSERVED_AT},
-          'from', COALESCE(o.open ->> 'from', s."from"), 'to', s."to", 'codes', ${CODES})
-          || COALESCE(o.open, '{}') - '{count,first,last,from,to,codes}'::text[] || ${LATEST}
-        WHEN s.exits = 0 THEN o.open || jsonb_build_object('to', s."to") ELSE o.open END AS loop
-      FROM guard CROSS JOIN json_to_recordset($21::json) AS s(
-        "dockerId" text, removed boolean, exits int, "from" text, "to" text, code float8, reason text, "isError" boolean)
-      JOIN containers AS c ON c."hostId" = guard.id AND c."dockerId" = s."dockerId"
-      CROSS JOIN LATERAL (
-        SELECT CASE WHEN c."loopingSince" > ${RECEIVED_AT} - ${HOUR} AND c."loopingSince" < ${RECEIVED_AT} + ${HOUR}
-            AND ${isWithinHour(`(c.loop ->> 'first')::timestamptz`)} THEN c.loop END AS open,
-          ARRAY(SELECT at FROM unnest(c."exitTimes") WITH ORDINALITY AS times (at, number)
-            WHERE ${isWithinHour('at')} ORDER BY number) AS times) AS o
-      CROSS JOIN LATERAL (
-        SELECT NOT s.removed AND (o.open IS NOT NULL
-          OR s.exits > 0 AND cardinality(o.times) >= ${LOOP_EXITS_MIN}) AS "isOpen"
-      ) AS f
-    `;
-
 /** The columns of an event that `LOOPING_EVENT` contains. */
 const LOOPING_EVENT_COLUMNS = `"dockerId", name, kind, "from", "to", "exitCode", "exitReason", "workloadKind", project,
         service, instance, image, exits, "observedAt"`;
 
 /** The values of an event `looping`. `l` is a row with the columns of its container and the loop as `l.ended`. */
-export const LOOPING_EVENT = `l."dockerId", l.name, 'looping', l.ended -> 'from', l.ended -> 'to',
+const LOOPING_EVENT = `l."dockerId", l.name, 'looping', l.ended -> 'from', l.ended -> 'to',
         (l.ended ->> 'exitCode')::float8, l.ended ->> 'exitReason', l."workloadKind", l.project, l.service, l.instance,
         NULL, jsonb_build_object('count', l.ended -> 'count', 'first', l.ended -> 'first', 'last', l.ended -> 'last',
           'codes', l.ended -> 'codes'),

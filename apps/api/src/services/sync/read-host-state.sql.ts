@@ -1,7 +1,9 @@
 import { fieldsWith } from '@muster/contracts';
 import type { Database, Statement } from '@muster/db';
 import type { ContainerFacts, ContainerRow } from './container-row.js';
+import { LOOP_MS, type LoopState, type OpenLoop } from './container-loops.js';
 import type { StoredContainer } from './diff-snapshot.js';
+import { isRecent, type LoopStates } from './fold-loops.js';
 import type { HostOrder } from './order.js';
 import { NOT_DELETED } from './host-order.sql.js';
 
@@ -19,6 +21,8 @@ export interface HostState {
    * names.
    */
   containers: StoredContainer[];
+  /** The exit counts of these rows. Rows without recent exits are missing. */
+  loops: LoopStates;
 }
 
 interface HostJson {
@@ -32,10 +36,20 @@ interface HostJson {
   supersededStreams: { stream: string; at: string }[];
   /** The `dockerId`s of the present rows that have the same digest as the snapshot's container with that `dockerId`. */
   equal: string[];
+  /** The exit counts of these rows that have recent exits. */
+  loops: LoopJson[] | null;
+}
+
+/** The columns of a row's exit counts as JSON. */
+interface LoopJson {
+  dockerId: string;
+  exitTimes: string[] | null;
+  loop: OpenLoop | null;
+  loopingSince: string | null;
 }
 
 /** A row as JSON. Its keys are the column names, which equal the field names. */
-type ContainerJson = Required<ContainerFacts> & { removedAt: string | null };
+type ContainerJson = Required<ContainerFacts> & LoopJson & { removedAt: string | null };
 
 /**
  * Builds a statement that returns the host as the first row and then one row per container, so that a long list is
@@ -49,14 +63,18 @@ const readStatement = (name: string, ofRows: string): Statement => ({
       SELECT * FROM unnest($2::text[], $3::text[]) AS incoming ("dockerId", digest)
     ), present AS MATERIALIZED (
       SELECT c AS container, c."dockerId",
-        c.digest = incoming.digest AND (c."workloadKind" IS NOT NULL OR NOT $4::boolean) AS equal
+        c.digest = incoming.digest AND (c."workloadKind" IS NOT NULL OR NOT $4::boolean) AS equal,
+        c."exitTimes"[1] > $5::timestamptz OR c.loop IS NOT NULL AS "hasLoop"
       FROM containers AS c LEFT JOIN incoming ON incoming."dockerId" = c."dockerId"
       WHERE c."hostId" = $1::uuid AND c."removedAt" IS NULL AND ${ofRows}
     )
     SELECT json_build_object(
         'revision', revision, 'containerCount', "containerCount", 'digest', digest, 'stream', stream, 'sequence', sequence, 'observedAt', "observedAt",
         'streamHeardAt', "streamHeardAt", 'supersededStreams', "supersededStreams",
-        'equal', COALESCE((SELECT json_agg("dockerId") FROM present WHERE equal), '[]')) AS host,
+        'equal', COALESCE((SELECT json_agg("dockerId") FROM present WHERE equal), '[]'),
+        'loops', (SELECT json_agg(json_build_object('dockerId', "dockerId", 'exitTimes', (container)."exitTimes",
+            'loop', (container).loop, 'loopingSince', (container)."loopingSince"))
+          FROM present WHERE equal AND "hasLoop")) AS host,
       NULL::json AS container
     FROM hosts WHERE id = $1::uuid AND ${NOT_DELETED}
     UNION ALL
@@ -68,13 +86,13 @@ const readStatement = (name: string, ofRows: string): Statement => ({
 });
 
 const READ_ALL = readStatement('read_host_state', 'TRUE');
-const READ_NAMED = readStatement('read_named_containers', 'c."dockerId" = ANY ($5::text[])');
+const READ_NAMED = readStatement('read_named_containers', 'c."dockerId" = ANY ($6::text[])');
 
 /**
  * Reads the rows with which a sync compares a snapshot, in one statement and without a lock. For an incomplete
  * snapshot, reads only the rows that the snapshot names or lists as removed. For a complete snapshot, also reads all
  * other present rows. With `derivesMissing`, a row without the columns of its workload does not equal the snapshot's container,
- * so that they are written. Returns null if the host does not exist or was deleted.
+ * so that they are written. `observedAt` is the time of the snapshot by the host's clock. Returns null if the host does not exist or was deleted.
  */
 export async function readHostState(
   db: Database,
@@ -83,12 +101,13 @@ export async function readHostState(
   {
     complete,
     removedIds,
+    observedAt,
     derivesMissing = true,
-  }: { complete: boolean; removedIds: readonly string[]; derivesMissing?: boolean },
+  }: { complete: boolean; removedIds: readonly string[]; observedAt: Date; derivesMissing?: boolean },
 ): Promise<HostState | null> {
   const dockerIds = incoming.map(({ dockerId }) => dockerId);
   const digests = incoming.map(({ digest }) => digest);
-  const values: unknown[] = [hostId, dockerIds, digests, derivesMissing];
+  const values: unknown[] = [hostId, dockerIds, digests, derivesMissing, new Date(observedAt.getTime() - LOOP_MS)];
   if (!complete) values.push([...dockerIds, ...removedIds]);
   const rows = await db.query<{ host: HostJson | null; container: ContainerJson | null }>(
     complete ? READ_ALL : READ_NAMED,
@@ -96,28 +115,43 @@ export async function readHostState(
   );
   const host = rows.find((row) => row.host !== null)?.host;
   if (!host) return null;
-  const { revision, containerCount, digest, stream, sequence, observedAt, streamHeardAt, supersededStreams, equal } =
-    host;
+  const { revision, containerCount, digest, stream, sequence, streamHeardAt, supersededStreams, equal } = host;
+  const containers = rows.flatMap(({ container }) => (container === null ? [] : [container]));
   return {
     revision,
     containerCount,
     digest,
-    observedAt: toDate(observedAt),
+    observedAt: toDate(host.observedAt),
     order: {
       stream,
       sequence,
-      observedAt: toDate(observedAt),
+      observedAt: toDate(host.observedAt),
       streamHeardAt: toDate(streamHeardAt),
       supersededStreams: supersededStreams.map(({ stream, at }) => ({ stream, at: new Date(at) })),
     },
     containers: [
       ...equal.map((dockerId) => ({ dockerId, equal: true }) as const),
-      ...rows.flatMap(({ container }) => (container === null ? [] : [toStoredContainer(container)])),
+      ...containers.map(toStoredContainer),
     ],
+    loops: toLoopStates([...(host.loops ?? []), ...containers], observedAt),
   };
 }
 
 const toDate = (instant: string | null): Date | null => (instant === null ? null : new Date(instant));
+
+function toLoopStates(rows: readonly LoopJson[], observedAt: Date): LoopStates {
+  const states = new Map<string, LoopState>();
+  for (const { dockerId, exitTimes, loop, loopingSince } of rows) {
+    if (loop === null && exitTimes === null) continue;
+    const state = {
+      exitTimes: (exitTimes ?? []).map((at) => Date.parse(at)),
+      loop,
+      loopingSince: loopingSince === null ? null : Date.parse(loopingSince),
+    };
+    if (isRecent(state, observedAt)) states.set(dockerId, state);
+  }
+  return states;
+}
 
 const INSTANT_FIELDS = fieldsWith('kind', 'instant');
 

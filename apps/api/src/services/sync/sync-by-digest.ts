@@ -20,7 +20,7 @@ export async function syncByDigest(
   const { revision, containerCount } = reported;
   // A sync by text requires that this version's parser has written the rows.
   if (cached === undefined && isOwnDigest)
-    cache.set(hostId, { revision, digest, mayLackExits: true, ...reader.cacheEntry() });
+    cache.set(hostId, { revision, digest, mayLackExits: true, loops: null, ...reader.cacheEntry() });
   const counts = { received: containerCount, created: 0, updated: 0, unchanged: containerCount, removed: 0 };
   return { hostId, applied: true, ...counts, revision, digest, cadence };
 }

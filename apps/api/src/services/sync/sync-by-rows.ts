@@ -4,6 +4,7 @@ import { HostDeletedError, UnavailableError } from '../../errors.js';
 import { invalidRequest } from '../../lib/parse-or-throw.js';
 import { applyDiff } from './apply-diff.js';
 import type { ContainerRow } from './container-row.js';
+import { LOOP_MS } from './container-loops.js';
 import { countContainers } from './count-containers.sql.js';
 import { diffSnapshotWithYields, type SnapshotDiff } from './diff-snapshot.js';
 import { findHostLock } from './find-host-lock.sql.js';
@@ -41,7 +42,8 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
   const derivesMissing = snapshot.isOwnDigest;
   let keepsExit = false;
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-    const host = await readHostState(db, hostId, rows, { complete, removedIds, derivesMissing });
+    const read = { complete, removedIds, derivesMissing, observedAt: snapshot.eventsObservedAt };
+    const host = await readHostState(db, hostId, rows, read);
     if (host === null) throw new HostDeletedError();
     const verdict = checkOrder(host.order, order, times);
     if (!verdict.isCurrent) {
@@ -55,7 +57,8 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
     // Count the totals from the rows, because another version of Muster may have counted the stored totals differently.
     const totals = complete ? totalsOf(rows) : await totalsOfAll(db, hostId, host, diff);
     if (!complete) requireContainerLimit(host.containerCount, presentCount(diff, complete));
-    const summary = await applyDiff(parts, snapshot, { base: host, diff, totals });
+    const isContinuous = host.observedAt !== null && host.observedAt.getTime() > times.observedAt.getTime() - LOOP_MS;
+    const summary = await applyDiff(parts, snapshot, { base: host, diff, totals, loops: host.loops, isContinuous });
     if (summary !== null) return summary;
     await pause(random() * Math.min(RETRY_DELAY_MS_MAX, 2 ** attempt));
     await waitUntilUnlocked(db, hostId);

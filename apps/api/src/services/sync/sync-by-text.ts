@@ -1,7 +1,8 @@
 import type { SyncSummary } from '@muster/contracts';
 import { createYielder, type Yielder } from '../../lib/yielder.js';
-import { applyDiff } from './apply-diff.js';
+import { applyDiff, foldsLoops } from './apply-diff.js';
 import { createBodyReader, type BodyReader } from './body-reader.js';
+import { toLoopSteps, type LoopState } from './container-loops.js';
 import { mayLackExit, toContainerFacts, toContainerRow, type ContainerRow } from './container-row.js';
 import {
   appendDiff,
@@ -18,7 +19,8 @@ import type { CachedSnapshot } from './snapshot-cache.js';
 /**
  * Compares a snapshot with the host's last body, and writes the differences on the condition that the host still has
  * the cached revision. Returns null if nothing is cached, if containers were added, removed or reordered, if the row of
- * a changed container may have an exit that the bodies lack, or if the condition does not hold.
+ * a changed container may have an exit that the bodies lack, if exits must be counted and the counts are not cached, or if
+ * the condition does not hold.
  */
 export async function syncByText(parts: SyncParts, snapshot: ReceivedSnapshot): Promise<SyncSummary | null> {
   const cached = parts.cache.get(snapshot.hostId);
@@ -27,8 +29,12 @@ export async function syncByText(parts: SyncParts, snapshot: ReceivedSnapshot): 
   if (cached === undefined || cached.digest === null || !snapshot.complete) return null;
   const diff = await diffBodies(cached, snapshot.reader);
   if (diff === null) return null;
+  if (cached.loops === null && foldsLoops(snapshot) && toLoopSteps(diff.events).length > 0) return null;
   diff.keepsExit ||= cached.mayLackExits;
-  return applyDiff(parts, snapshot, { base: { ...cached, observedAt: null }, diff, totals: null });
+  const loops = cached.loops ?? new Map<string, LoopState>();
+  const base = { ...cached, observedAt: null };
+  // If the last report is more than an hour old, and this matters, nothing is written, and the rows are compared.
+  return applyDiff(parts, snapshot, { base, diff, totals: null, loops, isContinuous: true });
 }
 
 /** Maximum number of containers that are compared without yielding, which takes a few milliseconds. */

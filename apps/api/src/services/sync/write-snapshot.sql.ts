@@ -6,10 +6,12 @@ import {
   type ContainerFieldName,
 } from '@muster/contracts';
 import { LongText, type Database, type Prisma, type Statement } from '@muster/db';
-import type { SnapshotDiff } from './diff-snapshot.js';
+import type { ContainerRow } from './container-row.js';
+import type { ContainerPatch, SnapshotDiff } from './diff-snapshot.js';
 import { isList } from './field-comparison.js';
-import { toLoopSteps } from './container-loops.js';
-import { LOOP_STEPS, LOOPING_EVENT } from './loop.sql.js';
+import type { EventDraft } from './container-changes.js';
+import { LOOP_MS, type LoopChange, type OpenLoop } from './container-loops.js';
+import type { FoldedLoops } from './fold-loops.js';
 import type { SnapshotOrder, SnapshotTimes } from './order.js';
 import { COUNTED_KEYS, OTHER_STATE, type ContainerTotals } from './state-counts.js';
 import { createYielder, encodeWithYields, stringifyWithYields, type Yielder } from '../../lib/yielder.js';
@@ -44,8 +46,13 @@ export interface SnapshotWrite {
   heartbeatSeconds: number;
   /** When the containers were listed, according to the host's clock. This time is recorded with the events. */
   eventsObservedAt: Date;
-  /** Whether the exits of looping containers are recorded in one event `looping` an hour, instead of one by one. */
-  foldsLoops: boolean;
+  /** The events to record instead of those of `diff`, and the changes of exit counts. */
+  loops: FoldedLoops;
+  /**
+   * The assumption about the host's last report with which `loops` was computed (`StepTimes.isContinuous`). The write
+   * fails if it is wrong and made a difference.
+   */
+  isContinuous: boolean;
 }
 
 export interface HostVersion {
@@ -160,138 +167,163 @@ const GUARD = formatAssignments({
   ...orderAssignments(ORDER),
 });
 
+/** The condition that the host's last report is at most an hour older than this one. */
+const IS_CONTINUOUS = `COALESCE(hosts."observedAt" > ${ORDER.observedAt} - INTERVAL '${LOOP_MS} milliseconds', FALSE)`;
+
 /** The value of `changedAt` that is inserted. `-infinity` means "keep the stored `changedAt`". Only updates use it. */
 const CHANGED_AT = `CASE WHEN r.changed IS FALSE THEN '-infinity' ELSE ${ORDER.receivedAt} END`;
 
-/** The assignments of a row's loop if the row is written completely. */
-const KEPT_LOOP = `,
-        "exitTimes" = CASE WHEN cardinality(excluded."exitTimes") > 0 THEN excluded."exitTimes" ELSE stored."exitTimes" END,
-        loop = CASE WHEN excluded."exitTimes" IS NULL THEN stored.loop ELSE excluded.loop END,
-        "loopingSince" = CASE WHEN excluded."exitTimes" IS NULL THEN stored."loopingSince" ELSE excluded."loopingSince" END`;
+/** The change of a row's exit counts (`LoopChange`). If `times` is null, nothing changes. */
+const LOOP_TYPES = 'times int[], loop jsonb, "loopingSince" timestamptz';
 
-/**
- * In an inserted row, `exitTimes` is null if the row has no step in `loops`, and its loop is kept. If the step is not an
- * exit, `exitTimes` is empty and is kept, and the loop is updated.
- */
-const writtenRows = (loops: boolean): string => {
-  const rows = `json_to_recordset(${loops ? '$22' : '$21'}::json) AS r(
-        ${typedColumns(CONTAINER_FIELD_NAMES)}, ${DERIVED_TYPES}, health text, "exitCode" float8, digest text,
-        changed boolean)`;
-  return `), written AS (
+/** Returns the new `exitTimes` of an input row (alias `row`) whose `times` is not null. */
+const newExitTimes = (row: string, stored: string): string =>
+  `array_fill($12::timestamptz(3), ARRAY[${row}.times[1]]) || ${stored}[${row}.times[2]:${row}.times[3]]`;
+
+/** Returns the assignments of a row's exit counts. `isChanged` is an SQL condition. */
+const loopAssignments = (isChanged: string, exitTimes: string, row: string): string => `
+        "exitTimes" = CASE WHEN ${isChanged} THEN ${exitTimes} ELSE stored."exitTimes" END,
+        loop = CASE WHEN ${isChanged} THEN ${row}.loop ELSE stored.loop END,
+        "loopingSince" = CASE WHEN ${isChanged} THEN ${row}."loopingSince" ELSE stored."loopingSince" END`;
+
+/** In an inserted row, `exitTimes` is null if the exit counts do not change. */
+const WRITTEN_ROWS = `), written AS (
       INSERT INTO containers AS stored (
         "hostId", ${eachField(CONTAINER_FIELD_NAMES, String)},
-        ${DERIVED}, health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId"${loops ? ', "exitTimes", loop, "loopingSince"' : ''})
+        ${DERIVED}, health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId",
+        "exitTimes", loop, "loopingSince")
       SELECT guard.id, ${eachField(CONTAINER_FIELD_NAMES, inputValue)},
         ${DERIVED_INPUT}, r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${CHANGED_AT}, NULL,
-        guard."organizationId"
-        ${loops ? `, CASE WHEN r."hasStep" THEN COALESCE(r.times, '{}') END, r.loop, r.since` : ''}
-      FROM guard CROSS JOIN ${loops ? withSteps(rows, 'r') : rows}
+        guard."organizationId",
+        CASE WHEN r.times IS NOT NULL THEN ${newExitTimes(
+          'r',
+          `(SELECT c."exitTimes" FROM containers AS c WHERE c."hostId" = guard.id AND c."dockerId" = r."dockerId")`,
+        )} END, r.loop, r."loopingSince"
+      FROM guard CROSS JOIN json_to_recordset($22::json) AS r(
+        ${typedColumns(CONTAINER_FIELD_NAMES)}, ${DERIVED_TYPES}, health text, "exitCode" float8, digest text,
+        changed boolean, ${LOOP_TYPES})
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
         ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${writtenValue(column, name)}`)},
         (${DERIVED}) = ROW (${DERIVED.replaceAll(/(?:"\w+"|\w+)/g, 'excluded.$&')}),
         health = excluded.health, "exitCode" = excluded."exitCode", digest = excluded.digest,
         "changedAt" = CASE WHEN excluded."changedAt" = '-infinity' THEN stored."changedAt" ELSE excluded."changedAt" END,
-        "removedAt" = NULL ${loops ? KEPT_LOOP : ''}
+        "removedAt" = NULL, ${loopAssignments('excluded."exitTimes" IS NOT NULL', 'excluded."exitTimes"', 'excluded')}
       RETURNING (xmax = 0) AS inserted
     `;
-};
 
 // `exit` stays, because the container may reappear, and its agent may no longer know why it ended.
-const goneRows = (loops: boolean): string => `), gone AS (
+const GONE_ROWS = `), gone AS (
       UPDATE containers SET
-        state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '',
-        ${loops ? 'loop = NULL, "loopingSince" = NULL,' : ''} "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
+        state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '', loop = NULL, "loopingSince" = NULL,
+        "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
       FROM guard
-      WHERE "hostId" = guard.id AND "dockerId" = ANY (${loops ? '$23' : '$22'}::text[]) AND "removedAt" IS NULL
+      WHERE "hostId" = guard.id AND "dockerId" = ANY ($23::text[]) AND "removedAt" IS NULL
       RETURNING 1
     `;
 
-/** Computes the new loops of containers, before their rows are written. */
-const LOOPS = `), loops AS MATERIALIZED (
-      ${LOOP_STEPS}`;
-
-/** The assignments of a row's loop if the row is patched. */
-const PATCHED_LOOP = `,
-        "exitTimes" = COALESCE(p.times, stored."exitTimes"),
-        loop = CASE WHEN p."hasStep" THEN p.loop ELSE stored.loop END,
-        "loopingSince" = CASE WHEN p."hasStep" THEN p.since ELSE stored."loopingSince" END`;
-
-/**
- * Joins input rows (alias `row`) with their steps. PostgreSQL does not know how many rows either of them has. Without
- * `OFFSET 0`, it would compare each row with each step: 100 million times if all containers of a large host end.
- */
-const withSteps = (rows: string, row: string): string => `(
-        SELECT ${row}.*, l."dockerId" IS NOT NULL AS "hasStep", l.times, l.loop, l.since
-        FROM ${rows} LEFT JOIN loops AS l ON l."dockerId" = ${row}."dockerId" OFFSET 0) AS ${row}`;
-
-const PATCH_ROWS = `json_to_recordset($11::json) AS p(
-        "dockerId" text, ${typedColumns(PATCHED_FIELDS)}, health text, "exitCode" float8, digest text,
-        changed boolean)`;
-
-const ENDED_LOOPS = `SELECT pg_current_xact_id()::text::bigint, guard.id, ${LOOPING_EVENT}, ${ORDER.receivedAt},
-        guard."organizationId"
-      FROM guard, loops AS l WHERE l.ended IS NOT NULL
-      UNION ALL`;
-
 /**
  * Builds the statement. `whole` is true if the statement must also add, remove or fully rewrite rows; otherwise it only
- * patches existing rows. `loops` is true if it must also count exits or record loops (`LoopStep`). Most snapshots with
- * changes only patch one or two containers, and unused parts of a statement would be a large share of its cost.
+ * patches existing rows. Most snapshots with changes only patch one or two containers, and unused parts of a statement
+ * would be a large share of its cost.
  */
-const writeStatement = ({ name, whole, loops }: { name: string; whole: boolean; loops: boolean }): Statement => ({
+const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Statement => ({
   name,
   text: `
     WITH locked AS (
-      SELECT id, "observedAt" AS "previousAt" FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
+      SELECT id FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
     ), guard AS (
       UPDATE hosts SET
       ${GUARD}
       FROM locked
       WHERE hosts.id = locked.id AND revision = $2::int AND digest IS NOT DISTINCT FROM $18::text
         AND ($18::text IS NOT NULL OR hosts."observedAt" IS NOT DISTINCT FROM $19::timestamptz)
+        AND ($21::boolean IS NULL OR $21::boolean = ${IS_CONTINUOUS})
         AND ${NOT_DELETED} AND ${orderCondition(ORDER)}
         AND ($4::boolean OR $7::int <= 0 OR "containerCount" + $7::int <= ${HOST_CONTAINERS_MAX})
-      RETURNING hosts.id, "organizationId", revision, digest, "previousAt"
-    ${loops ? LOOPS : ''}${whole ? writtenRows(loops) : ''}), patched AS (
+      RETURNING hosts.id, "organizationId", revision, digest
+    ${whole ? WRITTEN_ROWS : ''}), patched AS (
       UPDATE containers AS stored SET
         ${eachField(PATCHED_FIELDS, (column, name) => `${column} = ${patchValue(column, name)}`)},
         health = p.health, "exitCode" = p."exitCode", digest = p.digest,
-        "changedAt" = CASE WHEN p.changed THEN ${ORDER.receivedAt} ELSE stored."changedAt" END
-        ${loops ? PATCHED_LOOP : ''}
-      FROM guard CROSS JOIN ${loops ? withSteps(PATCH_ROWS, 'p') : PATCH_ROWS}
+        "changedAt" = CASE WHEN p.changed THEN ${ORDER.receivedAt} ELSE stored."changedAt" END,
+        ${loopAssignments('p.times IS NOT NULL', newExitTimes('p', 'stored."exitTimes"'), 'p')}
+      FROM guard CROSS JOIN json_to_recordset($11::json) AS p(
+        "dockerId" text, ${typedColumns(PATCHED_FIELDS)}, health text, "exitCode" float8, digest text,
+        changed boolean, ${LOOP_TYPES})
       WHERE stored."hostId" = guard.id AND stored."dockerId" = p."dockerId"
       RETURNING 1
-    ${whole ? goneRows(loops) : ''}), recorded AS (
+    ${whole ? GONE_ROWS : ''}), recorded AS (
       INSERT INTO container_events (
         tx, "hostId", "dockerId", name, kind, "from", "to", "exitCode", "exitReason", "workloadKind", project, service,
         instance, image, exits, "observedAt", "recordedAt", "organizationId")
-      ${loops ? ENDED_LOOPS : ''}
       SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
-        e."exitCode", e."exitReason", e."workloadKind", e.project, e.service, e.instance, e.image, NULL, $12::timestamptz,
-        ${ORDER.receivedAt}, guard."organizationId"
+        e."exitCode", e."exitReason", e."workloadKind", e.project, e.service, e.instance, e.image, e.exits,
+        COALESCE((e.exits ->> 'last')::timestamptz, $12::timestamptz), ${ORDER.receivedAt}, guard."organizationId"
       FROM guard, json_to_recordset($13::json) AS e(
         "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" float8, "exitReason" text,
-        "workloadKind" text, project text, service text, instance text, image text, "inLoop" boolean)
-      ${loops ? 'WHERE e."inLoop" IS NULL OR e."dockerId" NOT IN (SELECT "dockerId" FROM loops WHERE folded)' : ''}
+        "workloadKind" text, project text, service text, instance text, image text, exits jsonb)
     )
     SELECT guard.revision, guard.digest,
       ${whole ? '(SELECT count(*) FILTER (WHERE inserted) FROM written)::int' : '0'} AS created,
       ((SELECT count(*) FROM patched)
         ${whole ? '+ (SELECT count(*) FILTER (WHERE NOT inserted) FROM written)' : ''})::int AS updated,
-      ${whole ? '(SELECT count(*) FROM gone)::int' : '0'} AS removed,
-      ${loops ? '(SELECT array_agg("dockerId") FROM loops WHERE folded)' : 'NULL'} AS folded
+      ${whole ? '(SELECT count(*) FROM gone)::int' : '0'} AS removed
     FROM guard`,
 });
 
-type RowsWritten = Omit<SnapshotWritten, 'historyBytes'> & {
-  /** The `dockerId`s of the containers whose recurring events were not recorded. */
-  folded: string[] | null;
-};
+type RowsWritten = Omit<SnapshotWritten, 'historyBytes'>;
 
-const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false, loops: false });
-const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true, loops: false });
-const WRITE_PATCHES_AND_LOOPS = writeStatement({ name: 'write_patches_and_loops', whole: false, loops: true });
-const WRITE_WHOLE_AND_LOOPS = writeStatement({ name: 'write_snapshot_and_loops', whole: true, loops: true });
+const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false });
+const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true });
+
+/** A change of a row's exit counts, as the statement reads it. */
+interface LoopInput {
+  times?: string;
+  loop?: OpenLoop;
+  loopingSince?: Date;
+}
+
+/** Adds the changes of exit counts to patches, in place: copying them would take longer than anything else here. */
+function addLoops(patches: readonly (ContainerPatch & LoopInput)[], { changes }: FoldedLoops): void {
+  if (changes.size === 0) return;
+  for (const patch of patches) addLoop(patch, changes.get(patch.dockerId));
+}
+
+function addLoop(input: LoopInput, change: LoopChange | undefined): void {
+  if (!change?.state) return;
+  const { added, first, last } = change.times;
+  const { loop, loopingSince } = change.state;
+  input.times = `{${added},${first},${last}}`;
+  if (loop !== null) input.loop = loop;
+  if (loopingSince !== null) input.loopingSince = new Date(loopingSince);
+}
+
+/** Returns the rows with the changes of their exit counts. The rows themselves do not change: another attempt needs them. */
+const withLoops = (rows: readonly ContainerRow[], { changes }: FoldedLoops): readonly ContainerRow[] =>
+  changes.size === 0
+    ? rows
+    : rows.map((row) => {
+        const copy = { ...row };
+        addLoop(copy as LoopInput, changes.get(row.dockerId));
+        return copy;
+      });
+
+/** Returns an event as the statement reads it. Null values are left out, because most values are null. */
+const toEventInput = (event: EventDraft) => ({
+  dockerId: event.dockerId,
+  name: event.name,
+  kind: event.kind,
+  from: event.from ?? undefined,
+  to: event.to ?? undefined,
+  exitCode: event.exitCode ?? undefined,
+  exitReason: event.exitReason ?? undefined,
+  workloadKind: event.workloadKind ?? undefined,
+  project: event.project ?? undefined,
+  service: event.service ?? undefined,
+  instance: event.instance ?? undefined,
+  image: event.image ?? undefined,
+  exits: event.exits,
+});
 
 /** Maximum bytes that are written with the usual timeout. */
 const USUAL_BYTES_MAX = 1024 * 1024;
@@ -312,12 +344,14 @@ const TIMEOUT_MS_PER_MIB = 1_500;
  * Returns null if the guard failed. The caller must then read the rows and compare them again.
  */
 export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
-  const { hostId, base, diff, totals, complete, digest, order, times, eventsObservedAt, heartbeatSeconds } = write;
+  const { hostId, base, diff, loops, totals, complete, digest, order, times, eventsObservedAt, heartbeatSeconds } =
+    write;
   const rowsChange = diff.writes.length + diff.patches.length + diff.removals.length > 0;
   const yielder = createYielder();
-  const writes = await stringifyWithYields(diff.writes, yielder);
+  const writes = await stringifyWithYields(withLoops(diff.writes, loops), yielder);
+  addLoops(diff.patches, loops);
   const patches = await stringifyWithYields(diff.patches, yielder);
-  const events = await stringifyWithYields(diff.events, yielder);
+  const events = await stringifyWithYields(loops.events.map(toEventInput), yielder);
   const lengths = [writes, patches, events].flatMap((pieces) => pieces.map(({ length }) => length));
   const bytes = lengths.reduce((sum, length) => sum + length, 0);
   const isLong = bytes > USUAL_BYTES_MAX;
@@ -344,28 +378,17 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
     base.digest,
     base.observedAt,
     failed,
+    loops.needsContinuity ? write.isContinuous : null,
   ];
-  // The removal of a container ends its loop in any case.
-  const loopSteps = toLoopSteps(diff.events).filter(({ removed }) => removed || write.foldsLoops);
-  const loops = loopSteps.length > 0;
-  if (loops) values.push(JSON.stringify(loopSteps));
   const whole = diff.writes.length + diff.removals.length > 0;
-  const statement = loops
-    ? whole
-      ? WRITE_WHOLE_AND_LOOPS
-      : WRITE_PATCHES_AND_LOOPS
-    : whole
-      ? WRITE_WHOLE
-      : WRITE_PATCHES;
+  const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;
   if (whole) values.push(await text(writes), diff.removals);
   const [written] = isLong
     ? await db.queryWithTimeout<RowsWritten>(statement, values, timeoutMs(bytes))
     : await db.query<RowsWritten>(statement, values);
-  if (written === undefined) return null;
-  const { folded, ...result } = written;
-  const isFolded = new Set(folded);
-  const foldedEvents = diff.events.filter(({ dockerId, inLoop }) => inLoop && isFolded.has(dockerId));
-  return { ...result, historyBytes: byteLength(events) - byteLength(await stringifyWithYields(foldedEvents, yielder)) };
+  return written === undefined
+    ? null
+    : { ...written, historyBytes: loops.events.length === 0 ? 0 : byteLength(events) };
 }
 
 const byteLength = (pieces: readonly string[]): number =>

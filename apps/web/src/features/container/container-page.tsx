@@ -81,7 +81,7 @@ export function ContainerPage(): ReactNode {
           </h2>
           <dl className="facts">
             <ContainerFacts container={container} />
-            <WorkloadFact hostId={container.hostId} workload={container.workload} />
+            <WorkloadFact container={container} />
             <dt>First seen</dt>
             <dd>
               <DateTime at={container.firstSeenAt} />

@@ -7,8 +7,8 @@ import { lastEventQuery, successorsQuery } from '../../lib/api/queries';
 import { isOfWorkload, workloadFilters, workloadSearch, workloadTitle, type WorkloadSearch } from '../workload/search';
 
 /** For a removed container, shows links to its workload and to the newest present container of the workload. */
-export function Successor({ container: { hostId, dockerId, image, workload } }: { container: ContainerView }) {
-  const search = workloadSearch(hostId, workload);
+export function Successor({ container: { hostId, dockerId, image, workload, labels } }: { container: ContainerView }) {
+  const search = workloadSearch(hostId, workload, labels);
   const { data } = useQuery({ ...successorsQuery(workloadFilters(search ?? {})), enabled: search !== null });
   if (search === null) return null;
   const successor = data?.items.find((one) => isOfWorkload(search, one.workload) && one.dockerId !== dockerId);

@@ -7,6 +7,8 @@ import { formatCount } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { EventDays } from '../events/event-days';
+import { useClusterHosts } from '../workload/cluster-hosts';
+import { workloadSearch } from '../workload/search';
 import { timelineFilters } from './timeline-filters';
 
 /**
@@ -14,9 +16,14 @@ import { timelineFilters } from './timeline-filters';
  * its history. The replacement is on the same host, unless an orchestrator chooses the host.
  */
 export function Timeline({ container }: { container: ContainerView }) {
-  const { hostId, name, dockerId, workload } = container;
-  const filters = useMemo(() => timelineFilters({ hostId, name, workload }), [hostId, name, workload]);
-  const list = useInfiniteQuery(timelineQuery(filters, 50));
+  const { hostId, name, dockerId, workload, labels } = container;
+  const cluster = useClusterHosts(workloadSearch(hostId, workload, labels));
+  const hosts = cluster.hosts?.join();
+  const filters = useMemo(
+    () => timelineFilters({ hostId, name, workload }, hosts?.split(',')),
+    [hostId, name, workload, hosts],
+  );
+  const list = useInfiniteQuery({ ...timelineQuery(filters, 50), enabled: !cluster.isPending });
   const otherContainers = useMemo(() => {
     const ids = new Set(list.data?.pages.flatMap((page) => page.items.map((event) => event.dockerId)));
     ids.delete(dockerId);
@@ -40,7 +47,7 @@ export function Timeline({ container }: { container: ContainerView }) {
         {(items) => (
           <EventDays
             events={items}
-            omittedParts={filters.events.hostId === undefined ? ['name'] : ['host', 'name']}
+            omittedParts={filters.events.hostId === undefined || hosts !== undefined ? ['name'] : ['host', 'name']}
             parent="section"
           />
         )}

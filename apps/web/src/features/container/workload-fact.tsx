@@ -1,4 +1,4 @@
-import type { Workload } from '@muster/contracts';
+import type { ContainerView } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
 import { workloadSearch } from '../workload/search';
@@ -8,9 +8,9 @@ import { PROJECT_TERMS, WORKLOAD_TERMS } from '../workload/terms';
  * Shows a container's project, with a link to all of the project's containers. Also shows its service, or the name of a
  * plain container, with a link to the page of the workload.
  */
-export function WorkloadFact({ hostId, workload }: { hostId: string; workload: Workload }) {
+export function WorkloadFact({ container: { hostId, workload, labels } }: { container: ContainerView }) {
   const { kind, project, service, instance } = workload;
-  const search = workloadSearch(hostId, workload);
+  const search = workloadSearch(hostId, workload, labels);
   return (
     <>
       {project !== null && kind !== 'plain' && (

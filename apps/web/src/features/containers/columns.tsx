@@ -28,7 +28,7 @@ export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', Column<Conta
         </Link>
         {isInfra && <InfraMark />}
         {nextImage !== undefined && (
-          <span className="mark soft" title={toPlainText(nextImage === image ? image : `${image} → ${nextImage}`)}>
+          <span className="pill soft" title={toPlainText(nextImage === image ? image : `${image} → ${nextImage}`)}>
             being replaced
           </span>
         )}

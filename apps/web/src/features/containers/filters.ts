@@ -25,8 +25,8 @@ export const NO_FILTERS: Partial<ContainerSearch> = {
 };
 
 /**
- * Returns a single chip if the selected values are exactly those that the fleet page counts as current or as last
- * known. Otherwise, returns one chip for each value.
+ * Returns the chips for the selected freshness values. There is one chip for each value, except if the values are
+ * exactly those that the fleet page counts as current or as last known. In that case, there is a single chip.
  */
 function freshnessChips({ hostFreshness = [] }: ContainerSearch) {
   const isExactly = (values: readonly string[]): boolean =>

@@ -26,7 +26,7 @@ export type AttentionTarget =
 export interface AttentionRow {
   key: string;
   icon: StatusIcon;
-  /** The name of the item or image, which comes from outside Muster, or the number of hosts. */
+  /** The name of an item or image, or a number of hosts. Names come from outside Muster. */
   name: string;
   problem: string;
   /** Names of the container's host or of some of the hosts, which come from outside Muster. */

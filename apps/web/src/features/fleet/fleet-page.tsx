@@ -15,7 +15,10 @@ import { EVENTS_SHOWN_MAX, RecentChanges } from './recent-changes';
 import { FleetCounts } from './fleet-counts';
 import { useRecentEvents } from './recent-events';
 
-/** Number of events that are read if the page has tiles: their charts need more events than the list of changes. */
+/**
+ * Number of events that are read if the page has tiles. The charts of the tiles need more events than the list of
+ * changes.
+ */
 const EVENTS_WITH_TILES = 200;
 
 /** The overview of the fleet: counts, problems that need attention, all hosts and recent changes. */

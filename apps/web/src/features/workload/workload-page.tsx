@@ -1,16 +1,26 @@
+import type { ContainerView } from '@muster/contracts';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { useMemo, type ReactNode } from 'react';
+import { Fragment, useMemo, type ReactNode } from 'react';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { NotFound } from '../../components/not-found';
 import { containersQuery, timelineQuery } from '../../lib/api/queries';
+import { formatCount } from '../../lib/format-count';
 import { useTitle } from '../../lib/title';
 import { ContainerTable } from '../containers/container-table';
 import { mergeRecreations } from '../containers/recreations';
 import type { ColumnId } from '../containers/search';
 import { EventDays } from '../events/event-days';
-import { isOfWorkload, workloadFilters, workloadTitle, type WorkloadSearch } from './search';
+import { useClusterHosts } from './cluster-hosts';
+import {
+  isOfWorkload,
+  swarmServiceIdOf,
+  workloadEventFilters,
+  workloadFilters,
+  workloadTitle,
+  type WorkloadSearch,
+} from './search';
 import { WORKLOAD_TERMS } from './terms';
 
 const route = getRouteApi('/signed-in/workload');
@@ -73,14 +83,17 @@ function WorkloadContainers({ search }: { search: WorkloadSearch }) {
         {(items) => {
           const rows = mergeRecreations(items.filter(({ workload }) => isOfWorkload(search, workload)));
           return (
-            <ContainerTable
-              inline
-              label="Containers of this workload"
-              rows={rows}
-              total={list.hasNextPage ? -1 : rows.length}
-              shownColumns={COLUMNS}
-              onNearEnd={() => undefined}
-            />
+            <>
+              <Clusters search={search} containers={rows} />
+              <ContainerTable
+                inline
+                label="Containers of this workload"
+                rows={rows}
+                total={list.hasNextPage ? -1 : rows.length}
+                shownColumns={COLUMNS}
+                onNearEnd={() => undefined}
+              />
+            </>
           );
         }}
       </ListStates>
@@ -88,14 +101,43 @@ function WorkloadContainers({ search }: { search: WorkloadSearch }) {
   );
 }
 
+/** If several Swarm clusters have a service of this name, leads to the service of each cluster, named by its newest host. */
+function Clusters({ search, containers }: { search: WorkloadSearch; containers: readonly ContainerView[] }) {
+  const hostNames = new Map<string, string>();
+  for (const { workload, labels, hostName } of containers) {
+    const id = swarmServiceIdOf(workload, labels);
+    if (id !== undefined && !hostNames.has(id)) hostNames.set(id, hostName);
+  }
+  if (hostNames.size < 2) return null;
+  return (
+    <p className="soft">
+      {formatCount(hostNames.size, 'Swarm cluster')} with a service of this name. Show only the cluster of host
+      {[...hostNames].map(([swarmServiceId, hostName], index) => (
+        <Fragment key={swarmServiceId}>
+          {index === 0 ? ' ' : ', '}
+          <Link to="/workload" search={{ ...search, swarmServiceId }}>
+            <IsolatedText text={hostName} />
+          </Link>
+        </Fragment>
+      ))}
+    </p>
+  );
+}
+
 function WorkloadHistory({ search }: { search: WorkloadSearch }) {
+  const cluster = useClusterHosts(search);
+  const hosts = cluster.hosts?.join();
   const filters = useMemo(() => {
-    const { hostId, ...ofWorkload } = workloadFilters(search);
+    const { hostId, ...ofWorkload } = workloadEventFilters(search);
     // A plain container is found by its name. A filter by service would also find services of projects that have the
     // same name.
-    return search.kind === 'plain' ? { hostId, name: ofWorkload.service } : { hostId, ...ofWorkload };
-  }, [search]);
-  const list = useInfiniteQuery(timelineQuery({ events: filters, earlier: null }, 50));
+    if (search.kind === 'plain') return { hostId, name: ofWorkload.service };
+    return { ...ofWorkload, hostId: hosts?.split(',') ?? hostId };
+  }, [search, hosts]);
+  const list = useInfiniteQuery({
+    ...timelineQuery({ events: filters, earlier: null }, 50),
+    enabled: !cluster.isPending,
+  });
   return (
     <section className="timeline" aria-labelledby="timeline-title">
       <header className="section-head">

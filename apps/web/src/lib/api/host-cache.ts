@@ -39,7 +39,7 @@ export function updateHosts(client: QueryClient, update: (host: Host) => Host): 
   });
 }
 
-/** Removes deleted hosts from the cache, so that even a long list, which is not refetched, no longer shows them. */
+/** Removes deleted hosts from the cache. Even a long list, which is not refetched, then no longer shows them. */
 export function removeHosts(client: QueryClient, hostIds: ReadonlySet<string>): void {
   for (const hostId of hostIds) client.removeQueries({ queryKey: hostQuery(hostId).queryKey, type: 'inactive' });
   updatePages(client, (data) => {

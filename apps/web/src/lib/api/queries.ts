@@ -107,6 +107,18 @@ export const successorsQuery = (filters: ContainerFilters) =>
       api.call('listContainers', { query: { ...filters, sort: '-firstSeenAt', limit: 20 } }, { signal }),
   });
 
+/** The query for the newest containers, present or removed, that match filters. */
+export const containersOfAllTimesQuery = (filters: ContainerFilters) =>
+  queryOptions({
+    queryKey: ['containers', 'of-all-times', filters],
+    queryFn: ({ signal }) =>
+      api.call(
+        'listContainers',
+        { query: { ...filters, presence: 'all', sort: '-firstSeenAt', limit: 200 } },
+        { signal },
+      ),
+  });
+
 /** The query for the last event of a container, which may no longer be stored. */
 export const lastEventQuery = (hostId: string, dockerId: string) =>
   queryOptions({

@@ -79,8 +79,8 @@ async function loseLastCommits(
     await cluster.restart();
     progress('restored: the database is replaced by the copy');
 
-    // The transaction of this revocation gets an id that the first replica has already read as the id of a lost
-    // transaction. The replica has read nothing since the restore.
+    // The restored server reuses transaction ids. This revocation gets an id that the first replica has already read
+    // from a lost transaction. The replica has read nothing since the restore.
     await revokeTokens(databaseUrl, revoked);
     const revokedAt = performance.now();
     const sentAt = performance.now();

@@ -108,8 +108,8 @@ async function watch(
           while (performance.now() - revokedAt < WATCH_MS) {
             const sentMs = performance.now() - revokedAt;
             const { status } = await client.send(call);
-            // The time at which the request was sent counts, because a slow response does not mean that the token was
-            // valid for longer.
+            // The time of the request counts, not that of the response. A slow response does not mean that the token
+            // was valid for longer.
             if (status === 200) lastAcceptedMs = Math.max(lastAcceptedMs, sentMs);
             else if (status !== refusal) wrong.add(agent);
             await new Promise((resolve) => setTimeout(resolve, TRY_INTERVAL_MS));

@@ -12,7 +12,9 @@ import {
 } from '@muster/contracts';
 import { generationOf, markerOf, numberedSnapshot } from '@muster/fleet';
 
-/** The snapshots that the API may have stored for a host: the last acknowledged one, or one that was sent after it. */
+/**
+ * The snapshots that the API may have stored for a host: the last one that it acknowledged, or any that was sent later.
+ */
 export interface Expected {
   host: number;
   /** The generation that the previous check found, or 0 if there was none. */
@@ -68,7 +70,8 @@ function chainBetween(
   found: number,
 ): ReadonlySet<number> | null {
   const later = steps.filter(({ to }) => to > base);
-  // If `base` is 0, no step leads to the first snapshot, so the chain starts with the `from` of the first step.
+  // The first snapshot creates the marker, so no step has it as its `to`. If `base` is 0, the chain therefore starts at
+  // the `from` of the first step.
   let at = base === 0 ? (later[0]?.from ?? found) : base;
   const chain = new Set([at]);
   for (const { from, to } of later) {

@@ -14,8 +14,8 @@ const canPin = (): boolean =>
 export const onCore = (core: number): readonly string[] => (canPin() ? ['taskset', '-c', String(core)] : []);
 
 /**
- * Moves a PostgreSQL server to one core, if this process may use several, so that the server does not slow down the
- * load generator on another core. Later processes of the server inherit the core.
+ * Moves a PostgreSQL server to one core, so that it does not slow down the load generator on another core. Does nothing
+ * if this process may use only one core. Later processes of the server inherit the core.
  */
 export async function pinServer(cluster: Pick<PostgresCluster, 'pid'>, core: number): Promise<void> {
   if (!canPin()) return;

@@ -1,4 +1,5 @@
 import { spawnSync, execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,7 +27,7 @@ const PROGRAMS = ['apt-get', 'dpkg-deb', 'tar', 'unshare', 'nsenter', 'ip', 'piv
 /** catatonit is the first process of the machine in which the engine runs. */
 const COMMON = ['busybox-static', 'catatonit', 'iptables', 'runc'];
 const PACKAGES = {
-  Docker: ['docker.io', 'containerd'],
+  Docker: ['docker.io', 'containerd', 'docker-registry'],
   Podman: ['podman', 'netavark', 'conmon', 'crun', 'nftables', 'passt'],
 } as const;
 
@@ -38,10 +39,14 @@ const PACKAGES = {
 export async function findEngineFiles(engine: EngineRelease): Promise<string | null> {
   const missing = PROGRAMS.filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
   const isRoot = process.platform === 'linux' && process.getuid?.() === 0;
-  const root = join(CACHE, `${engine.name}-${engine.releases[0]}`.toLowerCase());
+  const packages = packagesOf(engine);
+  const hash = createHash('sha256')
+    .update(JSON.stringify([engine.releases, packages, UNPACK]))
+    .digest('hex');
+  const root = join(CACHE, `${engine.name}-${engine.releases[0]}-${hash.slice(0, 12)}`.toLowerCase());
   let reason = missing.length > 0 ? `no ${missing.join(', ')}` : isRoot ? null : 'not root on Linux';
   if (reason === null && (engine.version === '' || !existsSync(root))) {
-    reason = await download(engine, root).then(
+    reason = await download(engine.releases, packages, root).then(
       () => null,
       (error: unknown) => String(error).slice(-2_000),
     );
@@ -52,18 +57,19 @@ export async function findEngineFiles(engine: EngineRelease): Promise<string | n
   return isAvailable(reason && `${label} is not available (${reason}): ${how}`) ? root : null;
 }
 
+// Since Debian 13, Docker's command line is in a separate package.
+const packagesOf = ({ name, releases }: EngineRelease): string[] => [
+  ...COMMON,
+  ...PACKAGES[name],
+  ...(name === 'Docker' && releases[0] !== 'bookworm' ? ['docker-cli'] : []),
+];
+
 /** Downloads the engine's packages with all that they need, and unpacks them. Nothing is installed on this machine. */
-async function download({ name, releases }: EngineRelease, root: string): Promise<void> {
+async function download(releases: readonly string[], packages: readonly string[], root: string): Promise<void> {
   await mkdir(CACHE, { recursive: true });
   const work = await mkdtemp(join(CACHE, 'work-'));
   try {
     const apt = await openRelease(work, releases);
-    // Since Debian 13, Docker's command line is in a separate package.
-    const packages = [
-      ...COMMON,
-      ...PACKAGES[name],
-      ...(name === 'Docker' && releases[0] !== 'bookworm' ? ['docker-cli'] : []),
-    ];
     await apt('install', '--download-only', ...packages);
     await run('sh', ['-ec', UNPACK], { cwd: work });
     await rm(root, { recursive: true, force: true });
@@ -78,8 +84,9 @@ const UNPACK = `
   mkdir -p root/usr root/var/tmp
   for dir in bin sbin lib lib64; do mkdir root/usr/$dir; ln -s usr/$dir root/$dir; done
   for package in cache/archives/*.deb; do
-    dpkg-deb --fsys-tarfile "$package" |
-      tar -x -C root --keep-directory-symlink --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale
+    dpkg-deb --fsys-tarfile "$package" >package.tar
+    tar -x -f package.tar -C root --keep-directory-symlink \\
+      --exclude=./usr/share/doc --exclude=./usr/share/man --exclude=./usr/share/locale
   done
   ln -sf busybox root/usr/bin/sh
   for program in iptables ip6tables; do

@@ -17,12 +17,15 @@ const PATH = '/usr/sbin:/usr/bin';
 /**
  * A container engine needs a real `pivot_root`: with `chroot`, its containers would see the files of the real machine.
  * The script is the machine's first process. In the end, catatonit replaces it, which only collects ended processes.
+ * What the machine writes to its root is kept in memory, so that the next machine boots from the same files.
  */
 const BOOT = `set -e
   root=$0 shared=$1
   ip link set lo up
-  mount --bind "$root" "$root"
-  cd "$root"
+  mount -t tmpfs tmpfs /mnt
+  mkdir /mnt/root /mnt/written /mnt/work
+  mount -t overlay -o "lowerdir=$root,upperdir=/mnt/written,workdir=/mnt/work" overlay /mnt/root
+  cd /mnt/root
   mkdir -p proc sys dev run tmp mnt root
   mount -t proc proc proc
   mount -t sysfs sysfs sys
@@ -50,6 +53,9 @@ export async function bootMachine(
     if (!holder.isRunning()) throw new Error(`the machine does not boot: ${holder.stderr()}`);
     if (!holder.stdout().includes('booted')) throw new Error(`the machine is still booting: ${holder.stderr()}`);
     return (await readFile(`/proc/${holder.pid}/task/${holder.pid}/children`, 'utf8')).trim();
+  }).catch(async (error: unknown) => {
+    await holder.stop('SIGKILL');
+    throw error;
   });
   const start = (command: readonly string[]): Program =>
     startCommand(['nsenter', '--target', pid, '--mount', '--net', '--pid', '--root', '--wd', ...command], {

@@ -16,6 +16,10 @@ export interface RealEngine {
   readonly dockerHost: string;
   /** Runs the engine's command line (`docker` or `podman`), and returns its output. */
   cli(...args: string[]): Promise<string>;
+  /** Starts a command on the engine's machine. */
+  start(command: readonly string[]): Program;
+  /** Runs a command on the engine's machine, and returns its output. Throws if it fails. */
+  run(command: readonly string[]): Promise<string>;
   /** Stops the engine as a service manager does, and starts it again. */
   restart(): Promise<void>;
   /** Ends the engine and all containers at once, as a power cut does, and boots the machine again. */
@@ -35,6 +39,21 @@ export async function startRealEngine(
   let engine: Program | undefined;
 
   const cli = (...args: string[]): Promise<string> => machine!.run([program, ...args]);
+
+  /** The ids of all containers and pods that were there before a power cut. */
+  const groupIds = new Set<string>();
+
+  /** Ends the machine, also if the engine no longer answers, and removes what it leaves in the machine of the tests. */
+  async function cutPower(): Promise<void> {
+    const lists = [['ps', '--all'], ...(name === 'Podman' ? [['pod', 'ps']] : [])];
+    for (const list of lists) {
+      const ids = await cli(...list, '--quiet', '--no-trunc').catch(() => '');
+      for (const id of ids.split('\n')) if (id !== '') groupIds.add(id);
+    }
+    await machine!.cutPower();
+    await engine?.ended;
+    await removeCgroups(groupIds);
+  }
 
   /** Starts the engine, and waits until it answers. Its process id is in `/run/engine.pid`. */
   async function start(): Promise<void> {
@@ -56,30 +75,42 @@ export async function startRealEngine(
     await boot();
     await cli('import', await createImage(files, dir), IMAGE);
   } catch (error) {
-    await machine?.cutPower();
+    if (machine !== undefined) await cutPower();
     throw error;
   }
   return {
     version: await cli('version', '--format', '{{.Server.Version}}'),
     dockerHost: `unix://${socket}`,
     cli,
+    start: (command) => machine!.start(command),
+    run: (command) => machine!.run(command),
     async restart() {
       await machine!.run(['sh', '-c', 'kill -TERM "$(cat /run/engine.pid)"']);
       await engine!.ended;
       await start();
     },
     async cutPower() {
-      await machine!.cutPower();
-      await engine!.ended;
+      await cutPower();
       await boot();
     },
-    async close() {
-      const ids = await cli('ps', '--all', '--quiet');
-      if (ids !== '') await cli('rm', '--force', ...ids.split('\n')).catch(() => undefined);
-      await machine!.cutPower();
-      await engine!.ended;
-    },
+    close: cutPower,
   };
+}
+
+/** Removes the cgroups of containers and pods. Engines create them below those of the machine of the tests. */
+async function removeCgroups(ids: ReadonlySet<string>): Promise<void> {
+  const paths = [...ids].flatMap((id) => ['-o', '-path', `*${id}*`]).slice(1);
+  if (paths.length === 0) return;
+  // The group of all containers of an engine is removed with the last one.
+  const remove = 'rmdir "$1" && rmdir --ignore-fail-on-non-empty "$(dirname "$1")" || true';
+  const find = ['find', '/sys/fs/cgroup', '-depth', '-type', 'd', '(', ...paths, ')'];
+  // Processes that were killed end a moment later.
+  await eventually(async () => {
+    await startCommand([...find, '-exec', 'sh', '-c', remove, 'sh', '{}', ';']).ended;
+    const rest = startCommand([...find, '-print', '-quit']);
+    await rest.ended;
+    if (rest.stdout() !== '') throw new Error(`a cgroup is in use: ${rest.stdout()}`);
+  });
 }
 
 /** A command line, the command that starts the engine, and the variables of both. */

@@ -7,6 +7,7 @@ import { eventually, mainOf, runIf, startProgram, type Program } from '@muster/t
 import { Muster } from '../muster.js';
 import { findEngineFiles, type EngineRelease } from './engine-files.js';
 import { IMAGE, startRealEngine, type RealEngine } from './real-engine.js';
+import { REGISTRY, startRegistry } from './registry.js';
 
 /**
  * What Muster must show, by the container's name: code and reason, or the state of a container that has not ended. Two
@@ -70,6 +71,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
   let muster: Muster;
   let engine: RealEngine;
   let agent: Program | undefined;
+  const agents: Program[] = [];
   let agentEnv: Record<string, string>;
 
   const run = (name: string, options: readonly string[] = [], command: readonly string[] = SLEEP): Promise<string> =>
@@ -124,7 +126,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
       ...{ MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: await muster.enrollmentToken() },
       ...{ MUSTER_STATE_DIR: join(dir, 'agent'), DOCKER_HOST: engine.dockerHost },
     };
-    agent = startProgram(mainOf('agent'), { env: agentEnv });
+    agents.push((agent = startProgram(mainOf('agent'), { env: agentEnv })));
     await engine.cli('create', '--name', 'first', IMAGE, 'true');
     await eventually(async () => expect(await find('first')).toBeDefined());
   }, 180_000);
@@ -132,9 +134,12 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
   afterAll(async () => {
     const rows = results.map((row) => `| ${[release.name, ...row].join(' | ')} |\n`);
     process.stderr.write(`| engine | version | story | Muster's result |\n| --- | --- | --- | --- |\n${rows.join('')}`);
-    const agentCode = await agent?.stop();
-    for (const close of closers) await close();
-    expect([agentCode, agent?.stderr()]).toEqual([0, expect.not.stringContaining('bug in the agent')]);
+    const codes = await Promise.all(agents.map((each) => each.stop()));
+    const failures: unknown[] = [];
+    for (const close of closers) await close().catch((error: unknown) => failures.push(error));
+    expect(failures).toEqual([]);
+    expect(codes).toEqual(agents.map(() => 0));
+    for (const each of agents) expect(each.stderr()).not.toContain('bug in the agent');
   }, 120_000);
 
   test('the engine has the version that the test is for', async () => {
@@ -245,11 +250,44 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     expect((await muster.history(id)).map(({ kind }) => kind)).not.toContain('image_changed');
   }, 90_000);
 
-  test('the digest of an image is the one that the engine reports', async () => {
-    const digests = await engine.cli('image', 'inspect', '--format', '{{join .RepoDigests " "}}', IMAGE);
-    const digest = /@(sha256:[0-9a-f]{64})/.exec(digests)?.[1] ?? null;
-    await expectShown('port-owner', { imageDigest: digest });
-  }, 60_000);
+  // With Docker, an image has no digest before it is pushed to a registry or pulled from one.
+  (isDocker ? test.skip : test)(
+    'the digest of an image is the one that the engine reports',
+    async () => {
+      const digests = await engine.cli('image', 'inspect', '--format', '{{join .RepoDigests " "}}', IMAGE);
+      const digest = /@(sha256:[0-9a-f]{64})/.exec(digests)?.[1];
+      expect(digest).toBeDefined();
+      await expectShown('port-owner', { imageDigest: digest });
+    },
+    60_000,
+  );
+
+  (isDocker ? test : test.skip)(
+    'the digest of an image is the one that its registry reports, and containers of two builds of a tag show drift',
+    async () => {
+      const registry = await startRegistry(engine, join(dir, 'engine'));
+      const image = `${REGISTRY}/shop:1`;
+      /** Pushes a build, runs a container of it, for which the image is pulled, and returns the build's digest. */
+      async function release(build: number): Promise<string> {
+        await engine.cli('commit', '--change', `LABEL build=${build}`, 'first', image);
+        await engine.cli('push', image);
+        await engine.cli('image', 'rm', image);
+        await engine.cli('run', '--detach', '--name', `shop-${build}`, image, ...SLEEP);
+        const digest = await registry.digestOf('shop', '1');
+        await expectShown(`shop-${build}`, { image, imageDigest: expect.stringContaining(digest) });
+        return digest;
+      }
+      const [first, second] = [await release(1), await release(2)];
+      expect(second).not.toBe(first);
+      await expectShown('shop-1', { image, imageDigest: expect.stringContaining(first) });
+      await eventually(async () => {
+        const { items } = await muster.client.call('listImages', { query: { q: 'shop' } });
+        expect(items).toMatchObject([{ image, drift: 'different', containers: 2 }]);
+      });
+      record('two builds of a tag', 'drift "different"');
+    },
+    150_000,
+  );
 
   // Docker has no pods.
   (isDocker ? test.skip : test)(
@@ -272,7 +310,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
       (await Promise.all(ids.map((id) => muster.history(id)))).map(({ length }) => length);
     const before = await countEvents();
     expect(await agent!.stop()).toBe(0);
-    agent = startProgram(mainOf('agent'), { env: agentEnv });
+    agents.push((agent = startProgram(mainOf('agent'), { env: agentEnv })));
     // The agent reports this container after it has reported all others.
     await engine.cli('create', '--name', 'after-the-restart', IMAGE, 'true');
     await eventually(async () => expect(await find('after-the-restart')).toBeDefined(), 60_000);
