@@ -106,7 +106,7 @@ describeLargeFleet('the history of a host', () => {
       await card.getByText('Periods in which the host was not online').click();
       await card
         .getByRole('listitem')
-        .getByText(/^Offline from .* \(4 h\)$/)
+        .filter({ hasText: /^Offline from .* \(4 h\)$/ })
         .waitFor();
       expect(await overflowOf(page)).toBe(0);
       await picture(`availability-host-${size}`);
