@@ -11,16 +11,20 @@ REPORT_SECONDS=60
 
 # Settings that are written to the configuration file if this script's environment contains them.
 KEPT_SETTINGS='DOCKER_HOST DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_API_VERSION HTTPS_PROXY HTTP_PROXY NO_PROXY
-MUSTER_CA_FILE SSL_CERT_FILE NODE_EXTRA_CA_CERTS MUSTER_REDACT_NAMES MUSTER_REDACT_VALUES MUSTER_ENGINE_TIMEOUT'
+MUSTER_CA_FILE SSL_CERT_FILE NODE_EXTRA_CA_CERTS MUSTER_REDACT_NAMES MUSTER_REDACT_VALUES MUSTER_ENGINE_TIMEOUT
+MUSTER_HOST_NAME MUSTER_HOST_LABELS'
 
 usage() {
   cat <<'END'
-Usage: install.sh [--token muster_enroll_…] [--url URL] [--prefix DIR] [--no-service] [--auto-update]
+Usage: install.sh [--token muster_enroll_…] [--url URL] [--name NAME] [--labels LABELS] [--prefix DIR] [--no-service]
+                  [--auto-update]
        install.sh --uninstall
 
   --token T      the enrollment token; set MUSTER_ENROLL_TOKEN instead if other users can read this machine's process
                  list. The token is not required, and is ignored, if the agent already runs and reports to this API
   --url URL      the address of the API, if it is not the one in this script; the files are also downloaded from there
+  --name NAME    the host’s name in Muster, if it is not the machine's own
+  --labels L     the host’s labels in Muster, such as env=prod,site=fra
   --prefix DIR   install bin/muster-agent below DIR (default: /usr/local)
   --no-service   install, enroll and report once, but do not set up a service
   --auto-update  update the agent once a day (muster-agent-update.timer, only with systemd)
@@ -29,7 +33,7 @@ Usage: install.sh [--token muster_enroll_…] [--url URL] [--prefix DIR] [--no-s
 
 With systemd or OpenRC, the agent runs as the service muster-agent.
 
-The script copies the settings of the engine, proxies, certificates and redaction from its environment (DOCKER_HOST,
+The script copies the settings of the host, engine, proxies, certificates and redaction from its environment (DOCKER_HOST,
 HTTPS_PROXY, MUSTER_CA_FILE and so on: see `muster-agent help`) to /etc/muster-agent/config. Because sudo removes such
 variables, write them after sudo: sudo DOCKER_HOST=tcp://127.0.0.1:2375 sh -s -- --token …
 
@@ -911,11 +915,13 @@ main() {
   action=install
   while [ $# -gt 0 ]; do
     case $1 in
-      --token | --url | --prefix | --root)
+      --token | --url | --name | --labels | --prefix | --root)
         [ $# -ge 2 ] || die "$1 needs a value"
         case $1 in
           --token) token=$2 token_is_argument=yes ;;
           --url) url=${2%/} ;;
+          --name) export MUSTER_HOST_NAME="$2" ;;
+          --labels) export MUSTER_HOST_LABELS="$2" ;;
           --prefix)
             prefix_is_default=no
             case $2 in

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MUSTER_VERSION, toTerminalJson, toTerminalText } from '@muster/contracts';
 import { DirectoryLockedError, acquireDirectoryLock, type DirectoryLock } from '@muster/directory-lock';
@@ -12,6 +11,7 @@ import { PAST_MS_MAX, createExitHistory, recordPastEvents, type ExitHistory } fr
 import { factsWithoutEngine, readMachineFacts } from './engine/identity.js';
 import { createInventory, type Inventory } from './engine/inventory.js';
 import { locateEngine } from './engine/locate-engine.js';
+import { readMachine, type Machine } from './engine/machine.js';
 import type { WatchTimes } from './engine/engine-watch.js';
 import type { AgentEnv } from './env.js';
 import { ExitCodes, StopError } from './exit.js';
@@ -68,6 +68,8 @@ interface EngineReader {
   inventory: Inventory;
   exits: ExitHistory;
   poller: EnginePoller;
+  /** Reads what is known about this machine without its engine. */
+  machine: () => Machine;
 }
 
 /** The objects that commands need to read the engine and to call the API. */
@@ -104,7 +106,7 @@ export const runAgent = (
   { random, coalesceMs, waits, gate: limits, watch: times, withoutEngineMs }: Timing = TIMING_DEFAULT,
 ): Promise<void> =>
   withReporting(env, log, signal, { random, waits }, async (context) => {
-    const { engine, inventory, exits, poller, client, session } = context;
+    const { engine, inventory, exits, poller, machine, client, session } = context;
     const stream = createSnapshotStream(randomUUID);
     const journal = await openJournal(env.stateDir, log);
     const reportedIds = await openReportedIds(env.stateDir, log);
@@ -112,7 +114,7 @@ export const runAgent = (
     const reporter = createReporter({
       poller,
       gate,
-      factsWithoutEngine: factsWithoutEngine(hostname()),
+      factsWithoutEngine: factsWithoutEngine(machine()),
       withoutEngineMs: withoutEngineMs ?? WITHOUT_ENGINE_MS,
       client,
       session,
@@ -168,6 +170,8 @@ function statusOf(
     tokenIssuedAt: enrollment?.issuedAt ?? null,
     engineAddress: engine.label,
     engine: poller.facts()?.engine ?? null,
+    hostName: poller.facts()?.reported.name ?? null,
+    labels: poller.facts()?.reported.labels ?? {},
     ...reporter.progress(),
   };
 }
@@ -197,19 +201,25 @@ export const runOnce = (
 
 /** Enrolls this machine if needed and returns a sentence that names its host. Throws `StopError` if enrolling fails. */
 export const enrollMachine = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
-  withReporting(env, log, signal, { ...TIMING_DEFAULT, isEnrollCommand: true }, async ({ engine, client, session }) => {
-    const enrollmentBefore = session.enrollment();
-    const facts = await readMachineFacts(engine, { hostname: hostname() }, signal).catch(throwStopError);
-    // This call checks that the API accepts the token. If the answer to an earlier enrollment was lost, the call also
-    // completes that enrollment.
-    const answer = await session.call((token) => client.getTokenHolder(token, signal), facts, signal);
-    if (answer.kind === 'unauthorized') throw new StopError(answer.reason, ExitCodes.dismissed);
-    if (answer.kind !== 'ok') throw new StopError(`cannot reach the API: ${answer.reason}`, ExitCodes.failed);
-    const { hostId } = answer.data;
-    const enrollmentStatus = enrollmentBefore?.hostId === hostId ? 'was already enrolled' : 'is enrolled';
-    const machine = toTerminalText(`${facts.engine.name} ${facts.engine.version}`);
-    return `This machine (${machine}) ${enrollmentStatus}: host ${hostId}\n`;
-  });
+  withReporting(
+    env,
+    log,
+    signal,
+    { ...TIMING_DEFAULT, isEnrollCommand: true },
+    async ({ engine, machine, client, session }) => {
+      const enrollmentBefore = session.enrollment();
+      const facts = await readMachineFacts(engine, machine(), signal).catch(throwStopError);
+      // This call checks that the API accepts the token. If the answer to an earlier enrollment was lost, the call also
+      // completes that enrollment.
+      const answer = await session.call((token) => client.getTokenHolder(token, signal), facts, signal);
+      if (answer.kind === 'unauthorized') throw new StopError(answer.reason, ExitCodes.dismissed);
+      if (answer.kind !== 'ok') throw new StopError(`cannot reach the API: ${answer.reason}`, ExitCodes.failed);
+      const { hostId } = answer.data;
+      const enrollmentStatus = enrollmentBefore?.hostId === hostId ? 'was already enrolled' : 'is enrolled';
+      const engineName = toTerminalText(`${facts.engine.name} ${facts.engine.version}`);
+      return `This machine (${engineName}) ${enrollmentStatus}: host ${hostId}\n`;
+    },
+  );
 
 /**
  * Revokes this host's tokens and deletes them from the state directory. If another machine reports as this host, the
@@ -253,9 +263,9 @@ function describeLeave(outcome: LeaveOutcome, musterUrl: string, hostId: string)
 
 /** Returns the snapshot that would be sent, as indented JSON. Throws `StopError` if the engine cannot be read. */
 export const dryRun = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise<string> =>
-  withEngine(env, log, async ({ engine, exits, inventory }) => {
+  withEngine(env, log, async ({ engine, exits, inventory, machine }) => {
     await recordLastHour(engine, exits, log, signal);
-    const facts = await readMachineFacts(engine, { hostname: hostname() }, signal).catch(() => null);
+    const facts = await readMachineFacts(engine, machine(), signal).catch(() => null);
     if (facts !== null) exits.setEngineName(facts.engine.name);
     const { containers } = await inventory.read(signal).catch(throwStopError);
     return `${toTerminalJson(JSON.stringify(JSON.parse(snapshotText(containers)), null, 2))}\n`;
@@ -269,13 +279,15 @@ function throwStopError(error: unknown): never {
   throw error instanceof EngineError ? new StopError(error.message, ExitCodes.failed) : error;
 }
 
-async function openEngine(env: AgentEnv): Promise<EngineClient> {
+async function openEngine(env: AgentEnv): Promise<{ engine: EngineClient; isLocal: boolean }> {
   const { address } = await locateEngine(env.engine);
-  return createEngineClient({ address, apiVersion: env.engineApiVersion, listTimeoutMs: env.engineTimeoutMs });
+  const { engineApiVersion: apiVersion, engineTimeoutMs: listTimeoutMs } = env;
+  return { engine: createEngineClient({ address, apiVersion, listTimeoutMs }), isLocal: address.kind === 'unix' };
 }
 
 async function withEngine<T>(env: AgentEnv, log: Logger, use: (reader: EngineReader) => Promise<T>): Promise<T> {
-  const engine = await openEngine(env).catch(throwStopError);
+  const { engine, isLocal } = await openEngine(env).catch(throwStopError);
+  const machine = (): Machine => readMachine(env, isLocal);
   try {
     const exits = createExitHistory();
     const inventory = createInventory(engine, env.redaction, log, now, exits);
@@ -284,12 +296,12 @@ async function withEngine<T>(env: AgentEnv, log: Logger, use: (reader: EngineRea
       wallNow,
       ping: (signal) => engine.ping(signal),
       async readFacts(signal) {
-        const facts = await readMachineFacts(engine, { hostname: hostname() }, signal);
+        const facts = await readMachineFacts(engine, machine(), signal);
         exits.setEngineName(facts.engine.name);
         return facts;
       },
     });
-    return await use({ engine, inventory, exits, poller });
+    return await use({ engine, inventory, exits, poller, machine });
   } finally {
     engine.close();
   }

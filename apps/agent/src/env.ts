@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { tokenKind } from '@muster/contracts';
+import { DISPLAY_NAME_LENGTH_MAX, displayName, parseHostLabels, tokenKind, type HostLabels } from '@muster/contracts';
 import { z } from 'zod';
 import { EngineAddress } from './engine/address.js';
 import { LIST_TIMEOUT_MS_DEFAULT } from './engine/list-timeout.js';
@@ -22,6 +22,9 @@ export interface AgentEnv {
   /** Timeout of the first list of the engine's containers, in milliseconds. Later timeouts adapt to the engine. */
   engineTimeoutMs: number;
   redaction: RedactionPatterns;
+  /** The host's name in Muster; null if it is the machine's own. */
+  hostName: string | null;
+  hostLabels: HostLabels;
   /** Age in days at which the agent rotates its token; 0 if it never does. */
   tokenDays: number;
   proxy: ProxySettings;
@@ -56,6 +59,18 @@ const MusterUrl = z.string().transform((value, context) => {
 
 const EnrollToken = z.string().refine((value) => tokenKind(value) === 'enroll', {
   error: 'is not an enrollment token (muster_enroll_…), or contains a typo',
+});
+
+const HostName = z
+  .string()
+  .max(DISPLAY_NAME_LENGTH_MAX, { error: `must have at most ${DISPLAY_NAME_LENGTH_MAX} characters` })
+  .pipe(displayName(DISPLAY_NAME_LENGTH_MAX));
+
+const LabelList = z.string().transform((value, context): HostLabels => {
+  const parsed = parseHostLabels(value);
+  if ('labels' in parsed) return parsed.labels;
+  context.issues.push({ code: 'custom', message: `is not valid: ${parsed.problem}`, input: value });
+  return z.NEVER;
 });
 
 const ProxyUrl = z
@@ -106,6 +121,8 @@ const EnvSchema = z.object({
     .transform((seconds) => Number(seconds) * 1_000),
   MUSTER_REDACT_NAMES: patternSchema(REDACT_NAMES_DEFAULT),
   MUSTER_REDACT_VALUES: patternSchema(REDACT_VALUES_DEFAULT),
+  MUSTER_HOST_NAME: HostName.optional(),
+  MUSTER_HOST_LABELS: LabelList.optional(),
   MUSTER_TOKEN_DAYS: z
     .string()
     .regex(/^\d{1,4}$/, { error: 'must be a number of days, or 0' })
@@ -149,6 +166,8 @@ export function parseEnv(
       engineApiVersion: env.DOCKER_API_VERSION ?? null,
       engineTimeoutMs: env.MUSTER_ENGINE_TIMEOUT,
       redaction: { names: env.MUSTER_REDACT_NAMES, values: env.MUSTER_REDACT_VALUES },
+      hostName: env.MUSTER_HOST_NAME ?? null,
+      hostLabels: env.MUSTER_HOST_LABELS ?? {},
       tokenDays: env.MUSTER_TOKEN_DAYS,
       proxy: { https: env.HTTPS_PROXY ?? null, http: env.HTTP_PROXY ?? null, noProxy: env.NO_PROXY ?? null },
       trust: {

@@ -1,6 +1,6 @@
 import { open, unlink } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
-import { Engine } from '@muster/contracts';
+import { Engine, HostLabels } from '@muster/contracts';
 import { z } from 'zod';
 
 /** The status that a running agent reports to users who can access its state directory. It contains no token. */
@@ -13,6 +13,9 @@ export const AgentStatus = z.object({
   tokenIssuedAt: z.string().nullable(),
   engineAddress: z.string(),
   engine: Engine.nullable(),
+  /** The name and the labels that the agent reports. Agents of earlier releases do not send them. */
+  hostName: z.string().nullable().default(null),
+  labels: HostLabels.default({}),
   acceptedAt: z.string().nullable(),
   containers: z.int().nullable(),
   /**

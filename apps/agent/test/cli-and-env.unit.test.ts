@@ -71,6 +71,8 @@ describe('parseEnv', () => {
       engineApiVersion: null,
       engineTimeoutMs: 15_000,
       redaction: { names: REDACT_NAMES_DEFAULT, values: REDACT_VALUES_DEFAULT },
+      hostName: null,
+      hostLabels: {},
       tokenDays: 30,
       proxy: { https: null, http: null, noProxy: null },
       trust: { caFile: null, systemFile: null, extraFile: null },
@@ -120,6 +122,19 @@ describe('parseEnv', () => {
     for (const MUSTER_URL of ['http://[fe80::1%25eth0]:3000', 'http://[fe80::1%eth0]:3000']) {
       expect(errors({ MUSTER_URL })).toEqual([expect.stringMatching(/^MUSTER_URL must not contain an IPv6 zone/)]);
     }
+  });
+
+  test('reads the name and the labels of the host, and names the variable of a bad value', () => {
+    expect(read({ MUSTER_HOST_NAME: ' edge 1 ', MUSTER_HOST_LABELS: 'env=prod, example.com/site=' })).toMatchObject({
+      hostName: 'edge 1',
+      hostLabels: { env: 'prod', 'example.com/site': '' },
+    });
+    expect(errors({ MUSTER_HOST_NAME: 'n'.repeat(201), MUSTER_HOST_LABELS: 'env=prod,site' })).toEqual([
+      'MUSTER_HOST_NAME must have at most 200 characters',
+      'MUSTER_HOST_LABELS is not valid: “site” must be a label such as env=prod',
+    ]);
+    expect(errors({ MUSTER_HOST_LABELS: 'env=a b' })).toEqual([expect.stringContaining('“a b”, the value of env')]);
+    expect(errors({ MUSTER_HOST_NAME: '\u200b' })).toEqual(['MUSTER_HOST_NAME must contain a visible character']);
   });
 
   test('rejects a proxy that it cannot use', () => {

@@ -133,13 +133,15 @@ describe('status', () => {
     await mkdir(stateDir);
     const progress = { acceptedAt: null, containers: 24, engineError: null, serverError: null, journalEntries: 0 };
     const machine = { version: '0.1.0', pid: 1, startedAt: new Date().toISOString(), engineAddress: 'a', engine: null };
+    const host = { hostName: 'edge-1', labels: { env: 'prod', site: 'fra' } };
     const enrollment = { musterUrl: 'http://muster', hostId: null, tokenIssuedAt: null };
-    const running = { ...machine, ...enrollment, ...progress, problems: [], truncatedContainers: 0 };
+    const running = { ...machine, ...host, ...enrollment, ...progress, problems: [], truncatedContainers: 0 };
     const served = await serveStatus(stateDir, () => ({ ...running, isSuperseded: true, truncatedContainers: 2 }));
     const { text, exitCode } = await status(env(), false);
     await served.close();
     expect(text).toContain('Containers with fields that exceed a limit and are shortened: 2.\n');
     expect(text).toContain('`muster-agent leave`, which keeps the token valid for the other machine');
+    expect(text).toContain('Host: edge-1, labels: env=prod, site=fra.\n');
     expect(exitCode).toBe(1);
 
     const single = await serveStatus(stateDir, () => ({ ...running, isSuperseded: false }));

@@ -24,10 +24,11 @@ describe('a machine’s identity', () => {
   const podman = VersionReply.parse({ Version: '4.3.1', ApiVersion: '1.41', Components: [{ Name: 'Podman Engine' }] });
   const info = (fields: object) =>
     InfoReply.parse({ Name: 'vm', OperatingSystem: 'Debian', DockerRootDir: '/d', ...fields });
-  const machine = { hostname: 'h', machineId: 'f'.repeat(32) };
+  const ownMachine = { configuredName: null, hostname: 'h', labels: {}, addresses: null };
+  const machine = { ...ownMachine, machineId: 'f'.repeat(32) };
 
   test('is the id that Docker reports', () => {
-    expect(toMachineFacts(docker, info({ ID: 'D1' }), machine)).toEqual({
+    expect(toMachineFacts(docker, info({ ID: 'D1' }), machine)).toMatchObject({
       name: 'vm',
       engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' },
       os: 'Debian',
@@ -51,7 +52,7 @@ describe('a machine’s identity', () => {
   });
 
   test('is null if neither the engine nor the machine has an id', () => {
-    expect(toMachineFacts(podman, null, { hostname: 'h', machineId: null })).toMatchObject({
+    expect(toMachineFacts(podman, null, { ...ownMachine, machineId: null })).toMatchObject({
       name: 'h',
       engineId: null,
     });

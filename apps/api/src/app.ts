@@ -22,6 +22,7 @@ import { securityHeaders } from './http/security-headers.js';
 import { mountRoutes } from './http/route.js';
 import { agentReleaseRoutes } from './routes/agent-release.js';
 import { createAgentRouting } from './routes/agent.js';
+import { availabilityRoutes } from './routes/availability.js';
 import { containerRoutes } from './routes/containers.js';
 import { documentationRoutes, serveSwaggerUi } from './routes/documentation.js';
 import { enrollmentTokenRoutes } from './routes/enrollment-tokens.js';
@@ -35,6 +36,7 @@ import { systemRoutes } from './routes/system.js';
 import { streamRoutes, type StreamRouteOptions } from './routes/stream.js';
 import { createWebRouter } from './routes/web.js';
 import { basePathOf } from './lib/base-path.js';
+import { createAvailabilityService } from './services/availability/index.js';
 import { createAgentReleaseService, type AgentReleaseService } from './services/agent-release/index.js';
 import {
   createAgentTokenCache,
@@ -49,8 +51,8 @@ import {
   createGetSummary,
 } from './services/inventory/index.js';
 import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './services/container.js';
-import { addClockMetrics } from './services/maintenance/index.js';
-import { addFleetMetrics, createMetrics, type Metrics } from './services/metrics/index.js';
+import { addClockMetrics, EVENT_DAYS_DEFAULT } from './services/maintenance/index.js';
+import { addFleetMetrics, addLabelMetrics, createMetrics, type Metrics } from './services/metrics/index.js';
 import { createFreshnessContext, createLivenessService } from './services/freshness/index.js';
 import {
   createHeartbeatService,
@@ -116,6 +118,8 @@ export interface AppOptions {
   metrics?: Metrics;
   /** The bearer token required to read the metrics. If it is null, `metricsWithoutToken` applies. */
   metricsToken?: string | null;
+  /** The host labels by which hosts and containers are counted in the metrics. Default: none. */
+  metricsHostLabels?: readonly string[];
   /**
    * A client that reads nothing of a long response for this many milliseconds is disconnected. Default:
    * `STALLED_MS_MAX`.
@@ -139,6 +143,8 @@ export interface AppOptions {
    * their response.
    */
   isDraining?: () => boolean;
+  /** Number of days for which events are kept; 0 keeps them forever. */
+  eventDays?: number;
 }
 
 /** Minimum milliseconds between two log lines about failed revocation polls. */
@@ -164,6 +170,7 @@ export function createApp({
   digestSalts = createUnsharedDigestSalts(),
   metrics = createMetrics(),
   metricsToken = null,
+  metricsHostLabels = [],
   stalledMsMax = STALLED_MS_MAX,
   metricsWithoutToken = 'this machine',
   now = () => new Date(),
@@ -171,18 +178,19 @@ export function createApp({
   elapsedMs = () => performance.now(),
   agentRelease = createAgentReleaseService(null, { publicUrl: null, localUrl: publicUrl }),
   isDraining = () => false,
+  eventDays = EVENT_DAYS_DEFAULT,
 }: AppOptions): Express {
   const options = { now, cadence };
   const reports = createHostReports(db);
   const freshnessContext = createFreshnessContext(db, createLivenessService(db, options), options);
 
   addClockMetrics(metrics.registry, skewMs);
-  addFleetMetrics(metrics.registry, {
-    db,
-    freshnessContext,
-    elapsedMs,
-    onFailure: (error) => logger.warn({ err: error }, 'could not count the fleet for the metrics'),
-  });
+  const fleetMetrics = {
+    ...{ db, freshnessContext, elapsedMs },
+    onFailure: (error: unknown) => logger.warn({ err: error }, 'could not count the fleet for the metrics'),
+  };
+  addFleetMetrics(metrics.registry, fleetMetrics);
+  addLabelMetrics(metrics.registry, fleetMetrics, metricsHostLabels);
 
   const throttled = logThrottle(LOG_INTERVAL_MS, elapsedMs);
   const tokenCache = createAgentTokenCache({
@@ -249,6 +257,7 @@ export function createApp({
     ...agents.routes,
     ...healthRoutes(db, isDraining, elapsedMs),
     ...hostRoutes(source, createHostService(source, { ...options, tokenCache }), agentRelease),
+    ...availabilityRoutes(createAvailabilityService(source, { eventDays })),
     ...containerRoutes(containers),
     ...inventoryRoutes(source, containers, getSummary, createGetAttention(source), createGetFleetMap(source)),
     ...streamRoutes({ auth: accounts.auth, live, stalledMsMax, ...stream }),

@@ -1,6 +1,7 @@
 import {
   type FileFunctions,
   formatToken,
+  HostLabelKey,
   MemberRole,
   Paths,
   readSecretFiles,
@@ -10,6 +11,7 @@ import {
 import ipaddr from 'ipaddr.js';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { metricLabelName } from './lib/metric-label-name.js';
 
 /** The environment is invalid. `problems` are lines to show to the operator. */
 export class EnvError extends Error {
@@ -101,6 +103,18 @@ const domains = z
   })
   .transform((entries): ReadonlySet<string> => new Set(entries.map((entry) => entry.toLowerCase())));
 
+/** Keys of host labels. Prometheus would not distinguish keys that differ only in characters such as `.` and `-`. */
+const labelKeys = z
+  .string()
+  .transform((value) => value.split(',').map((entry) => entry.trim()))
+  .refine((keys) => keys.length <= 8 && keys.every((key) => HostLabelKey.safeParse(key).success), {
+    error: 'must be a list of at most 8 keys of host labels, such as env,site',
+    abort: true,
+  })
+  .refine((keys) => new Set(keys.map(metricLabelName)).size === keys.length, {
+    error: 'must not have keys that differ only in characters other than letters and digits',
+  });
+
 /**
  * A group's name may contain colons, because the role follows the last colon. It may contain commas after a backslash.
  */
@@ -180,6 +194,7 @@ export const EnvVariables = z.object({
     .string()
     .regex(/^[\x21-\x7e]{16,200}$/, { error: 'must be 16 to 200 printable ASCII characters without spaces' })
     .optional(),
+  MUSTER_METRICS_HOST_LABELS: labelKeys.default([]),
   LOG_LEVEL: z.enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` }).default('info'),
 });
 export type Env = z.output<typeof EnvVariables>;

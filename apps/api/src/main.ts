@@ -31,7 +31,8 @@ import { serve } from './http/server.js';
 import { removeBasePath } from './http/base-path.js';
 import { createAdmissionControl } from './http/admission-control.js';
 import { createAgentReleaseService, startReleaseBuild, type ReleaseBuild } from './services/agent-release/index.js';
-import { createLivenessService } from './services/freshness/index.js';
+import { createFreshnessContext, createLivenessService } from './services/freshness/index.js';
+import { createHostEventWriter, HOST_EVENTS_LEASE } from './services/host-events/index.js';
 import { createMetrics } from './services/metrics/index.js';
 import { createDigestSalts } from './services/sync/index.js';
 import { createReplicaRecord, REPLICA_LISTED_MS } from './services/system/index.js';
@@ -113,11 +114,13 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     webDir,
     metrics,
     metricsToken: env.MUSTER_METRICS_TOKEN ?? null,
+    metricsHostLabels: env.MUSTER_METRICS_HOST_LABELS,
     metricsWithoutToken: env.MUSTER_PUBLIC_URL === undefined ? 'this machine' : 'no one',
     publicUrl,
     secret,
     oidc: oidcOf(env),
     isDraining,
+    eventDays: env.MUSTER_EVENT_RETENTION_DAYS,
     now,
     skewMs: clock.skewMs,
   });
@@ -134,7 +137,13 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
       ),
   });
   addRetentionMetrics(metrics.registry, retention);
-  const stopBackground = startBackgroundTasks({ db, clock, liveness, replica, digestSalts, retention }, logger);
+  const hostEvents = createHostEventWriter(db, {
+    now,
+    freshnessContext: createFreshnessContext(db, liveness, { now, cadence }),
+    lease: createLease(db, HOST_EVENTS_LEASE),
+  });
+  const tasks = { db, clock, liveness, replica, digestSalts, hostEvents, retention };
+  const stopBackground = startBackgroundTasks(tasks, logger);
 
   const deliver = (kind: Parameters<typeof deliverSecret>[0], value: string) =>
     deliverSecret(kind, value, process.stdout.isTTY, dataDir);

@@ -10,7 +10,8 @@ const BODIES: Readonly<Partial<Record<OperationName, unknown>>> = {
   heartbeat: { digest: null, engineError: 'intruder' },
   createEnrollmentToken: { name: 'intruder' },
   deleteHosts: { hostIds: ['f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293'] },
-  renameHost: { name: 'intruder' },
+  changeHostLabels: { hostIds: ['f3b0c5a2-7d1e-4b8a-9c3d-2e5f60718293'], set: { env: 'intruder' } },
+  updateHost: { name: 'intruder' },
   changePassword: { currentPassword: PASSWORD, newPassword: 'the password of an intruder' },
   changeMember: { role: 'owner' },
   invite: { email: 'intruder@example.org', role: 'owner' },
@@ -21,6 +22,8 @@ const BODIES: Readonly<Partial<Record<OperationName, unknown>>> = {
 const QUERIES: Readonly<Partial<Record<OperationName, string>>> = {
   search: '?q=a',
   getImageBuilds: '?image=nginx:1.29',
+  listAvailabilityGroups: '?by=env',
+  getHostGroups: '?by=env',
 };
 
 /** The lists that have items in every organization. */

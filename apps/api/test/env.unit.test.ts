@@ -50,12 +50,25 @@ describe('the environment', () => {
     ['MUSTER_TRUST_PROXY', '10.0.0.0/33'],
     ['MUSTER_TRUST_PROXY', '10.0.0.1,1'],
     ['MUSTER_METRICS_TOKEN', 'hunter2'],
+    ['MUSTER_METRICS_HOST_LABELS', 'hunter2,'],
+    ['MUSTER_METRICS_HOST_LABELS', 'a,b,c,d,e,f,g,h,hunter2'],
     ['LOG_LEVEL', 'hunter2'],
   ])('reports an invalid %s by name, and never its value', (name, value) => {
     const [problem, ...others] = problems({ [name]: value });
     expect(others).toEqual([]);
     expect(problem).toMatch(new RegExp(`^${name} must be `));
     expect(problem).not.toContain('hunter2');
+  });
+
+  test('reads keys of host labels, and refuses keys that would become the same label of a metric', () => {
+    expect(parseEnv({ MUSTER_METRICS_HOST_LABELS: 'env, example.com/site' }).MUSTER_METRICS_HOST_LABELS).toEqual([
+      'env',
+      'example.com/site',
+    ]);
+    expect(parseEnv({}).MUSTER_METRICS_HOST_LABELS).toEqual([]);
+    expect(problems({ MUSTER_METRICS_HOST_LABELS: 'a.b,a-b' })).toEqual([
+      expect.stringContaining('MUSTER_METRICS_HOST_LABELS must not have keys that differ only in'),
+    ]);
   });
 
   test.each([

@@ -49,7 +49,7 @@ describe.each(testEngines())('the facets of hosts on %s', (engine) => {
     const viewer = await context.api.apiKey(organization.id, 'viewer');
     const { body } = await context.api.http.get(Paths.hostFacets).auth(viewer, { type: 'bearer' }).expect(200);
     const empty = { values: [], hasMore: false };
-    expect(body).toEqual({ engines: empty, agentVersions: empty });
+    expect(body).toEqual({ engines: empty, agentVersions: empty, labels: { keys: [], hasMore: false } });
   });
 
   test('contain only the most frequent values if there are more than the limit', async () => {

@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { ERROR_REASONS, Paths } from '@muster/contracts';
+import { CADENCE_DEFAULT, ERROR_REASONS, Paths } from '@muster/contracts';
 import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { createApp } from '../src/app.js';
 import { serve } from '../src/http/server.js';
 import { createMetrics } from '../src/services/metrics/metrics.js';
+import { addLabelMetrics } from '../src/services/metrics/index.js';
 import { addRetentionMetrics } from '../src/services/maintenance/retention-metrics.js';
 import { createRetentionService } from '../src/services/maintenance/retention.js';
 import { container } from './fixtures.js';
@@ -54,6 +55,56 @@ describe.each(testEngines())('metrics on %s', (engine) => {
     expect(later.get('muster_hosts{freshness="offline"}')).toBe(2);
     expect(later.get('muster_containers{state="running",known="current"}')).toBe(0);
     expect(later.get('muster_containers{state="running",known="last"}')).toBe(2);
+  });
+
+  test('count hosts and containers by host labels, and all combinations above the limit together', async () => {
+    const { api } = context;
+    const organization = await api.organization();
+    for (const [index, labels] of [
+      { env: 'prod', 'example.com/site': 'fra' },
+      { env: 'prod', 'example.com/site': 'fra' },
+      { env: 'test' },
+      { env: 'dev', other: 'x' },
+    ].entries()) {
+      const host = await organization.enroll();
+      await host.sync([container(`a${index}`), container(`b${index}`, { state: 'exited', status: '' })]);
+      await api.http
+        .patch(Paths.host.replace(':hostId', host.id))
+        .auth(organization.adminKey, { type: 'bearer' })
+        .send({ labels })
+        .expect(200);
+    }
+    const seriesOf = async (keys: string[], combinationsMax?: number) => {
+      const { registry } = createMetrics();
+      const freshness = { now: api.clock(), cadence: CADENCE_DEFAULT, otherHeartbeats: [], outages: [] };
+      const onFailure = (error: unknown) => {
+        throw error;
+      };
+      const options = { db: api.db, freshnessContext: () => Promise.resolve(freshness), elapsedMs: () => 0, onFailure };
+      addLabelMetrics(registry, options, keys, combinationsMax);
+      return [...parseSeries(await registry.metrics())].filter(
+        ([series, value]) => value > 0 && series.startsWith('muster_labeled_'),
+      );
+    };
+    const series = await seriesOf(['env', 'example.com/site']);
+    expect(series).toEqual(
+      expect.arrayContaining([
+        ['muster_labeled_hosts{label_env="prod",label_example_com_site="fra",freshness="online"}', 2],
+        ['muster_labeled_hosts{label_env="test",label_example_com_site="",freshness="online"}', 1],
+        ['muster_labeled_containers{label_env="prod",label_example_com_site="fra",state="exited",known="current"}', 2],
+      ]),
+    );
+    const ofLabels = (await seriesOf(['env'], 1)).filter(([name]) => !name.includes('label_env=""'));
+    expect(ofLabels.filter(([name]) => name.includes('prod')).length).toBeLessThanOrEqual(3);
+    const all = await seriesOf(['env'], 2);
+    const [sum] = await api.db.prisma.$queryRawUnsafe<[{ hosts: number }]>(
+      'SELECT count(*)::int AS hosts FROM hosts WHERE "deletedAt" IS NULL',
+    );
+    const hosts = all.filter(([name]) => name.startsWith('muster_labeled_hosts'));
+    expect(hosts.reduce((total, [, value]) => total + value, 0)).toBe(sum.hosts);
+    expect(new Set(hosts.map(([name]) => /label_env="([^"]*)"/.exec(name)![1])).size).toBeLessThanOrEqual(3);
+    expect(hosts.some(([name]) => name.includes('label_env="(other)"'))).toBe(true);
+    expect(await seriesOf([])).toEqual([]);
   });
 
   test('count snapshots by outcome, and written rows by kind of change', async () => {

@@ -30,7 +30,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     failed.length = 0;
     const startedAt = retention.lastSuccesses().get('removed_containers')!;
     clock.advance(11 * DAY_MS);
-    expect(await retention.prune()).toMatchObject({ containers: 0, events: 2 });
+    expect(await retention.prune()).toMatchObject({ containers: 0, events: 3 });
     expect(failed).toEqual(['removed_containers', 'excess_containers']);
     expect(retention.lastSuccesses().get('removed_containers')).toEqual(startedAt);
     expect(retention.lastSuccesses().get('events')).toEqual(clock());
@@ -72,7 +72,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     expect(await registry.metrics()).toContain('muster_retention_paused 1');
     expect(await host.row('gone')).not.toBeNull();
     skewMs = 60_000;
-    expect(await retention.prune()).toMatchObject({ events: 2 });
+    expect(await retention.prune()).toMatchObject({ events: 3 });
     expect(await host.row('gone')).toBeNull();
     expect(await registry.metrics()).toContain('muster_retention_paused 0');
   });

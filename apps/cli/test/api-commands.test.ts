@@ -5,6 +5,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { runCli } from '../src/command-line.js';
 import type { Screen } from '../src/terminal.js';
 
@@ -174,7 +175,7 @@ test('muster hosts -o wide lists the hosts of an older API, which does not say w
   const env = { MUSTER_URL: url(), MUSTER_KEY: KEY };
   const { code, out, err } = await muster(['hosts', '-o', 'wide'], null, env);
   expect([code, err]).toEqual([0, '']);
-  expect(out).toMatch(/^web-1 .* 0\.1\.0 {2}1 /m);
+  expect(out).toMatch(/^web-1 .* 0\.1\.0 {2}1 +- /m);
 });
 
 describe('muster images', () => {
@@ -510,5 +511,132 @@ describe('muster system', () => {
 
   test('prints the same facts as JSON', async () => {
     expect(JSON.parse((await run('-o', 'json')).out)).toEqual(SYSTEM);
+  });
+});
+
+test('labels of hosts are set and removed on the hosts that are named or have a label, each once', async () => {
+  const requests: { url: string; body: unknown }[] = [];
+  const ids = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'];
+  const hosts = [
+    { id: ids[0], name: 'web-1' },
+    { id: ids[1], name: 'web-2' },
+  ];
+  handler = (request, response) => {
+    void readText(request).then((text) => {
+      requests.push({ url: request.url!, body: text === '' ? null : JSON.parse(text) });
+      const result = { changed: [ids[0]], unchanged: [ids[1]], notFound: [] };
+      (request.method === 'POST' ? json(200, result) : respondWith(hosts))(request, response);
+    });
+  };
+  const env = { MUSTER_URL: url(), MUSTER_KEY: KEY };
+  const label = (...args: string[]) => muster(['hosts', 'label', ...args], null, env);
+  const { code, out } = await label('env=prod', 'old-', '--host', 'web-1', '--host-label', 'site=fra');
+  expect([code, out]).toEqual([0, '1 changed, 1 unchanged, 0 not found\n']);
+  expect(requests.map((request) => request.url)).toEqual([
+    '/api/hosts?limit=200',
+    '/api/hosts?hostLabel=site%3Dfra&limit=200',
+    '/api/host-label-changes',
+  ]);
+  expect(requests[2]!.body).toEqual({ hostIds: ids, set: { env: 'prod' }, remove: ['old'] });
+
+  expect(await label('env=prod')).toMatchObject({ code: 2, err: expect.stringContaining('--host or --host-label') });
+  const invalid = await label('env=a b', '--host', 'web-1');
+  expect(invalid).toMatchObject({ code: 2, err: expect.stringContaining('“a b”, the value of env') });
+  expect(requests).toHaveLength(3);
+});
+
+describe('host labels', () => {
+  const env = () => ({ MUSTER_URL: url(), MUSTER_KEY: KEY });
+  const engine = { name: 'Docker', version: '28.5.2', apiVersion: '1.51' };
+  const fields = { freshness: 'online', lastSeenAt: null, problems: [], containerCount: 0, os: 'linux', engine };
+
+  test('are the last column of hosts in CSV, and one of them is a column of the table on request', async () => {
+    handler = respondWith([
+      { ...fields, name: 'web-1', id: '1', agentVersion: '0.1.0', labels: { env: 'prod', site: 'fra' } },
+      { ...fields, name: 'web-2', id: '2', agentVersion: '0.1.0', labels: {} },
+    ]);
+    const csv = (await muster(['hosts', '-o', 'csv'], null, env())).out.trim().split('\r\n');
+    expect(csv[0]).toMatch(/,ID,ADDRESSES,KERNEL,CPUS,MEMORY,ENGINE FACTS,LABELS$/);
+    // This server does not send the facts.
+    expect(csv[1]).toMatch(/,1,,,,,,"env=prod,site=fra"$/);
+    expect(csv[2]).toMatch(/,2,,,,,,$/);
+    const table = (await muster(['hosts', '-L', 'site'], null, env())).out.split('\n');
+    expect(table[0]).toMatch(/ site *$/);
+    expect(table[1]).toMatch(/ fra *$/);
+    expect(table[2]).toMatch(/ - *$/);
+  });
+
+  test('and the facts about hosts are in CSV, and hosts with the same name are told apart in the table', async () => {
+    const engineFacts = {
+      rootless: true,
+      cgroupVersion: '2',
+      storageDriver: 'overlay2',
+      swarmRole: null,
+      swarmNodeId: null,
+    };
+    const facts = { kernel: '6.1.0', cpus: 8, memoryBytes: 17_179_869_184, engineFacts, nameIsShared: true };
+    const host = { ...fields, ...facts, name: 'twin', agentVersion: '0.1.0', labels: {} };
+    const hosts = [
+      { ...host, id: '1', engineId: '2f0b7c9e-1c1d', addresses: ['192.0.2.17', '2001:db8::17'] },
+      { ...host, id: '2', engineId: 'machine-abcdef0123456789', addresses: [] },
+    ];
+    const facets = { engines: { values: [], hasMore: false }, agentVersions: { values: [], hasMore: false } };
+    handler = (request, response) =>
+      (request.url!.startsWith('/api/host-facets') ? json(200, facets) : respondWith(hosts))(request, response);
+    const csv = (await muster(['hosts', '-o', 'csv'], null, env())).out.trim().split('\r\n');
+    expect(csv[1]).toMatch(
+      /^twin,.*,1,192\.0\.2\.17 2001:db8::17,6\.1\.0,8,17179869184,"rootless, cgroup v2, overlay2",$/,
+    );
+    const table = (await muster(['hosts', '-o', 'wide'], null, env())).out;
+    expect(table).toMatch(/^twin \(192\.0\.2\.17, engine 2f0b7c9e\) .* 16\.0 GiB /m);
+    expect(table).toMatch(/^twin \(6\.1\.0, engine abcdef01\) /m);
+  });
+
+  test('filter images and their builds, and group hosts', async () => {
+    const requests: string[] = [];
+    const counts = (total: number) => ({
+      total,
+      byState: { running: total },
+      byHealth: {},
+      byExitReason: {},
+      infra: 0,
+    });
+    const group = (online: number, offline: number) => ({
+      hosts: { total: online + offline, byFreshness: { online, offline } },
+      containers: { current: counts(10 * online), lastKnown: counts(offline) },
+    });
+    const groups = [
+      { value: 'prod', ...group(3, 1) },
+      { value: null, ...group(1, 0) },
+    ];
+    handler = (req, res) => {
+      requests.push(req.url!);
+      const isGroups = req.url!.startsWith('/api/host-groups');
+      json(
+        200,
+        isGroups
+          ? { by: 'env', groups, other: group(2, 0) }
+          : { items: [], nextCursor: null, image: 'web:1', builds: [] },
+      )(req, res);
+    };
+    const { code, out } = await muster(['hosts', 'groups', 'env', '--host-label', 'site'], null, env());
+    expect(code).toBe(0);
+    expect(out.split('\n').map((line) => line.trimEnd().split(/ {2,}/))).toEqual([
+      ['env', 'HOSTS', 'ONLINE', 'NOT ONLINE', 'CONTAINERS', 'RUNNING', 'EXITED', 'LAST KNOWN'],
+      ['prod', '4', '3', '1', '30', '30', '0', '1'],
+      ['(no label)', '1', '1', '0', '10', '10', '0', '0'],
+      ['(other values)', '2', '2', '0', '20', '20', '0', '0'],
+      [''],
+    ]);
+    const asJson = await muster(['hosts', 'groups', 'env', '-o', 'json'], null, env());
+    expect(JSON.parse(asJson.out)).toMatchObject([{ value: 'prod' }, { value: null }]);
+    await muster(['images', '--host-label', 'env=prod'], null, env());
+    await muster(['images', '--builds', 'web:1', '--host-label', 'env=prod'], null, env());
+    expect(requests).toEqual([
+      '/api/host-groups?by=env&hostLabel=site',
+      '/api/host-groups?by=env',
+      '/api/images?hostLabel=env%3Dprod&limit=200',
+      '/api/images/builds?image=web%3A1&hostLabel=env%3Dprod',
+    ]);
   });
 });

@@ -6,8 +6,11 @@ import {
   ENROLLMENT_TOKEN_SECONDS_DEFAULT,
   ENROLLMENT_TOKEN_SECONDS_MAX,
   ENROLLMENT_TOKEN_USES_MAX,
+  HOST_NAME_SUBSTITUTE,
   MACHINE_PROPERTY_LENGTH_MAX,
 } from './limits.js';
+import { HostFacts } from './host-facts.js';
+import { HostLabels } from './host-labels.js';
 import { displayName, machineName, text } from './text.js';
 
 const Timestamp = z.iso.datetime();
@@ -16,6 +19,8 @@ export const EnrollmentTokenRequest = z.strictObject({
   name: displayName(DISPLAY_NAME_LENGTH_MAX),
   expiresInSeconds: z.int().min(1).max(ENROLLMENT_TOKEN_SECONDS_MAX).default(ENROLLMENT_TOKEN_SECONDS_DEFAULT),
   maxUses: z.int().min(1).max(ENROLLMENT_TOKEN_USES_MAX).default(1),
+  /** Labels of the hosts that enroll with the token. Labels that an operator or the agent sets have precedence. */
+  labels: HostLabels.default({}),
 });
 export type EnrollmentTokenRequest = z.output<typeof EnrollmentTokenRequest>;
 
@@ -28,6 +33,7 @@ export const EnrollmentToken = z.object({
   createdAt: Timestamp,
   expiresAt: Timestamp,
   revokedAt: Timestamp.nullable(),
+  labels: HostLabels,
 });
 export type EnrollmentToken = z.output<typeof EnrollmentToken>;
 
@@ -46,9 +52,6 @@ export const Engine = z.object({
 });
 export type Engine = z.output<typeof Engine>;
 
-/** The name of a host whose agent reports a name without visible characters. An operator can rename the host. */
-const HOST_NAME_SUBSTITUTE = 'unnamed';
-
 /**
  * Requests an agent token for a host. The bearer token is an enrollment token. `engineId` identifies the machine, so
  * enrolling again with the same `engineId` returns the same host.
@@ -60,6 +63,7 @@ export const EnrollRequest = z.object({
   os: machineProperty(0),
   arch: machineProperty(0),
   agentVersion: machineProperty(0),
+  facts: HostFacts.optional(),
 });
 export type EnrollRequest = z.output<typeof EnrollRequest>;
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Accepts } from './accepts.js';
 import { Cadence } from './cadence.js';
 import { Engine } from './enrollment.js';
+import { HostFacts } from './host-facts.js';
 import { AgentProblems } from './host-problems.js';
 import { Instant } from './instant.js';
 import { ENGINE_ERROR_LENGTH_MAX, MACHINE_PROPERTY_LENGTH_MAX } from './limits.js';
@@ -20,6 +21,7 @@ export const Heartbeat = z.object({
   engine: Engine.optional(),
   os: text(0, MACHINE_PROPERTY_LENGTH_MAX).optional(),
   agentVersion: text(0, MACHINE_PROPERTY_LENGTH_MAX).optional(),
+  facts: HostFacts.optional(),
   /** The time of sending according to the host's clock. */
   sentAt: Instant.optional(),
 });

@@ -53,6 +53,15 @@ export const LABELS_MAX = 4_096;
 /** Maximum UTF-8 bytes of the keys and values of all labels of one container: 64 KiB. */
 export const LABELS_BYTES_MAX = 64 * 1024;
 
+/** Maximum number of labels of one host. */
+export const HOST_LABELS_MAX = 64;
+
+/** Maximum number of addresses of one host. */
+export const HOST_ADDRESSES_MAX = 32;
+
+/** The name of a host whose agent reports a name without visible characters. An operator can rename the host. */
+export const HOST_NAME_SUBSTITUTE = 'unnamed';
+
 /** Maximum number of port entries of one container, after merging consecutive ports into ranges. */
 export const PORTS_MAX = 4_096;
 
@@ -95,8 +104,24 @@ export const FLEET_MAP_HOSTS_MAX = 20_000;
 /** Maximum number of values of one facet. */
 export const FACET_VALUES_MAX = 100;
 
+/** Maximum number of segments of one host's availability. */
+export const AVAILABILITY_SEGMENTS_MAX = 500;
+
+/** Maximum number of label keys in the facets of hosts, and of values of each key. */
+export const FACET_LABEL_KEYS_MAX = 100;
+export const FACET_LABEL_VALUES_MAX = 20;
+
+/** Maximum number of groups of hosts. The hosts of all further groups are counted together. */
+export const HOST_GROUPS_MAX = 100;
+
+/** Maximum number of hosts that the service discovery returns. */
+export const SERVICE_DISCOVERY_HOSTS_MAX = 20_000;
+
 /** Maximum number of hosts that one request deletes. */
 export const HOST_DELETIONS_MAX = 100;
+
+/** Maximum number of hosts whose labels one call changes. */
+export const HOST_LABEL_CHANGES_MAX = 1_000;
 
 /** Default number of items on one page of a list. */
 export const PAGE_LIMIT_DEFAULT = 50;

@@ -2,6 +2,7 @@ import { InventoryOperations } from './images-ports-projects.js';
 import type { Operation } from './operation.js';
 import { AgentOperations } from './operations/agents.js';
 import { ApiKeyOperations } from './operations/api-keys.js';
+import { AvailabilityOperations } from './operations/availability.js';
 import { ContainerOperations } from './operations/containers.js';
 import { EnrollmentTokenOperations } from './operations/enrollment-tokens.js';
 import { ExportOperations } from './operations/exports.js';
@@ -16,6 +17,7 @@ export const Operations = {
   ...AgentOperations,
   ...EnrollmentTokenOperations,
   ...HostOperations,
+  ...AvailabilityOperations,
   ...ContainerOperations,
   ...InventoryOperations,
   ...HistoryOperations,

@@ -3,6 +3,7 @@ import { ApiKey, Invitation, Member, SessionItem } from './accounts.js';
 import { ContainerView } from './container-view.js';
 import { EnrollmentToken } from './enrollment.js';
 import { AuditEntry, ContainerEvent } from './history.js';
+import { HostEvent } from './host-events.js';
 import { Host } from './host.js';
 
 /**
@@ -40,8 +41,17 @@ export type HostPage = z.output<typeof HostPage>;
 export const ContainerPage = countedPage(ContainerView).extend({ incomplete: z.boolean().optional() });
 export type ContainerPage = z.output<typeof ContainerPage>;
 
-export const EventPage = page(ContainerEvent);
+/**
+ * A page of events of containers, or with `subject=host` of events of hosts. Its TypeScript type is that of the default
+ * subject. A client that asks for events of hosts parses the page with `HostEventPage`.
+ */
+export const EventPage = page(z.union([ContainerEvent, HostEvent])) as unknown as ReturnType<
+  typeof page<typeof ContainerEvent>
+>;
 export type EventPage = z.output<typeof EventPage>;
+
+export const HostEventPage = page(HostEvent);
+export type HostEventPage = z.output<typeof HostEventPage>;
 
 export const AuditEntryPage = page(AuditEntry);
 export type AuditEntryPage = z.output<typeof AuditEntryPage>;

@@ -1,8 +1,11 @@
 import { z } from 'zod';
+import { AvailabilityWindow } from './availability.js';
 import { ExitReason } from './container-exit.js';
 import { ContainerProblemCode } from './container-problems.js';
 import { ContainerState, DockerId } from './container.js';
 import { ContainerFreshness, Freshness } from './freshness.js';
+import { HOST_EVENT_KINDS, HostEventKind } from './host-events.js';
+import { HostLabelKey } from './host-labels.js';
 import { HostProblemCode } from './host-problems.js';
 import { Id } from './id.js';
 import { Instant } from './instant.js';
@@ -70,6 +73,17 @@ const LabelFilter = filterTerm.transform((value) => {
   return equals === -1 ? { key: value, value: null } : { key: value.slice(0, equals), value: value.slice(equals + 1) };
 });
 
+/** Filters by the labels of hosts. If it is repeated, a host must have all of the labels. */
+export const HostLabelFilters = { hostLabel: anyOf(LabelFilter).optional() };
+
+/** Query parameters of the operations that count or summarize hosts, and have no other filter. */
+export const HostLabelQuery = z.strictObject(HostLabelFilters);
+export type HostLabelQuery = z.output<typeof HostLabelQuery>;
+
+/** Query parameters of `GET /api/host-groups`. */
+export const HostGroupQuery = z.strictObject({ by: HostLabelKey, ...HostLabelFilters });
+export type HostGroupQuery = z.output<typeof HostGroupQuery>;
+
 /** Filters by the workload of a container. */
 const WorkloadFilters = {
   project: anyOf(filterTerm).optional(),
@@ -80,6 +94,7 @@ const WorkloadFilters = {
 const containerQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
   hostFreshness: anyOf(ContainerFreshness).optional(),
+  ...HostLabelFilters,
   state: anyOf(ContainerState).optional(),
   health: anyOf(Health).optional(),
   problem: anyOf(ContainerProblemCode).optional(),
@@ -100,7 +115,7 @@ const containerQuery = z.strictObject({
 });
 
 /**
- * Query parameters of `GET /api/containers`. If `label` is repeated, a container must have all of the labels. If any
+ * Query parameters of `GET /api/containers`. If `label` or `hostLabel` is repeated, all of the labels must match. If any
  * other filter is repeated, one of its values must match. `hostFreshness` matches the container's freshness. The
  * summary counts containers with the freshness `online` as `current`, and all others as `lastKnown`. `imageDigest`
  * matches the container's digest or, if the container has no digest, its `imageId`. `project`, `service` and `instance`
@@ -143,6 +158,7 @@ export const HostQuery = z.strictObject({
   state: anyOf(ContainerState).optional(),
   engine: anyOf(filterTerm).optional(),
   agentVersion: anyOf(filterTerm).optional(),
+  ...HostLabelFilters,
   q: filterTerm.optional(),
   sort: z
     .enum(withDescending(HOST_SORT_KEYS))
@@ -153,38 +169,108 @@ export const HostQuery = z.strictObject({
 });
 export type HostQuery = z.output<typeof HostQuery>;
 
+/** The window of availability, which ends now. */
+const Window = { window: AvailabilityWindow.default('7d') };
+
+/** Query parameters of `GET /api/hosts/{hostId}/availability`. */
+export const HostAvailabilityQuery = z.strictObject(Window);
+export type HostAvailabilityQuery = z.output<typeof HostAvailabilityQuery>;
+
+/** The sort keys of hosts with their availability. The prefix `-` means descending. Ties are sorted by name and id. */
+export const AVAILABILITY_SORT_KEYS = ['ratio', 'name'] as const;
+export type AvailabilitySortKey = (typeof AVAILABILITY_SORT_KEYS)[number];
+
+/** Query parameters of `GET /api/availability`. Hosts without a ratio are last in both directions. */
+export const AvailabilityQuery = z.strictObject({
+  ...Window,
+  hostId: anyOf(Id).optional(),
+  ...HostLabelFilters,
+  sort: z
+    .enum(withDescending(AVAILABILITY_SORT_KEYS))
+    .default('ratio')
+    .transform((sort) => parseSort<AvailabilitySortKey>(sort)),
+  ...Paging,
+});
+export type AvailabilityQuery = z.output<typeof AvailabilityQuery>;
+
+/** Query parameters of `GET /api/availability-groups`. `by` is the key of a host label. */
+export const AvailabilityGroupsQuery = z.strictObject({ ...Window, by: HostLabelKey, ...HostLabelFilters });
+export type AvailabilityGroupsQuery = z.output<typeof AvailabilityGroupsQuery>;
+
 /** Query parameters of `GET /api/enrollment-tokens`. Sorted newest first. */
 export const EnrollmentTokenQuery = z.strictObject({ ...Paging });
 export type EnrollmentTokenQuery = z.output<typeof EnrollmentTokenQuery>;
 
-/**
- * Query parameters of `GET /api/events`. Sorted newest first. `project`, `service` and `instance` match the container's
- * workload at the time of the event, and no event that was recorded before version 0.4. `since` (inclusive) and `until`
- * (exclusive) apply to `recordedAt`, which is the server's time.
- */
-export const EventQuery = z.strictObject({
+/** The kinds of all events, of containers and of hosts. */
+const AnyEventKind = z.enum([...EventKind.options, ...HOST_EVENT_KINDS]);
+
+const eventQuery = z.strictObject({
+  /** Whether to list events of containers or of hosts. */
+  subject: z.enum(['container', 'host']).default('container'),
   hostId: anyOf(Id).optional(),
+  ...HostLabelFilters,
   dockerId: anyOf(DockerId).optional(),
   name: anyOf(filterTerm).optional(),
-  kind: anyOf(EventKind).optional(),
+  kind: anyOf(AnyEventKind).optional(),
   exitReason: anyOf(ExitReason).optional(),
   ...WorkloadFilters,
   since: Instant.optional(),
   until: Instant.optional(),
   ...Paging,
 });
+
+/** The filters of events that apply only to containers. */
+const CONTAINER_EVENT_FILTERS = ['dockerId', 'name', 'exitReason', 'project', 'service', 'instance'] as const;
+
+/** Refuses filters that no event of the subject can match. */
+function checkSubject(query: Omit<z.output<typeof eventQuery>, 'cursor' | 'limit'>, context: z.RefinementCtx): void {
+  const isHost = query.subject === 'host';
+  for (const filter of CONTAINER_EVENT_FILTERS) {
+    if (isHost && query[filter] !== undefined)
+      context.addIssue({ code: 'custom', path: [filter], message: 'applies only to events of containers' });
+  }
+  const kinds: readonly string[] = isHost ? HOST_EVENT_KINDS : EventKind.options;
+  for (const [index, kind] of (query.kind ?? []).entries()) {
+    if (!kinds.includes(kind)) {
+      const message = `must be a kind of ${query.subject} events: ${kinds.join(', ')}`;
+      context.addIssue({ code: 'custom', path: ['kind', index], message });
+    }
+  }
+}
+
+/**
+ * Query parameters of `GET /api/hosts/:hostId/events`. Sorted newest first. `since` (inclusive) and `until` (exclusive)
+ * apply to `at`.
+ */
+export const HostEventQuery = z.strictObject({
+  kind: anyOf(HostEventKind).optional(),
+  since: Instant.optional(),
+  until: Instant.optional(),
+  ...Paging,
+});
+export type HostEventQuery = z.output<typeof HostEventQuery>;
+
+/**
+ * Query parameters of `GET /api/events`. Sorted newest first. `project`, `service` and `instance` match the container's
+ * workload at the time of the event, and no event that was recorded before version 0.4. `since` (inclusive) and `until`
+ * (exclusive) apply to `recordedAt`, which is the server's time, and with `subject=host` to `at`.
+ */
+export const EventQuery = eventQuery.superRefine(checkSubject);
 export type EventQuery = z.output<typeof EventQuery>;
 
 /** Query parameters of `GET /api/audit`. Sorted newest first. */
 export const AuditQuery = z.strictObject({ ...Paging });
 export type AuditQuery = z.output<typeof AuditQuery>;
 
-/** Query parameters of `GET /api/images`. Sorted by image reference. `q` matches a part of the reference. */
-export const ImageQuery = z.strictObject({ q: filterTerm.optional(), ...Paging });
+/**
+ * Query parameters of `GET /api/images`. Sorted by image reference. `q` matches a part of the reference. With
+ * `hostLabel`, only containers on hosts with these labels are counted and compared.
+ */
+export const ImageQuery = z.strictObject({ q: filterTerm.optional(), ...HostLabelFilters, ...Paging });
 export type ImageQuery = z.output<typeof ImageQuery>;
 
 /** Query parameters of `GET /api/images/builds`. `image` is the whole reference, as `GET /api/images` returns it. */
-export const ImageBuildsQuery = z.strictObject({ image: filterTerm });
+export const ImageBuildsQuery = z.strictObject({ image: filterTerm, ...HostLabelFilters });
 export type ImageBuildsQuery = z.output<typeof ImageBuildsQuery>;
 
 const PortNumber = z
@@ -200,12 +286,25 @@ export const PortQuery = z.strictObject({
   port: anyOf(PortNumber).optional(),
   type: anyOf(z.enum(['tcp', 'udp', 'sctp'])).optional(),
   hostId: anyOf(Id).optional(),
+  ...HostLabelFilters,
   ...Paging,
 });
 export type PortQuery = z.output<typeof PortQuery>;
 
+/** Query parameters of `GET /api/sd/hosts`. `port` is added to each target. */
+export const ServiceDiscoveryQuery = z.strictObject({
+  port: PortNumber.optional().meta({ description: 'The port that is added to each target.' }),
+  ...HostLabelFilters,
+});
+export type ServiceDiscoveryQuery = z.output<typeof ServiceDiscoveryQuery>;
+
 /** Query parameters of `GET /api/projects`. Sorted by project, then by host. */
-export const ProjectQuery = z.strictObject({ hostId: anyOf(Id).optional(), q: filterTerm.optional(), ...Paging });
+export const ProjectQuery = z.strictObject({
+  hostId: anyOf(Id).optional(),
+  ...HostLabelFilters,
+  q: filterTerm.optional(),
+  ...Paging,
+});
 export type ProjectQuery = z.output<typeof ProjectQuery>;
 
 /** Query parameters of lists that have only paging parameters. */
@@ -231,7 +330,10 @@ export const ContainerExportQuery = containerQuery
 export type ContainerExportQuery = z.output<typeof ContainerExportQuery>;
 
 /** Query parameters of `GET /api/export/events`: the filters of `GET /api/events`, and the file format. */
-export const EventExportQuery = EventQuery.omit({ cursor: true, limit: true }).extend(ExportFormat);
+export const EventExportQuery = eventQuery
+  .omit({ cursor: true, limit: true })
+  .extend(ExportFormat)
+  .superRefine(checkSubject);
 export type EventExportQuery = z.output<typeof EventExportQuery>;
 
 /**
@@ -261,10 +363,13 @@ export const OidcCallbackQuery = z.looseObject({
   iss: callbackParameter('The issuer identifier of the provider (RFC 9207).'),
 });
 
-/** Query parameters of `GET /api/stream`, which filter the events. By default, all events are sent. */
+/**
+ * Query parameters of `GET /api/stream`, which filter the events. By default, all events are sent. With `name` or
+ * `exitReason`, no events of hosts are sent.
+ */
 export const StreamQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
-  kind: anyOf(EventKind).optional(),
+  kind: anyOf(AnyEventKind).optional(),
   name: anyOf(filterTerm).optional(),
   exitReason: anyOf(ExitReason).optional(),
 });

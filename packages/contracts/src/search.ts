@@ -3,13 +3,14 @@ import { ImageInUse } from './image-builds.js';
 import { NAME_LENGTH_MAX } from './limits.js';
 import { ContainerView } from './container-view.js';
 import { Host } from './host.js';
+import { HostLabelFilters } from './queries.js';
 import { text } from './text.js';
 
 /** Maximum number of items in each group of a search result. */
 export const SEARCH_GROUP_MAX = 5;
 
 /** Query parameters of `GET /api/search`. */
-export const SearchQuery = z.strictObject({ q: text(1, NAME_LENGTH_MAX) });
+export const SearchQuery = z.strictObject({ q: text(1, NAME_LENGTH_MAX), ...HostLabelFilters });
 export type SearchQuery = z.output<typeof SearchQuery>;
 
 const group = <S extends z.ZodType>(item: S) => z.object({ items: z.array(item), hasMore: z.boolean() });

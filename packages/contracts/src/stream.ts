@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { Freshness } from './freshness.js';
 import { ContainerEvent } from './history.js';
+import { HostEvent } from './host-events.js';
 import { Host } from './host.js';
 import { Summary } from './summary.js';
 
 /**
  * The messages of `GET /api/stream`, as server-sent events. `event` is a key of this object, and `data` is JSON of the
- * key's schema. `container` and `reset` have an id (`tx-id`). A client that sends its last id as `Last-Event-ID`
+ * key's schema. `container`, `host-event` and `reset` have an id (`tx-id`). A client that sends its last id as `Last-Event-ID`
  * resumes the stream without loss. The stream also sends ids without a message: at the start of each connection, and
  * every 30 s if the client's filters match no event. Messages without an id describe the current state and are sent
  * again on each connection. Clients must ignore messages with an unknown `event`.
@@ -19,6 +20,8 @@ export const StreamMessages = {
   summary: Summary,
   /** One committed change of one container. Has an id. */
   container: ContainerEvent,
+  /** One committed event of one host. Has an id. */
+  'host-event': HostEvent,
   /** A host was enrolled, or a field of its `Host` changed, such as its name, counts, engine or freshness. */
   host: Host,
   /** A host was deleted by an operator. Its containers are deleted with it. */

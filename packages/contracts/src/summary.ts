@@ -25,7 +25,7 @@ export type ContainerCounts = z.output<typeof ContainerCounts>;
  * One count for each value. A record is not suitable here: its JSON Schema does not list the keys as properties, so
  * client generators would ignore the keys.
  */
-const countOfEach = <Value extends string>(values: readonly Value[]) =>
+export const countOfEach = <Value extends string>(values: readonly Value[]) =>
   z.object(Object.fromEntries(values.map((value) => [value, Count])) as Record<Value, typeof Count>);
 
 /**

@@ -10,8 +10,9 @@ const FROZEN_TRANSACTION_ID = 2;
  */
 const HAS_UNREACHED_IDS = `
 SELECT EXISTS (
-  SELECT FROM organizations AS o WHERE (
-    SELECT e.tx FROM container_events AS e WHERE e."organizationId" = o.id ORDER BY e.tx DESC, e.id DESC LIMIT 1
+  SELECT FROM organizations AS o WHERE GREATEST(
+    (SELECT e.tx FROM container_events AS e WHERE e."organizationId" = o.id ORDER BY e.tx DESC, e.id DESC LIMIT 1),
+    (SELECT e.tx FROM host_events AS e WHERE e."organizationId" = o.id ORDER BY e.tx DESC, e.id DESC LIMIT 1)
   ) >= pg_snapshot_xmax(pg_current_snapshot())::text::bigint
 ) AS "hasUnreachedIds"`;
 
@@ -20,11 +21,17 @@ const REBASE = `
 WITH settled AS (
   SELECT "hostId", tx, id,
     (SELECT last_value FROM container_events_id_seq) + row_number() OVER (ORDER BY tx, id) AS "newId"
-  FROM container_events
-), frozen AS (
+  FROM (SELECT "hostId", tx, id FROM container_events UNION ALL SELECT "hostId", tx, id FROM host_events) AS e
+), moved_container_events AS (
   UPDATE container_events AS e SET tx = ${FROZEN_TRANSACTION_ID}, id = settled."newId" FROM settled
   WHERE e."hostId" = settled."hostId" AND e.tx = settled.tx AND e.id = settled.id
   RETURNING e.id
+), moved_host_events AS (
+  UPDATE host_events AS e SET tx = ${FROZEN_TRANSACTION_ID}, id = settled."newId" FROM settled
+  WHERE e."hostId" = settled."hostId" AND e.tx = settled.tx AND e.id = settled.id
+  RETURNING e.id
+), frozen AS (
+  SELECT id FROM moved_container_events UNION ALL SELECT id FROM moved_host_events
 )
 SELECT setval('container_events_id_seq', max(id)), count(*)::int AS events FROM frozen`;
 
@@ -45,7 +52,9 @@ export async function rebaseEventIds(client: pg.ClientBase): Promise<number> {
   if (!(await hasUnreachedIds(client))) return 0;
   await client.query('BEGIN');
   try {
-    await client.query('SET LOCAL statement_timeout = 0; LOCK TABLE container_events IN SHARE ROW EXCLUSIVE MODE');
+    await client.query(
+      'SET LOCAL statement_timeout = 0; LOCK TABLE container_events, host_events IN SHARE ROW EXCLUSIVE MODE',
+    );
     const events = await rebaseInTransaction(client);
     await client.query('COMMIT');
     return events;

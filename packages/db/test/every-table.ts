@@ -62,6 +62,10 @@ export async function fillEveryTable(database: Database): Promise<void> {
   await prisma.retentionStep.create({ data: { step: 'events', succeededAt: at } });
   await fillAccounts(database, hash, at);
   await recordEvents(database, [{ name: 'evt-1' }, { name: 'evt-2' }]);
+  await prisma.$executeRaw`
+    INSERT INTO host_events (tx, id, "hostId", "organizationId", kind, "to", at, "recordedAt")
+    SELECT pg_current_xact_id()::text::bigint, nextval('container_events_id_seq'), id, "organizationId", 'host_renamed',
+      '{"name": "é"}', ${at}, ${at} FROM hosts LIMIT 1`;
 }
 
 async function fillAccounts({ prisma }: Database, hash: Uint8Array<ArrayBuffer>, at: Date): Promise<void> {
@@ -109,7 +113,7 @@ export async function tablesAsText({ prisma }: Database): Promise<Record<string,
     WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> '_prisma_migrations' ORDER BY 1`;
   const content: Record<string, string[]> = {};
   for (const { name } of tables) {
-    const value = name === 'container_events' ? `to_jsonb(t) - 'tx' - 'id'` : 't';
+    const value = ['container_events', 'host_events'].includes(name) ? `to_jsonb(t) - 'tx' - 'id'` : 't';
     const rows = await prisma.$queryRawUnsafe<{ text: string }[]>(
       `SELECT (${value})::text AS text FROM "${name}" AS t`,
     );

@@ -28,12 +28,21 @@ serverOnly(describe)('history in a server database', () => {
       { name: 'first', tx: 2n, id: 7n },
       { name: 'second', tx: 8_000_000_000n, id: 6n },
     ]);
+    await database.prisma.$executeRaw`
+      INSERT INTO host_events (tx, id, "hostId", "organizationId", kind, at, "recordedAt")
+      SELECT 7000000000, 1, id, "organizationId", 'host_left', now(), now() FROM hosts`;
     await Promise.all([start(), start(), start()]);
     await recordEvents(database, [{ name: 'next' }]);
     const events = await history();
     expect(events.map(({ name }) => name)).toEqual(['first', 'second', 'third', 'next']);
     expect(events.slice(0, 3).map(({ tx }) => tx)).toEqual([2n, 2n, 2n]);
-    expect(new Set(events.map(({ id }) => id)).size).toBe(4);
+    // The event of the host stays between the first and the second event of a container.
+    const [hostEvent] = await database.prisma.hostEvent.findMany();
+    expect(hostEvent!.tx).toBe(2n);
+    expect([events[0]!.id, hostEvent!.id, events[1]!.id]).toEqual(
+      [events[0]!.id, hostEvent!.id, events[1]!.id].sort((a, b) => Number(a - b)),
+    );
+    expect(new Set([...events, hostEvent!].map(({ id }) => id)).size).toBe(5);
     await start();
     expect(await history()).toEqual(events);
   });

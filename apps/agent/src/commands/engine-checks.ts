@@ -84,8 +84,9 @@ async function findInfoRefusal(engine: EngineClient, signal: AbortSignal): Promi
   } catch (error) {
     if (!(error instanceof EngineError) || error.failure !== 'refused') throw error;
     return (
-      `allow GET /info in the socket proxy (it answers ${error.status}); without it, the agent reports this machine’s ` +
-      'host name, and identifies the engine by the machine’s id'
+      `allow GET /info in the socket proxy (it answers ${error.status}); without it, the agent cannot report the kernel, ` +
+      'the memory and so on, names the host after this machine or MUSTER_HOST_NAME, and identifies the engine by the ' +
+      'machine’s id'
     );
   }
 }

@@ -26,6 +26,12 @@ export async function status(env: AgentEnv, json: boolean): Promise<{ text: stri
   };
 }
 
+function describeHost({ hostName, labels }: AgentStatus): string[] {
+  if (hostName === null) return [];
+  const described = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  return [`Host: ${hostName}${described.length === 0 ? '' : `, labels: ${described.join(', ')}`}.`];
+}
+
 function describeRunning(running: AgentStatus): string[] {
   const { engine, engineAddress, acceptedAt, containers, engineError, serverError, journalEntries } = running;
   const { truncatedContainers } = running;
@@ -35,6 +41,7 @@ function describeRunning(running: AgentStatus): string[] {
     engineError === null
       ? `Engine: ${engineAddress}${name}${containers === null ? '' : `, containers: ${containers}`}.`
       : `Engine: ${engineError}.`,
+    ...describeHost(running),
     serverError === null ? `Server: last answer: ${acceptedAt ?? 'none yet'}.` : `Server: ${serverError}.`,
     ...running.problems
       .filter(({ message }) => message !== engineError)

@@ -88,6 +88,18 @@ export const SETTINGS = [
     help: 'regular expression: matching text in labels and commands is redacted before it is sent',
   },
   {
+    variable: 'MUSTER_HOST_NAME',
+    flag: 'name',
+    fallback: 'the name of the engine’s machine',
+    help: 'the host’s name in Muster, unless an operator sets another one',
+  },
+  {
+    variable: 'MUSTER_HOST_LABELS',
+    flag: 'labels',
+    fallback: 'none',
+    help: 'labels of the host, such as env=prod,site=fra; operators can replace them',
+  },
+  {
     variable: 'MUSTER_TOKEN_DAYS',
     flag: 'token-days',
     fallback: '30',

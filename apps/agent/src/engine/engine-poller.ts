@@ -39,6 +39,9 @@ export interface EngineReading {
  */
 export type PollResult = EngineReading | { kind: 'failed'; fault: EngineFault };
 
+/** How often the facts are read again, in milliseconds: a machine can be renamed, and get more memory. */
+const FACTS_MS = 3_600_000;
+
 /** Reads the engine and the machine. */
 export interface EnginePoller {
   /** `portRanges`: whether the API accepts ranges of ports in a snapshot. */
@@ -65,11 +68,26 @@ export interface EnginePollerOptions {
 export function createEnginePoller({ inventory, ping, readFacts, wallNow }: EnginePollerOptions): EnginePoller {
   let facts: MachineFacts | null = null;
   let areFactsCurrent = false;
+  /** When the facts were read, or could not be read again, in milliseconds since 1970. */
+  let factsReadAtMs = 0;
 
   async function readCurrentFacts(signal: AbortSignal): Promise<MachineFacts> {
+    factsReadAtMs = wallNow().getTime();
     facts = await readFacts(signal);
     areFactsCurrent = true;
     return facts;
+  }
+
+  /** Returns the facts, which are read again if the engine may have been replaced, and once an hour. */
+  async function refreshFacts(signal: AbortSignal): Promise<MachineFacts> {
+    if (facts === null || !areFactsCurrent) return readCurrentFacts(signal);
+    if (Math.abs(wallNow().getTime() - factsReadAtMs) < FACTS_MS) return facts;
+    const known = facts;
+    return readCurrentFacts(signal).catch((error: unknown) => {
+      // The list was read, so the containers are reported with the known facts.
+      if (error instanceof EngineError) return known;
+      throw error;
+    });
   }
 
   async function read(signal: AbortSignal): Promise<InventoryReading & { facts: MachineFacts }> {
@@ -87,7 +105,7 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
     }
     const reading = await inventory.read(signal);
     if (factsFailure !== null) throw factsFailure;
-    return { ...reading, facts: facts !== null && areFactsCurrent ? facts : await readCurrentFacts(signal) };
+    return { ...reading, facts: await refreshFacts(signal) };
   }
 
   return {

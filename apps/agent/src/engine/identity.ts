@@ -1,12 +1,20 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { arch, type as osType } from 'node:os';
-import { MACHINE_PROPERTY_LENGTH_MAX, DISPLAY_NAME_LENGTH_MAX, type Engine } from '@muster/contracts';
+import {
+  DISPLAY_NAME_LENGTH_MAX,
+  HOST_NAME_SUBSTITUTE,
+  MACHINE_PROPERTY_LENGTH_MAX,
+  type Engine,
+  type HostFacts,
+} from '@muster/contracts';
 import type { EngineClient } from './client.js';
 import { EngineError } from './errors.js';
+import { toHostFacts } from './host-facts.js';
+import type { Machine } from './machine.js';
 import type { InfoReply, VersionReply } from './shapes.js';
 
-/** The facts about a machine that an agent sends when it enrolls. */
+/** The facts about a machine that an agent sends when it enrolls, and later in heartbeats. */
 export interface MachineFacts {
   name: string;
   engine: Engine;
@@ -14,6 +22,10 @@ export interface MachineFacts {
   arch: string;
   /** The machine's own identity. If it is null, the agent generates and stores a random one. */
   engineId: string | null;
+  /** Whether `engineId` would be the same if the engine were asked again. It is not if the engine refused /info. */
+  isIdentityCertain: boolean;
+  /** The facts as the contract reports them, without the identity. */
+  reported: HostFacts;
 }
 
 /**
@@ -22,7 +34,7 @@ export interface MachineFacts {
  */
 export async function readMachineFacts(
   client: EngineClient,
-  machine: { hostname: string; machineIdPath?: string },
+  machine: Machine & { machineIdPath?: string },
   signal: AbortSignal,
 ): Promise<MachineFacts> {
   const version = await client.version(signal);
@@ -41,29 +53,36 @@ const DOCKER_ARCHS: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '38
  * Returns the facts that are known without the engine, for a machine that must be enrolled although its engine is not
  * running. The identity is null, because the engine's own id is unknown.
  */
-export const factsWithoutEngine = (hostname: string): MachineFacts => ({
-  name: (hostname || 'unnamed').slice(0, DISPLAY_NAME_LENGTH_MAX),
+export const factsWithoutEngine = (machine: Machine): MachineFacts => ({
+  name: nameOf(machine, null),
   engine: { name: 'unknown', version: '', apiVersion: '' },
   os: osType(),
   arch: DOCKER_ARCHS[arch()] ?? arch(),
   engineId: null,
+  isIdentityCertain: false,
+  reported: toHostFacts(machine, null),
 });
+
+const nameOf = ({ configuredName, hostname }: Machine, info: InfoReply | null): string =>
+  (configuredName ?? (info?.Name || hostname || HOST_NAME_SUBSTITUTE)).slice(0, DISPLAY_NAME_LENGTH_MAX);
 
 /** Builds the facts from the engine's responses. `machineId` is the text of /etc/machine-id, or null. */
 export function toMachineFacts(
   version: VersionReply,
   info: InfoReply | null,
-  machine: { hostname: string; machineId: string | null },
+  machine: Machine & { machineId: string | null },
 ): MachineFacts {
   const name = isPodman(version) ? 'Podman' : 'Docker';
   return {
-    name: (info?.Name || machine.hostname || 'unnamed').slice(0, DISPLAY_NAME_LENGTH_MAX),
+    name: nameOf(machine, info),
     engine: { name, version: limitedText(version.Version), apiVersion: limitedText(version.ApiVersion) },
     os: limitedText(info?.OperatingSystem || version.Os),
     arch: limitedText(version.Arch || info?.Architecture || ''),
     engineId:
       (!isPodman(version) && limitedText(info?.ID ?? '')) ||
       identityOfMachine(machine.machineId, info?.DockerRootDir ?? ''),
+    isIdentityCertain: info !== null,
+    reported: toHostFacts(machine, info),
   };
 }
 

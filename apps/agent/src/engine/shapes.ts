@@ -109,6 +109,17 @@ export const InfoReply = z.object({
   OperatingSystem: textOrEmpty,
   Architecture: textOrEmpty,
   DockerRootDir: textOrEmpty,
+  KernelVersion: textOrEmpty,
+  NCPU: numberOrZero,
+  MemTotal: numberOrZero,
+  Driver: textOrEmpty,
+  CgroupVersion: textOrEmpty,
+  SecurityOptions: z.array(textOrEmpty).catch([]),
+  /** Only Podman has this key. */
+  Rootless: z.boolean().optional().catch(undefined),
+  Swarm: z
+    .object({ NodeID: textOrEmpty, LocalNodeState: textOrEmpty, ControlAvailable: z.boolean().catch(false) })
+    .catch({ NodeID: '', LocalNodeState: '', ControlAvailable: false }),
 });
 export type InfoReply = z.output<typeof InfoReply>;
 

@@ -53,6 +53,8 @@ export type LeaveOutcome = 'revoked' | 'shared' | 'rejected';
 /** An agent's enrollment with one API. It obtains, rotates and stores the tokens. */
 export interface Session {
   isEnrolled(): boolean;
+  /** Returns the identity with which the machine is, or would be, enrolled; null if it is unknown. */
+  engineId(facts: MachineFacts): string | null;
   /**
    * Makes a call with this host's token. Enrolls first if there is no token. If the API rejects the token, tries the
    * previous token, and then enrolls again if there is an enrollment token. If enrolling fails but may succeed later,
@@ -351,6 +353,7 @@ export function createSession(options: SessionOptions): Session {
 
   return {
     isEnrolled: () => state.enrollment !== null,
+    engineId: (facts) => state.identity ?? facts.engineId,
     enrollment: () => state.enrollment,
     acceptsPortRanges: () => state.enrollment?.acceptsPortRanges ?? false,
     async call(request, facts, signal) {
@@ -408,10 +411,11 @@ export function createSession(options: SessionOptions): Session {
 const offersPortRanges = (data: unknown): boolean =>
   z.object({ accepts: Accepts }).safeParse(data).data?.accepts.includes(ACCEPTS_PORT_RANGES) ?? false;
 
-const enrollFacts = ({ name, engine, os, arch }: MachineFacts) => ({
+const enrollFacts = ({ name, engine, os, arch, reported }: MachineFacts) => ({
   name,
   engine,
   os,
   arch,
   agentVersion: MUSTER_VERSION,
+  facts: reported,
 });

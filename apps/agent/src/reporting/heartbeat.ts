@@ -1,4 +1,10 @@
-import { MUSTER_VERSION, PROBLEM_MESSAGE_LENGTH_MAX, type AgentProblem, type Heartbeat } from '@muster/contracts';
+import {
+  MUSTER_VERSION,
+  PROBLEM_MESSAGE_LENGTH_MAX,
+  type AgentProblem,
+  type Heartbeat,
+  type HostFacts,
+} from '@muster/contracts';
 import type { EngineFault } from '../engine/engine-poller.js';
 import type { MachineFacts } from '../engine/identity.js';
 
@@ -25,12 +31,13 @@ export function problemsOf({ engine, incompleteness, refusal }: ReportFaults): A
 
 /**
  * Returns the body of a heartbeat. If `digest` is not null, the heartbeat confirms that the snapshot with this digest
- * is still current.
+ * is still current. `reported` are the facts that the API does not know yet; null if it knows them.
  */
 export function composeHeartbeat(
   faults: ReportFaults,
   digest: string | null,
   facts: MachineFacts | null,
+  reported: HostFacts | null,
   sentAt: Date,
 ): Heartbeat {
   const problems = problemsOf(faults);
@@ -41,6 +48,7 @@ export function composeHeartbeat(
     ...(problems.length === 0 ? {} : { problems }),
     ...(facts === null ? {} : { engine: facts.engine, os: facts.os }),
     agentVersion: MUSTER_VERSION,
+    ...(reported === null ? {} : { facts: reported }),
     sentAt: sentAt.toISOString(),
   };
 }

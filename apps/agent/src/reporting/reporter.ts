@@ -26,6 +26,7 @@ import {
   createSchedule,
 } from './schedule.js';
 import { createEngineState } from './engine-state.js';
+import { createFactsReport } from './facts-report.js';
 import { composeHeartbeat, problemsOf, type ReportFaults } from './heartbeat.js';
 import { createReplayCall, replayJournal } from './journal-replay.js';
 import { hasPortRange } from './encode-snapshot.js';
@@ -125,6 +126,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   const engine = createEngineState({ ...options, logOnce });
   const server = createServerState({ ...options, logOnce });
   const readings = createReadingJournal(journal, stream);
+  const factsReport = createFactsReport({ ...options, engineId: (machine) => session.engineId(machine) });
   let schedule = createSchedule(now());
   /** Digest that the API returned for the last applied snapshot; null if heartbeats must not confirm a snapshot. */
   let digest: string | null = null;
@@ -327,7 +329,15 @@ export function createReporter(options: ReporterOptions): Reporter {
       schedule = scheduleAfterSkippedHeartbeat(schedule, now(), random(), engine.enrollmentPossibleAt());
       return;
     }
-    const heartbeat = composeHeartbeat(currentFaults(), isCurrent ? digest : null, poller.facts(), wallNow());
+    const machine = poller.facts();
+    const due = factsReport.due(machine);
+    const heartbeat = composeHeartbeat(
+      currentFaults(),
+      isCurrent ? digest : null,
+      machine,
+      due?.facts ?? null,
+      wallNow(),
+    );
     const answer = await sendCall(
       (token) => client.heartbeat(token, heartbeat, stream.current(), signal),
       facts,
@@ -340,6 +350,7 @@ export function createReporter(options: ReporterOptions): Reporter {
       return;
     }
     server.recordHeartbeatAccepted();
+    if (due !== null) factsReport.recordAcknowledged(due);
     resendPortRanges();
     schedule = scheduleAfterHeartbeatAnswer(schedule, now(), answer.data, random());
   }

@@ -26,11 +26,20 @@ const CONTAINER: contracts.Container = {
 const HOST: contracts.Host = {
   id: HOST_ID,
   name: 'edge-1',
+  nameSetByOperator: false,
+  nameIsShared: false,
   engineId: '2f0b7c9e-1c1d-4d5e-8a1f-9b7c6d5e4f3a',
   engine: ENGINE,
   os: 'Debian GNU/Linux 12 (bookworm)',
   arch: 'x86_64',
   agentVersion: '0.1.0',
+  addresses: ['192.0.2.17', '2001:db8::17'],
+  kernel: '6.1.0-44-amd64',
+  cpus: 8,
+  memoryBytes: 33_554_432_000,
+  engineFacts: { rootless: false, cgroupVersion: '2', storageDriver: 'overlay2', swarmRole: null, swarmNodeId: null },
+  labels: { env: 'prod', site: 'fra' },
+  labelsBySource: { operator: { env: 'prod' }, agent: { site: 'fra' }, enrollmentToken: { env: 'test' } },
   freshness: 'online',
   problems: [],
   containerCount: 1,
@@ -55,6 +64,7 @@ const ENROLLMENT_TOKEN: contracts.EnrollmentToken = {
   createdAt: AT,
   expiresAt: LATER,
   revokedAt: null,
+  labels: { env: 'test' },
 };
 
 const API_KEY: contracts.ApiKey = {
@@ -124,6 +134,9 @@ const REPLICA: contracts.Replica = {
   lastSeenAt: AT,
 };
 
+/** The window of the examples of availability. */
+const WINDOW = { window: '24h', from: '2026-02-28T12:00:00.000Z', to: '2026-03-01T12:00:00.000Z' } as const;
+
 /** Formats a placeholder for a token or key. It is not a valid token. */
 const shownOnce = (kind: string) => `muster_${kind}_${'0'.repeat(49)}`;
 
@@ -188,6 +201,8 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   Host: HOST,
   HostDeletionRequest: { hostIds: [HOST_ID] } satisfies contracts.HostDeletionRequest,
   HostDeletionResult: { deleted: [HOST_ID], notFound: [] } satisfies contracts.HostDeletionResult,
+  HostLabelChange: { hostIds: [HOST_ID], set: { env: 'prod' }, remove: ['site'] } satisfies contracts.HostLabelChange,
+  HostLabelChangeResult: { changed: [HOST_ID], unchanged: [], notFound: [] } satisfies contracts.HostLabelChangeResult,
   HostPatch: { name: 'edge-1' } satisfies contracts.HostPatch,
   ContainerView: {
     ...CONTAINER,
@@ -226,6 +241,16 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     observedAt: AT,
     recordedAt: AT,
   } satisfies contracts.ContainerEvent,
+  HostEvent: {
+    id: '812-5',
+    hostId: HOST_ID,
+    hostName: 'edge-1',
+    kind: 'host_back',
+    from: { state: 'offline', since: EARLIER },
+    to: { silentSeconds: 93_600 },
+    at: AT,
+    recordedAt: AT,
+  } satisfies contracts.HostEvent,
   AuditEntry: {
     id: '0199c3f0-7000-7000-8000-000000000001',
     at: AT,
@@ -259,6 +284,47 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     images: ['x64'],
     publicUrl: 'https://muster.example.com',
   } satisfies contracts.AgentRelease,
+  HostAvailability: {
+    hostId: HOST_ID,
+    ...WINDOW,
+    ratio: 0.96875,
+    seconds: { online: 83_700, engineDown: 0, stale: 0, offline: 2_700, unknown: 0 },
+    segments: [
+      { from: WINDOW.from, to: '2026-03-01T11:15:00.000Z', state: 'online', reason: null },
+      { from: '2026-03-01T11:15:00.000Z', to: WINDOW.to, state: 'offline', reason: null },
+    ],
+    isExact: true,
+  } satisfies contracts.HostAvailability,
+  AvailabilityPage: {
+    ...WINDOW,
+    items: [
+      {
+        hostId: HOST_ID,
+        hostName: 'edge-1',
+        freshness: 'offline',
+        ratio: 0.96875,
+        seconds: { online: 83_700, engineDown: 0, stale: 0, offline: 2_700, unknown: 0 },
+      },
+    ],
+    nextCursor: null,
+  } satisfies contracts.AvailabilityPage,
+  AvailabilityGroups: {
+    ...WINDOW,
+    total: {
+      hosts: 1,
+      ratio: 0.96875,
+      seconds: { online: 83_700, engineDown: 0, stale: 0, offline: 2_700, unknown: 0 },
+    },
+    groups: [
+      {
+        value: 'prod',
+        hosts: 1,
+        ratio: 0.96875,
+        seconds: { online: 83_700, engineDown: 0, stale: 0, offline: 2_700, unknown: 0 },
+      },
+    ],
+    hasMore: false,
+  } satisfies contracts.AvailabilityGroups,
   HostFacets: {
     engines: { values: [{ value: 'Docker', hosts: 2 }], hasMore: false },
     agentVersions: {
@@ -268,7 +334,36 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
       ],
       hasMore: false,
     },
+    labels: {
+      keys: [{ key: 'env', hosts: 2, values: [{ value: 'prod', hosts: 2 }], hasMore: false }],
+      hasMore: false,
+    },
   } satisfies contracts.HostFacets,
+  HostGroups: {
+    by: 'env',
+    groups: [
+      {
+        value: 'prod',
+        hosts: { total: 1, byFreshness: { online: 1, stale: 0, offline: 0, never: 0, engine_down: 0, left: 0 } },
+        containers: {
+          current: { total: 1, byState: { running: 1 }, byHealth: { healthy: 1 }, byExitReason: {}, infra: 0 },
+          lastKnown: { total: 0, byState: {}, byHealth: {}, byExitReason: {}, infra: 0 },
+        },
+      },
+    ],
+    other: null,
+  } satisfies contracts.HostGroups,
+  ServiceDiscoveryTargets: [
+    {
+      targets: ['edge-1:9100'],
+      labels: {
+        __meta_muster_host_id: HOST_ID,
+        __meta_muster_host_name: 'edge-1',
+        __meta_muster_host_freshness: 'online',
+        __meta_muster_host_label_env: 'prod',
+      },
+    },
+  ] satisfies contracts.ServiceDiscoveryTargets,
   SearchResult: {
     hosts: { items: [{ id: HOST_ID, name: 'edge-1', freshness: 'online' }], hasMore: false },
     containers: { items: [], hasMore: false },

@@ -186,6 +186,7 @@ function headerParameters(operationId: string, operation: Operation, schemas: Sc
 const MESSAGE_MEANINGS: Readonly<Record<StreamMessageName, string>> = {
   summary: 'the fleet’s counts: first on each connection, and again after each change.',
   container: 'one committed change of a container.',
+  'host-event': 'one event of a host, such as the beginning of a silence.',
   host: 'a host was enrolled, or its name, counts, engine or freshness changed.',
   'host-deleted': 'a host and its containers were deleted.',
   freshness: 'the freshness of each host that is not online, after the first `summary` of each connection.',

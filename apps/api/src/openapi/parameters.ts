@@ -35,6 +35,8 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
     'a Nomad task, or the name of any other container. Repeatable.',
   instance: 'Filters by instance, such as the number of a Compose container or the slot of a Swarm task. Repeatable.',
   label: 'Filters by label: `key=value`, or `key` for any value. Repeatable: must match all.',
+  hostLabel: 'Filters by label of the host: `key=value`, or `key` for any value. Repeatable: must match all.',
+  by: 'The key of the label by whose value the hosts are grouped.',
   name: 'Filters by container name. Repeatable: matches any.',
   kind: 'Filters by kind of event. Repeatable: matches any.',
   q: 'Text to search for.',
@@ -57,7 +59,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
 };
 
 /** Examples of required query parameters, without which a call is refused. */
-export const QUERY_EXAMPLES: Readonly<Record<string, string>> = { q: 'shop', image: 'nginx:1.29' };
+export const QUERY_EXAMPLES: Readonly<Record<string, string>> = { q: 'shop', image: 'nginx:1.29', by: 'env' };
 
 interface RequestHeader {
   name: string;

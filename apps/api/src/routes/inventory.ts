@@ -21,12 +21,12 @@ export const inventoryRoutes = (
   getAttention: GetAttention,
   getFleetMap: GetFleetMap,
 ): Route[] => [
-  route(Operations.getSummary, ({ caller }) => getSummary(caller.organizationId)),
-  route(Operations.getAttention, ({ caller }) => getAttention(caller.organizationId)),
-  route(Operations.getFleetMap, ({ caller }) => getFleetMap(caller.organizationId)),
-  route(Operations.search, ({ caller, query }) => search(source, containers, caller, query.q)),
+  route(Operations.getSummary, ({ caller, query }) => getSummary(caller.organizationId, query.hostLabel)),
+  route(Operations.getAttention, ({ caller, query }) => getAttention(caller.organizationId, query.hostLabel)),
+  route(Operations.getFleetMap, ({ caller, query }) => getFleetMap(caller.organizationId, query.hostLabel)),
+  route(Operations.search, ({ caller, query }) => search(source, containers, caller, query)),
   route(Operations.listImages, ({ caller, query }) => listImages(source.db, caller.organizationId, query)),
-  route(Operations.getImageBuilds, ({ caller, query }) => getImageBuilds(source, caller.organizationId, query.image)),
+  route(Operations.getImageBuilds, ({ caller, query }) => getImageBuilds(source, caller.organizationId, query)),
   route(Operations.listPorts, ({ caller, query }) => listPorts(source, caller.organizationId, query)),
   route(Operations.listProjects, ({ caller, query }) => listProjects(source, caller.organizationId, query)),
 ];

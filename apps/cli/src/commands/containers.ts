@@ -30,6 +30,7 @@ import {
   takeFirst,
   resolveHostIds,
   hostOption,
+  hostLabelOption,
   projectOption,
   serviceOption,
   collect,
@@ -39,6 +40,7 @@ import { watchChanges } from './watch.js';
 
 interface Options {
   host?: string[];
+  hostLabel?: string[];
   freshness?: ContainerFreshness[];
   state?: string[];
   health?: string[];
@@ -65,6 +67,7 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .alias('ps')
     .summary('list containers of all hosts')
     .addOption(hostOption())
+    .addOption(hostLabelOption())
     .option(
       '--freshness <word>',
       `filter by freshness: ${ContainerFreshness.options.join(', ')} (repeatable)`,
@@ -155,6 +158,7 @@ const CLEAR_SCREEN = '\u001b[H\u001b[2J\u001b[3J';
 function readContainers(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerView[]> {
   const {
     freshness: hostFreshness,
+    hostLabel,
     state,
     health,
     problem,
@@ -173,6 +177,7 @@ function readContainers(client: Client, options: Options, hostId: string[] | und
   const filters: Input<'listContainers'>['query'] = {
     hostId,
     hostFreshness,
+    hostLabel,
     state,
     health,
     problem,

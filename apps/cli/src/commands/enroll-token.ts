@@ -1,11 +1,11 @@
-import { ENROLLMENT_TOKEN_SECONDS_MAX, type EnrollmentToken } from '@muster/contracts';
+import { ENROLLMENT_TOKEN_SECONDS_MAX, type EnrollmentToken, type HostLabels } from '@muster/contracts';
 import { InvalidArgumentError, type Command } from 'commander';
 import { withApi } from '../api.js';
 import { formatDistance } from '../output/age.js';
 import { formatOption, writeList, type Format } from '../output/format.js';
 import type { Column } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { parseCount, parseDuration, parseText, takeFirst } from './options.js';
+import { formatLabels, parseCount, parseDuration, parseLabels, parseText, takeFirst } from './options.js';
 
 /** Adds the command `muster enroll-token`. */
 export function addEnrollTokenCommand(program: Command, terminal: Terminal): void {
@@ -18,12 +18,15 @@ export function addEnrollTokenCommand(program: Command, terminal: Terminal): voi
     .argument('<name>', 'name of the token', parseText)
     .option('--uses <number>', 'number of hosts that the token can enroll', parseCount, 1)
     .option('--expires <time>', 'lifetime, for example 30m, 12h, 7d (default: 1 day)', parseLifetime)
-    .action((name: string, { uses, expires }: { uses: number; expires?: number }) =>
+    .option('--labels <key=value,…>', 'labels of the hosts that enroll with the token', parseLabels)
+    .action((name: string, { uses, expires, labels }: { uses: number; expires?: number; labels?: HostLabels }) =>
       withApi(
         terminal,
         async (client) => {
           const limits = { maxUses: uses, ...(expires === undefined ? {} : { expiresInSeconds: expires }) };
-          const { token, id, expiresAt } = await client.call('createEnrollmentToken', { body: { name, ...limits } });
+          const { token, id, expiresAt } = await client.call('createEnrollmentToken', {
+            body: { name, labels, ...limits },
+          });
           terminal.err(`Valid for ${uses === 1 ? 'one host' : `${uses} hosts`} until ${expiresAt}. Token id: ${id}\n`);
           terminal.out(`${token}\n`);
         },
@@ -78,5 +81,6 @@ const columnsAt = (now: Date): Column<EnrollmentToken>[] => [
     style: () => 'gray',
     widthMin: Infinity,
   },
+  { title: 'LABELS', isWideOnly: true, text: ({ labels }) => formatLabels(labels) || '-' },
   { title: 'ID', text: ({ id }) => id, widthMin: Infinity },
 ];

@@ -3,6 +3,8 @@ import {
   describeExit,
   describeLoop,
   EventKind,
+  HOST_EVENT_KINDS,
+  type HostEventKind,
   isErrorExit,
   mergeReplacements,
   toTerminalText,
@@ -12,7 +14,7 @@ import {
   type Replacement,
   type StreamMessage,
 } from '@muster/contracts';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { withApi, type Api } from '../api.js';
 import { CommandError, ExitCodes } from '../exit.js';
 import { createListWriter, formatOption, writeList, type Format } from '../output/format.js';
@@ -23,23 +25,28 @@ import {
   parseCount,
   takeFirst,
   resolveHostIds,
+  findHostIds,
   hostOption,
+  hostLabelOption,
   projectOption,
   serviceOption,
   parseInstant,
   collect,
   collectChoices,
 } from './options.js';
+import { followHostEvents, printHostEvents } from './host-events.js';
 import { createOutageReport, keyInvalidError } from './watch.js';
 
 const LIMIT_DEFAULT = 50;
 
 interface Options {
+  subject: 'container' | 'host';
   host?: string[];
+  hostLabel?: string[];
   name?: string[];
   project?: string[];
   service?: string[];
-  kind?: EventKind[];
+  kind?: (EventKind | HostEventKind)[];
   exitReason?: ExitReason[];
   since?: string;
   until?: string;
@@ -52,15 +59,17 @@ interface Options {
 export function addEventsCommand(program: Command, terminal: Terminal): void {
   program
     .command('events')
-    .summary('list container events, latest last')
+    .summary('list events of containers or hosts, latest last')
+    .addOption(new Option('--subject <subject>', 'whose events').choices(['container', 'host']).default('container'))
     .addOption(hostOption())
+    .addOption(hostLabelOption())
     .option('--name <name>', 'filter by container name (repeatable)', collect)
     .addOption(projectOption())
     .addOption(serviceOption())
     .option(
       '--kind <kind>',
-      `filter by kind: ${EventKind.options.join(', ')} (repeatable)`,
-      collectChoices(EventKind.options),
+      `filter by kind: ${EventKind.options.join(', ')}; with --subject host: ${HOST_EVENT_KINDS.join(', ')} (repeatable)`,
+      collectChoices([...EventKind.options, ...HOST_EVENT_KINDS]),
     )
     .addOption(exitReasonOption())
     .option('--since <time>', 'start: 2026-01-31T12:00:00Z, or an age such as 30m, 12h, 7d', parseInstant)
@@ -73,8 +82,16 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
       if (since !== undefined && until !== undefined && since >= until) {
         throw new CommandError('--since must be earlier than --until', ExitCodes.usage);
       }
+      checkSubject(options);
       return withApi(terminal, async (client, api) => {
         const hostId = await resolveHostIds(client, options.host);
+        if (options.subject === 'host') {
+          const filters = { ...options, kind: options.kind as HostEventKind[] | undefined };
+          await (options.follow
+            ? followHostEvents(terminal, api, filters, hostId)
+            : printHostEvents(terminal, client, filters, hostId));
+          return;
+        }
         await (options.follow
           ? follow(terminal, api, options, hostId)
           : printEvents(terminal, client, options, hostId));
@@ -82,9 +99,29 @@ export function addEventsCommand(program: Command, terminal: Terminal): void {
     });
 }
 
+/** @throws CommandError if an option cannot match any event of the subject. */
+function checkSubject({ subject, kind = [], name, project, service, exitReason }: Options): void {
+  const kinds: readonly string[] = subject === 'host' ? HOST_EVENT_KINDS : EventKind.options;
+  const other = kind.find((one) => !kinds.includes(one));
+  if (other !== undefined) throw new CommandError(`${other} is not a kind of ${subject} events`, ExitCodes.usage);
+  if (subject === 'host' && [name, project, service, exitReason].some((filter) => filter !== undefined))
+    throw new CommandError('--name, --project, --service and --exit-reason apply only to containers', ExitCodes.usage);
+}
+
 async function readEvents(client: Client, options: Options, hostId: string[] | undefined): Promise<ContainerEvent[]> {
-  const { name, project, service, kind, exitReason, since, until, limit } = options;
-  const query = { hostId, name, project, service, kind, exitReason, since, until, limit: Math.min(limit, 200) };
+  const { hostLabel, name, project, service, kind, exitReason, since, until, limit } = options;
+  const query = {
+    hostId,
+    hostLabel,
+    name,
+    project,
+    service,
+    kind,
+    exitReason,
+    since,
+    until,
+    limit: Math.min(limit, 200),
+  };
   return (await takeFirst(client.items('listEvents', { query }), limit)).reverse();
 }
 
@@ -94,8 +131,8 @@ async function printEvents(
   options: Options,
   hostId: string[] | undefined,
 ): Promise<void> {
-  const { host, name, project, service, kind, exitReason, since, until, output } = options;
-  const filters = [host, name, project, service, kind, exitReason, since, until];
+  const { host, hostLabel, name, project, service, kind, exitReason, since, until, output } = options;
+  const filters = [host, hostLabel, name, project, service, kind, exitReason, since, until];
   const isFiltered = filters.some((filter) => filter !== undefined);
   const emptyText = isFiltered ? 'No events match the filters.' : 'No events.';
   const events = await readEvents(client, options, hostId);
@@ -115,7 +152,8 @@ async function follow(
   options: Options,
   hostId: string[] | undefined,
 ): Promise<void> {
-  const { name, kind, exitReason, output } = options;
+  const { hostLabel, name, kind, exitReason, output } = options;
+  const labelledHosts = hostLabel && new Set(await findHostIds(client, hostLabel));
   let printedIds: ReadonlySet<string> | null = null;
   const write = createListWriter(terminal, output, COLUMNS);
   const warnOfDelay = createDelayWarnings(terminal);
@@ -137,6 +175,7 @@ async function follow(
       write(pastEvents);
     }
     if (message.event !== 'container' || printedIds.has(message.data.id)) continue;
+    if (labelledHosts && !labelledHosts.has(message.data.hostId)) continue;
     if (isOfWorkload(message.data, options)) write([message.data]);
   }
 }

@@ -8,32 +8,43 @@ import { CommandError, ExitCodes } from '../exit.js';
 import { fileError } from '../file-error.js';
 import { sanitizeCsv } from '../output/format.js';
 import type { Terminal } from '../terminal.js';
+import { hostLabelOption } from './options.js';
 
 interface Options {
   infra?: boolean;
   format: 'csv' | 'ndjson';
   file?: string;
+  hostLabel?: string[];
 }
 
 /** Adds the command `muster export`. */
 export function addExportCommand(program: Command, terminal: Terminal): void {
   program
     .command('export')
-    .summary('export all containers or all events as CSV or NDJSON')
-    .addArgument(new Argument('<what>', 'what to export').choices(['containers', 'events']))
+    .summary('export all containers, or all events of containers or hosts, as CSV or NDJSON')
+    .addArgument(new Argument('<what>', 'what to export').choices(['containers', 'events', 'host-events']))
     .addOption(new Option('--format <format>', 'file format').choices(['csv', 'ndjson']).default('csv'))
+    .addOption(hostLabelOption())
     .option('--infra', 'include the infra containers of pods')
     .option(
       '--file <file>',
       'write to this file, which is created only when the export is complete (default: standard output)',
     )
-    .action((what: 'containers' | 'events', { format, infra, file }: Options) =>
+    .action((what: 'containers' | 'events' | 'host-events', { format, infra, file, hostLabel }: Options) =>
       withApi(terminal, async (client) => {
         const name = what === 'containers' ? 'exportContainers' : 'exportEvents';
-        if (infra && what === 'events') throw new CommandError('--infra applies only to containers', ExitCodes.usage);
+        if (infra && what !== 'containers')
+          throw new CommandError('--infra applies only to containers', ExitCodes.usage);
         const { body } = await client.call(
           name,
-          { query: { format, ...(infra ? { infra } : {}) } },
+          {
+            query: {
+              format,
+              hostLabel,
+              ...(infra ? { infra } : {}),
+              ...(what === 'host-events' ? { subject: 'host' as const } : {}),
+            },
+          },
           { signal: terminal.interrupted },
         );
         if (body === null) throw new CommandError('the server sent an empty response');

@@ -1,27 +1,55 @@
-import { Freshness, HOST_SORT_KEYS, HostProblemCode, toTerminalText, type Host } from '@muster/contracts';
+import {
+  Freshness,
+  HOST_LABEL_CHANGES_MAX,
+  HOST_SORT_KEYS,
+  HostProblemCode,
+  parseHostLabels,
+  toTerminalText,
+  type Host,
+  type HostLabels,
+} from '@muster/contracts';
 import { ProblemError, type Client } from '@muster/client';
 import type { Command } from 'commander';
 import { withApi } from '../api.js';
+import { CommandError, ExitCodes } from '../exit.js';
 import { formatAge } from '../output/age.js';
 import { formatOption, writeList, type Format } from '../output/format.js';
+import { addHostGroupsCommand } from './host-groups.js';
 import { FRESHNESS_STYLES } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import { wrap } from '../output/wrap.js';
+import { FACT_COLUMNS, nameOf } from './host-facts.js';
 import type { Terminal } from '../terminal.js';
-import { parseCount, parseSort, parseText, takeFirst, collectChoices } from './options.js';
+import { addHostAvailabilityCommand } from './host-availability.js';
+import { addHostEventsCommand } from './host-events.js';
+import {
+  collect,
+  collectChoices,
+  findHostIds,
+  formatLabels,
+  hostLabelOption,
+  hostOption,
+  parseCount,
+  parseSort,
+  parseText,
+  resolveHostIds,
+  takeFirst,
+} from './options.js';
 
 interface Options {
   freshness?: Freshness[];
   problem?: HostProblemCode[];
+  hostLabel?: string[];
   search?: string;
   sort?: string;
   limit?: number;
+  label?: string[];
   output: Format;
 }
 
 /** Returns the columns. `outdated` are the agent versions that are older than the server's release. */
 const columnsAt = (now: Date, outdated: ReadonlySet<string>): Column<Host>[] => [
-  { title: 'NAME', text: ({ name }) => name, widthMin: 24 },
+  { title: 'NAME', text: nameOf, raw: ({ name }) => name, widthMin: 24 },
   {
     title: 'FRESHNESS',
     text: ({ freshness }) => freshness,
@@ -51,12 +79,26 @@ const columnsAt = (now: Date, outdated: ReadonlySet<string>): Column<Host>[] => 
     omission: 3,
   },
   { title: 'ID', text: ({ id }) => id, widthMin: Infinity, omission: 1 },
+  ...FACT_COLUMNS,
+  {
+    title: 'LABELS',
+    isWideOnly: true,
+    isInCsv: true,
+    text: ({ labels }) => formatLabels(labels) || '-',
+    raw: ({ labels }) => formatLabels(labels),
+  },
   {
     title: 'REASONS',
     isWideOnly: true,
     text: (host) => reasonsOf(host, now).join('; ') || '-',
   },
 ];
+
+/** Returns the column with the value of one label. A server before version 0.5 does not send labels. */
+function labelColumn(key: string): Column<Host> {
+  const valueOf = ({ labels }: { labels?: HostLabels }) => labels?.[key];
+  return { title: key, text: (host) => valueOf(host) ?? '-', raw: (host) => valueOf(host) ?? '' };
+}
 
 /** Returns the agent versions that are older than the server's release. An older server does not report them. */
 async function findOutdated(client: Client): Promise<ReadonlySet<string>> {
@@ -89,7 +131,7 @@ function writeReasons(terminal: Terminal, hosts: readonly Host[], now: Date): vo
 
 /** Adds the command `muster hosts`. */
 export function addHostsCommand(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command('hosts')
     .summary('list hosts and their freshness')
     .option(
@@ -102,6 +144,7 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
       `filter by problem: ${HostProblemCode.options.join(', ')} (repeatable)`,
       collectChoices(HostProblemCode.options),
     )
+    .addOption(hostLabelOption())
     .option('-q, --search <text>', 'search text', parseText)
     .option(
       '--sort <key>',
@@ -109,22 +152,67 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
       parseSort(HOST_SORT_KEYS),
     )
     .option('--limit <number>', 'maximum number of hosts', parseCount)
+    .option('-L, --label <key>', 'show the value of this label in a column (repeatable)', collect)
     .addOption(formatOption())
-    .action(({ freshness, problem, search: q, sort, limit = Infinity, output }: Options) =>
+    .action(({ freshness, problem, hostLabel, search: q, sort, limit = Infinity, label = [], output }: Options) =>
       withApi(terminal, async (client) => {
-        const query = { freshness, problem, q, sort, limit: Math.min(limit, 200) };
+        const query = { freshness, problem, hostLabel, q, sort, limit: Math.min(limit, 200) };
         const hosts = await takeFirst(client.items('listHosts', { query }), limit);
         const outdated = output === 'wide' && hosts.length > 0 ? await findOutdated(client) : new Set<string>();
         const now = new Date();
-        const isFiltered = [freshness, problem, q].some((filter) => filter !== undefined);
+        const isFiltered = [freshness, problem, hostLabel, q].some((filter) => filter !== undefined);
         writeList(
           terminal,
           output,
-          columnsAt(now, outdated),
+          [...columnsAt(now, outdated), ...label.map(labelColumn)],
           hosts,
           isFiltered ? 'No hosts match the filters.' : 'No hosts.',
         );
         if (output === 'table') writeReasons(terminal, hosts, now);
       }),
     );
+  addHostAvailabilityCommand(command, terminal);
+  addHostLabelCommand(command, terminal);
+  addHostGroupsCommand(command, terminal);
+  addHostEventsCommand(command, terminal);
+}
+
+/** Adds the command `muster hosts label`, which changes the labels that operators have set. */
+function addHostLabelCommand(hosts: Command, terminal: Terminal): void {
+  hosts
+    .command('label')
+    .summary('set or remove labels of hosts')
+    .description(
+      'Sets the labels that are written as key=value, and removes those written as key-. Changes the hosts that are ' +
+        'selected with --host or --host-label. Labels that an agent or an enrollment token sets can be replaced, but ' +
+        'not removed.',
+    )
+    .argument('<change...>', 'key=value to set a label, key- to remove one')
+    .addOption(hostOption())
+    .addOption(hostLabelOption())
+    .action((changes: string[], { host, hostLabel }: { host?: string[]; hostLabel?: string[] }) => {
+      if (host === undefined && hostLabel === undefined) {
+        throw new CommandError('select hosts with --host or --host-label', ExitCodes.usage);
+      }
+      const removed = changes.filter((change) => change.endsWith('-') && !change.includes('='));
+      const remove = removed.map((change) => change.slice(0, -1));
+      const parsed = parseHostLabels(changes.filter((change) => !removed.includes(change)).join());
+      if ('problem' in parsed) throw new CommandError(parsed.problem, ExitCodes.usage);
+      const set = parsed.labels;
+      return withApi(terminal, async (client) => {
+        const named = (await resolveHostIds(client, host)) ?? [];
+        const labelled = hostLabel ? await findHostIds(client, hostLabel) : [];
+        const hostIds = [...new Set([...named, ...labelled])];
+        const counts = { changed: 0, unchanged: 0, notFound: 0 };
+        for (let start = 0; start < hostIds.length; start += HOST_LABEL_CHANGES_MAX) {
+          const body = { hostIds: hostIds.slice(start, start + HOST_LABEL_CHANGES_MAX), set, remove };
+          const { changed, unchanged, notFound } = await client.call('changeHostLabels', { body });
+          counts.changed += changed.length;
+          counts.unchanged += unchanged.length;
+          counts.notFound += notFound.length;
+        }
+        terminal.out(`${counts.changed} changed, ${counts.unchanged} unchanged, ${counts.notFound} not found\n`);
+        if (counts.notFound > 0) throw new CommandError('some hosts were not found');
+      });
+    });
 }

@@ -13,10 +13,11 @@ import { FRESHNESS_STYLES } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import { wrap } from '../output/wrap.js';
 import type { Terminal } from '../terminal.js';
-import { parseCount, parseText, takeFirst } from './options.js';
+import { hostLabelOption, parseCount, parseText, takeFirst } from './options.js';
 
 interface Options {
   builds?: string;
+  hostLabel?: string[];
   search?: string;
   limit?: number;
   output: Format;
@@ -28,19 +29,21 @@ export function addImagesCommand(program: Command, terminal: Terminal): void {
     .command('images')
     .summary('list images in use, and which hosts run which build')
     .option('--builds <reference>', 'list the builds of one image, and the hosts that run them', parseText)
+    .addOption(hostLabelOption())
     .option('-q, --search <text>', 'search text', parseText)
     .option('--limit <number>', 'maximum number of images', parseCount)
     .addOption(formatOption())
-    .action(({ builds: image, search: q, limit = Infinity, output }: Options) =>
+    .action(({ builds: image, hostLabel, search: q, limit = Infinity, output }: Options) =>
       withApi(terminal, async (client) => {
         if (image !== undefined) {
-          const found = await client.call('getImageBuilds', { query: { image } });
+          const found = await client.call('getImageBuilds', { query: { image, hostLabel } });
           writeBuilds(terminal, output, found);
           return;
         }
-        const query = { q, limit: Math.min(limit, 200) };
+        const query = { q, hostLabel, limit: Math.min(limit, 200) };
         const images = await takeFirst(client.items('listImages', { query }), limit);
-        const emptyText = q === undefined ? 'No images in use.' : 'No images match the search.';
+        const isFiltered = q !== undefined || hostLabel !== undefined;
+        const emptyText = isFiltered ? 'No images match the search.' : 'No images in use.';
         writeList(terminal, output, IMAGE_COLUMNS, images, emptyText);
       }),
     );

@@ -1,6 +1,6 @@
 /** Options that several commands share. */
 import type { Client } from '@muster/client';
-import { ExitReason } from '@muster/contracts';
+import { ExitReason, parseHostLabels, type HostLabels } from '@muster/contracts';
 import { InvalidArgumentError, Option } from 'commander';
 import { CommandError } from '../exit.js';
 
@@ -63,6 +63,18 @@ export function parseInstant(text: string): string {
 export const hostOption = (): Option =>
   new Option('--host <name or id>', 'filter by host (repeatable)').argParser(collect);
 
+export const hostLabelOption = (): Option =>
+  new Option('--host-label <key[=value]>', 'filter by label of the host (repeatable; all must match)').argParser(
+    collect,
+  );
+
+/** Parses labels of hosts, such as `env=prod,site=fra`. */
+export function parseLabels(text: string): HostLabels {
+  const parsed = parseHostLabels(text);
+  if ('problem' in parsed) throw new InvalidArgumentError(parsed.problem);
+  return parsed.labels;
+}
+
 export const projectOption = (): Option =>
   new Option(
     '--project <name>',
@@ -80,6 +92,12 @@ export const exitReasonOption = (): Option =>
     '--exit-reason <reason>',
     `filter by the reason why the process exited: ${ExitReason.options.join(', ')} (repeatable)`,
   ).argParser(collectChoices(ExitReason.options));
+
+/** Formats labels, such as `env=prod,site=fra`. A server before version 0.5 does not send labels. */
+export const formatLabels = (labels: HostLabels | undefined): string =>
+  Object.entries(labels ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .join();
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -106,6 +124,12 @@ export async function resolveHostIds(
     if (ids === undefined) throw new CommandError(`no host is named ${host}`);
     return ids;
   });
+}
+
+/** Returns the ids of the hosts that have all of these labels. */
+export async function findHostIds(client: Client, hostLabel: readonly string[]): Promise<string[]> {
+  const hosts = await takeFirst(client.items('listHosts', { query: { hostLabel, limit: 200 } }), Infinity);
+  return hosts.map(({ id }) => id);
 }
 
 /** Returns the first items, at most `limit`. */

@@ -5,7 +5,7 @@ const UNITS = [
 ] as const;
 
 /** Formats a number of seconds in the largest possible unit, such as `3d`, `5m` or `12s`. */
-function formatSeconds(seconds: number): string {
+export function formatSeconds(seconds: number): string {
   const [unit, size] = UNITS.find(([, size]) => seconds >= size) ?? ['s', 1];
   return `${Math.floor(seconds / size)}${unit}`;
 }

@@ -1,7 +1,8 @@
 import { toCsvLine } from '@muster/contracts';
 import type { Column } from './table.js';
 
-const fieldsOf = <Row>(columns: readonly Column<Row>[]) => columns.filter(({ isWideOnly }) => !isWideOnly);
+const fieldsOf = <Row>(columns: readonly Column<Row>[]) =>
+  columns.filter(({ isWideOnly, isInCsv }) => !isWideOnly || isInCsv);
 
 /** Formats the header line of a CSV file. */
 export const csvHeader = <Row>(columns: readonly Column<Row>[]): string =>

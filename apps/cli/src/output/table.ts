@@ -17,6 +17,8 @@ export interface Column<Row> {
   wide?: (row: Row) => string;
   /** Whether only the format `wide` has this column. */
   isWideOnly?: true;
+  /** Whether CSV has this column, although a table has it only in the format `wide`. */
+  isInCsv?: true;
   /** The part of a text that is kept if the column is shortened. Default: the start. */
   keep?: 'start' | 'end';
   /**

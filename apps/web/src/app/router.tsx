@@ -112,23 +112,32 @@ const workload = createRoute({
 const images = createRoute({
   ...page,
   path: '/images',
-  validateSearch: (search: Record<string, unknown>): { q?: string | undefined } => ({ q: parseFirst(search['q']) }),
+  validateSearch: (search: Record<string, unknown>): { q?: string | undefined; hostLabel?: string[] | undefined } => ({
+    q: parseFirst(search['q']),
+    hostLabel: parseAll(search['hostLabel']),
+  }),
   component: lazyRouteComponent(() => import('../features/images/images-page'), 'ImagesPage'),
 });
 const imageBuilds = createRoute({
   ...page,
   path: '/image-builds',
-  validateSearch: (search: Record<string, unknown>): { image?: string | undefined } => ({
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { image?: string | undefined; hostLabel?: string[] | undefined } => ({
     image: parseFirst(search['image']),
+    hostLabel: parseAll(search['hostLabel']),
   }),
   component: lazyRouteComponent(() => import('../features/images/image-builds-page'), 'ImageBuildsPage'),
 });
 const ports = createRoute({
   ...page,
   path: '/ports',
-  validateSearch: (search: Record<string, unknown>): { port?: string | undefined; type?: string[] | undefined } => ({
+  validateSearch: (
+    search: Record<string, unknown>,
+  ): { port?: string | undefined; type?: string[] | undefined; hostLabel?: string[] | undefined } => ({
     port: parseFirst(search['port']),
     type: parseAll(search['type']),
+    hostLabel: parseAll(search['hostLabel']),
   }),
   component: lazyRouteComponent(() => import('../features/ports/ports-page'), 'PortsPage'),
 });

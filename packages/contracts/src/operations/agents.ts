@@ -55,7 +55,8 @@ export const AgentOperations = {
     description:
       'Confirms the host’s state without sending it: `digest` is the digest of the last applied snapshot, or null ' +
       'if the agent cannot list its containers. The response states whether the agent must send a snapshot, and at ' +
-      'which intervals it reports. The call also records the agent’s problems and versions.',
+      'which intervals it reports. The call also records the agent’s problems and versions, and the facts about the ' +
+      'machine if they are sent.',
     headers: HeartbeatHeaders,
     body: Heartbeat,
     answers: { 200: HeartbeatResponse },

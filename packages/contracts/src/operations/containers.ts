@@ -8,7 +8,7 @@ import { FLEET_MAP_HOSTS_MAX } from '../limits.js';
 import type { Operation } from '../operation.js';
 import { ContainerPage } from '../pages.js';
 import { Paths } from '../paths.js';
-import { ContainerQuery } from '../queries.js';
+import { ContainerQuery, HostLabelQuery } from '../queries.js';
 import { SearchQuery, SearchResult } from '../search.js';
 import { Summary } from '../summary.js';
 
@@ -52,6 +52,7 @@ export const ContainerOperations = {
       'Returns the hosts and the containers that have a problem now, grouped by problem, most severe first. Each ' +
       'group has the parameters that list exactly its hosts or containers. A container is in a crash loop if it ' +
       'exited with an error at least three times within the last hour.',
+    query: HostLabelQuery,
     answers: { 200: Attention },
   },
   getFleetMap: {
@@ -63,6 +64,7 @@ export const ContainerOperations = {
     description:
       'Returns the name, freshness, severity and number of unhealthy containers of every host, as arrays of equal ' +
       `length, sorted by name. Contains at most ${FLEET_MAP_HOSTS_MAX.toLocaleString('en')} hosts; \`total\` counts all.`,
+    query: HostLabelQuery,
     answers: { 200: FleetMap },
   },
   search: {
@@ -87,6 +89,7 @@ export const ContainerOperations = {
     description:
       'Returns counts of hosts by freshness, and of containers by state and health. Containers whose ' +
       '`hostFreshness` is not `online` are counted separately, as `lastKnown`.',
+    query: HostLabelQuery,
     answers: { 200: Summary },
   },
 } as const satisfies Record<string, Operation>;

@@ -23,8 +23,9 @@ export const ExportOperations = {
     access: 'viewer',
     summary: 'Export events as CSV or NDJSON',
     description:
-      'Returns all events that match the filters, in one file without pages. One operator can run 2 exports at the ' +
-      'same time: a third fails with 429. A server process can run 8: a ninth fails with 503.',
+      'Returns all events of containers, or with `subject=host` of hosts, that match the filters, in one file without ' +
+      'pages. One operator can run 2 exports at the same time: a third fails with 429. A server process can run 8: a ' +
+      'ninth fails with 503.',
     query: EventExportQuery,
     answers: { 200: 'text/csv' },
   },

@@ -1,7 +1,9 @@
 import type { Operation } from '../operation.js';
-import { AuditEntryPage, EventPage } from '../pages.js';
+import { z } from 'zod';
+import { Id } from '../id.js';
+import { AuditEntryPage, EventPage, HostEventPage } from '../pages.js';
 import { Paths } from '../paths.js';
-import { AuditQuery, EventQuery, StreamQuery } from '../queries.js';
+import { AuditQuery, EventQuery, HostEventQuery, StreamQuery } from '../queries.js';
 
 /** The operations that read the history and the audit log, or stream changes. */
 export const HistoryOperations = {
@@ -10,12 +12,26 @@ export const HistoryOperations = {
     path: Paths.events,
     tag: 'History',
     access: 'viewer',
-    summary: 'List container events',
+    summary: 'List events of containers or hosts',
     description:
-      'Returns the history of container changes, newest first. Events older than the retention period (90 days by ' +
+      'Returns the history of container changes, newest first, or with `subject=host` that of hosts. Events older than the retention period (90 days by ' +
       'default) are deleted.',
     query: EventQuery,
     answers: { 200: EventPage },
+  },
+  listHostEvents: {
+    method: 'GET',
+    path: Paths.hostEvents,
+    tag: 'History',
+    access: 'viewer',
+    summary: 'List the events of a host',
+    description:
+      'Returns the history of the host itself, newest first: since when it was stale or offline and when it was back, ' +
+      'problems, upgrades, and changes of its name and labels. Fails with 404 if the organization has no such host.',
+    resource: 'host',
+    params: z.object({ hostId: Id }),
+    query: HostEventQuery,
+    answers: { 200: HostEventPage },
   },
   listAuditEntries: {
     method: 'GET',
@@ -36,9 +52,9 @@ export const HistoryOperations = {
     access: 'viewer',
     summary: 'Stream changes as server-sent events',
     description:
-      'Sends container events when they are committed, and changes of hosts and of the summary. The stream stays ' +
-      'open until the API key or session is no longer valid. One operator can have 1,000 open streams: the next one ' +
-      'fails with 429. A server process can have 5,000: the next one fails with 503.',
+      'Sends events of containers and hosts when they are committed, and changes of hosts and of the summary. The ' +
+      'stream stays open until the API key or session is no longer valid. One operator can have 1,000 open streams: the ' +
+      'next one fails with 429. A server process can have 5,000: the next one fails with 503.',
     query: StreamQuery,
     answers: { 200: 'text/event-stream' },
   },

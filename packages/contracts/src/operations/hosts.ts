@@ -1,11 +1,22 @@
 import { z } from 'zod';
 import { EnrollmentTokenCreated } from '../enrollment.js';
-import { Host, HostDeletionRequest, HostDeletionResult, HostFacets, HostPatch } from '../host.js';
+import {
+  Host,
+  HostDeletionRequest,
+  HostDeletionResult,
+  HostFacets,
+  HostLabelChange,
+  HostLabelChangeResult,
+  HostPatch,
+} from '../host.js';
+import { HostGroups } from '../host-groups.js';
 import { Id } from '../id.js';
+import { HOST_GROUPS_MAX, HOST_LABELS_MAX, SERVICE_DISCOVERY_HOSTS_MAX } from '../limits.js';
 import type { Operation } from '../operation.js';
 import { HostPage } from '../pages.js';
 import { Paths } from '../paths.js';
-import { HostQuery } from '../queries.js';
+import { HostGroupQuery, HostLabelQuery, HostQuery, ServiceDiscoveryQuery } from '../queries.js';
+import { ServiceDiscoveryTargets } from '../service-discovery.js';
 
 /** The operations on hosts. */
 export const HostOperations = {
@@ -26,9 +37,36 @@ export const HostOperations = {
     access: 'viewer',
     summary: 'List the values of host filters',
     description:
-      'Returns the engines and the agent versions of the hosts, each with the number of hosts that the filter `engine` ' +
-      'or `agentVersion` finds. An agent version is outdated if the server’s agent release is newer.',
+      'Returns the engines, the agent versions and the labels of the hosts, each with the number of hosts that the ' +
+      'filter `engine`, `agentVersion` or `hostLabel` finds. An agent version is outdated if the server’s agent release is newer.',
+    query: HostLabelQuery,
     answers: { 200: HostFacets },
+  },
+  getHostGroups: {
+    method: 'GET',
+    path: Paths.hostGroups,
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'Count hosts and containers by label',
+    description:
+      'Groups the hosts by the value of the label `by`, and returns the number of hosts by freshness and of containers ' +
+      `by state for each value. At most ${HOST_GROUPS_MAX} groups are returned; \`other\` counts the hosts of all others.`,
+    query: HostGroupQuery,
+    answers: { 200: HostGroups },
+  },
+  discoverHosts: {
+    method: 'GET',
+    path: Paths.serviceDiscoveryHosts,
+    tag: 'Inventory',
+    access: 'viewer',
+    summary: 'List hosts for Prometheus',
+    description:
+      'Returns all hosts in the format of Prometheus’s HTTP service discovery (`http_sd_configs`). The target is the ' +
+      'host’s first address, or its name if no address is known, with `port` if it is given. The labels ' +
+      '`__meta_muster_host_*` are its name, id, freshness, platform, engine and labels. At most ' +
+      `${SERVICE_DISCOVERY_HOSTS_MAX.toLocaleString('en')} hosts are returned, sorted by name.`,
+    query: ServiceDiscoveryQuery,
+    answers: { 200: ServiceDiscoveryTargets },
   },
   getHost: {
     method: 'GET',
@@ -41,19 +79,33 @@ export const HostOperations = {
     params: z.object({ hostId: Id }),
     answers: { 200: Host },
   },
-  renameHost: {
+  updateHost: {
     method: 'PATCH',
     path: Paths.host,
     tag: 'Inventory',
     access: 'admin',
-    summary: 'Rename a host',
+    summary: 'Rename a host or set its labels',
     description:
-      'Changes the host’s name in Muster only; the machine keeps its own. Returns the changed host. Fails with 404 ' +
-      'if the organization has no such host.',
+      'Changes the host’s name in Muster only; the machine keeps its own. With `name: null`, the host has the name that ' +
+      'the machine reports again. `labels` replaces the labels that operators have set. Returns the changed host. ' +
+      'Fails with 404 if the organization has no such host.',
     resource: 'host',
     params: z.object({ hostId: Id }),
     body: HostPatch,
     answers: { 200: Host },
+  },
+  changeHostLabels: {
+    method: 'POST',
+    path: Paths.hostLabelChanges,
+    tag: 'Inventory',
+    access: 'admin',
+    summary: 'Set and remove labels of several hosts',
+    description:
+      'Changes the labels that operators have set on these hosts, in one transaction, with one audit log entry per ' +
+      'changed host. Fails with 400 and changes nothing if a host would have more than ' +
+      `${HOST_LABELS_MAX} labels of operators.`,
+    body: HostLabelChange,
+    answers: { 200: HostLabelChangeResult },
   },
   deleteHost: {
     method: 'DELETE',

@@ -274,7 +274,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
 
   test('wraps long names on each page, so that no page is wider than a phone', async () => {
     const [host] = (await dashboard!.api.call('listHosts', { query: { q: 'host-12' } })).items;
-    await dashboard!.api.call('renameHost', { params: { hostId: host!.id }, body: { name: LONG_NAME } });
+    await dashboard!.api.call('updateHost', { params: { hostId: host!.id }, body: { name: LONG_NAME } });
     await db.prisma
       .$executeRaw`UPDATE containers SET image = ${`registry.example.com/${LONG_NAME}:1`}, name = ${LONG_NAME}
       WHERE "hostId" = ${host!.id}::uuid AND name LIKE '%-1'`;
@@ -354,7 +354,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
       await pages[0]!.close();
       const [host] = (await dashboard!.api.call('listHosts', { query: { q: 'zurich-edge-02' } })).items;
       const params = { hostId: host!.id };
-      await dashboard!.api.call('renameHost', { params, body: { name: 'zurich-renamed' } });
+      await dashboard!.api.call('updateHost', { params, body: { name: 'zurich-renamed' } });
       for (const other of pages.slice(1, 11)) {
         await other.getByRole('link', { name: 'zurich-renamed' }).waitFor();
         await other.getByText('Live', { exact: true }).waitFor();
@@ -362,7 +362,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
       // On a busy device, several tabs may open a stream at first. Then all of them except one close their streams.
       await eventually(() => expect(openStreams()).toBe(1));
       expect(streams).toBeGreaterThan(1);
-      await dashboard!.api.call('renameHost', { params, body: { name: 'zurich-edge-02' } });
+      await dashboard!.api.call('updateHost', { params, body: { name: 'zurich-edge-02' } });
     } finally {
       await tabs.close();
     }
@@ -385,12 +385,12 @@ describeLargeFleet('a fleet of 500 hosts', () => {
         const openedAt = Date.now();
         expect(await heldPage.getByText('Live', { exact: true }).count()).toBe(0);
         const [host] = (await dashboard!.api.call('listHosts', { query: { q: 'zurich-edge-01' } })).items;
-        await dashboard!.api.call('renameHost', { params: { hostId: host!.id }, body: { name: 'zurich-polled' } });
+        await dashboard!.api.call('updateHost', { params: { hostId: host!.id }, body: { name: 'zurich-polled' } });
         await heldPage.getByText('Not live', { exact: false }).waitFor();
         await heldPage.getByRole('link', { name: 'zurich-polled' }).waitFor();
         expect(Date.now() - openedAt).toBeLessThan(20_000);
         expect(await heldPage.getByText('Live', { exact: true }).count()).toBe(0);
-        await dashboard!.api.call('renameHost', { params: { hostId: host!.id }, body: { name: 'zurich-edge-01' } });
+        await dashboard!.api.call('updateHost', { params: { hostId: host!.id }, body: { name: 'zurich-edge-01' } });
       } finally {
         await held.close();
         proxy.closeAllConnections();

@@ -171,7 +171,7 @@ describeImage('the image of the server', () => {
       const client = createClient({ url, key: await adminKey('server') });
       const { items } = await client.call('listHosts');
       // The picture does not show the name of this machine.
-      await client.call('renameHost', { params: { hostId: items[0]!.id }, body: { name: 'docker-1' } });
+      await client.call('updateHost', { params: { hostId: items[0]!.id }, body: { name: 'docker-1' } });
       const setupLink = await docker('exec', 'server', 'cat', '/var/lib/muster/setup-link');
       const browser = await openChromium();
       try {

@@ -85,7 +85,15 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
     const once = startProgram(mainOf('agent'), { args: ['--once'], env: agentEnv });
     expect([await once.ended, once.stdout()]).toEqual([0, '']);
 
-    expect((await muster.host()).engineId).toBe(await engine.docker('info', '--format', '{{.ID}}'));
+    const shown = await engine.docker(
+      'info',
+      '--format',
+      '{{.ID}} {{.Name}} {{.KernelVersion}} {{.Driver}} {{.CgroupVersion}}',
+    );
+    const { engineId, name, kernel, cpus, memoryBytes, engineFacts } = await muster.host();
+    expect([engineId, name, kernel, engineFacts?.storageDriver, engineFacts?.cgroupVersion].join(' ')).toBe(shown);
+    expect([cpus, memoryBytes]).toEqual([expect.any(Number), expect.any(Number)]);
+    expect(engineFacts).toMatchObject({ rootless: false, swarmRole: null });
     const [said, real] = [fromMuster(await muster.containers()), await readFromEngine(engine)];
     const ids = (each: { dockerId: string; name: string }[]) => each.map(({ dockerId, name }) => [dockerId, name]);
     expect(ids(said)).toEqual(ids(real));

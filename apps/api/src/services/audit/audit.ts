@@ -13,6 +13,8 @@ export const AUDIT_ACTIONS = [
   'host.left',
   'host.token_rotated',
   'host.renamed',
+  'host.labels_changed',
+  'host.engine_changed',
   'host.deleted',
   'enrollment_token.created',
   'enrollment_token.revoked',

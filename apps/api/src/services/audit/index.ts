@@ -1,2 +1,2 @@
 /** The audit log. */
-export { auditedWrite, listAuditEntries, type NewAuditEntry, recordAuditEntry } from './audit.js';
+export { auditedWrite, listAuditEntries, type NewAuditEntry, type RecordAction, recordAuditEntry } from './audit.js';

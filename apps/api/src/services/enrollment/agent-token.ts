@@ -7,6 +7,7 @@ import { markFirstUses, type UnusedToken } from './mark-first-uses.sql.js';
 import { lockForAgentCall, recordAgentCall } from './record-agent-call.sql.js';
 import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from './agent-token-cache.js';
 import { recordAuditEntry } from '../audit/index.js';
+import { recordHostEvents } from '../host-events/index.js';
 import { cloneSuspectedFrom } from '../sync/index.js';
 import { createBatcher } from '../../lib/batcher.js';
 
@@ -192,6 +193,8 @@ export function createAgentTokenService(
           action: 'host.left',
           details: { tokensRevoked: count },
         });
+        const { organizationId } = host;
+        await recordHostEvents(tx, [{ organizationId, hostId, kind: 'host_left', at, recordedAt: at }]);
       });
       cache.invalidateHost(hostId);
     },

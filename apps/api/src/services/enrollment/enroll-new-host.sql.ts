@@ -1,9 +1,10 @@
-import type { EnrollRequest } from '@muster/contracts';
+import { HOST_LABELS_MAX, type EnrollRequest } from '@muster/contracts';
 import { isUniqueViolation, type Database, type Statement } from '@muster/db';
 import { v7 as newId } from 'uuid';
 
 /**
- * Atomically consumes one use of the enrollment token and creates the host, its token and the audit entry. Does nothing
+ * Atomically consumes one use of the enrollment token and creates the host, its token, the audit entry
+ * and the host's first event. Does nothing
  * if the token is not valid for a new host or the organization already has a host with this engine id.
  *
  * All of this is one statement, because a transaction would lock the token's row during several round trips. Hosts that
@@ -18,15 +19,27 @@ const ENROLL_NEW_HOST: Statement = {
         AND NOT EXISTS (
           SELECT FROM hosts AS h
           WHERE h."organizationId" = t."organizationId" AND h."engineId" = $4::text AND h."deletedAt" IS NULL)
-      RETURNING id, "organizationId"
+      RETURNING id, "organizationId", labels, $14::jsonb AS "agentLabels"
+    ), merged AS (
+      -- As in mergeHostLabels: the labels of the agent apply before those of the token.
+      SELECT COALESCE(jsonb_object_agg(key, value), '{}') AS labels
+      FROM (
+        SELECT key COLLATE "C" AS key, value, 1 AS rank FROM used, jsonb_each("agentLabels")
+        UNION ALL
+        SELECT key COLLATE "C", value, 2 FROM used, jsonb_each(labels) WHERE NOT "agentLabels" ? key
+        ORDER BY rank, key LIMIT ${HOST_LABELS_MAX}) AS applied
     ), host AS (
       INSERT INTO hosts (
         id, "organizationId", "engineId", name, "engineName", "engineVersion", "engineApiVersion", os, arch,
-        "agentVersion", "enrolledAt", "lastSeenAt")
+        "agentVersion", "enrolledAt", "lastSeenAt", labels, "agentLabels",
+        "enrollmentTokenLabels")
       SELECT $3::uuid, "organizationId", $4::text, $5::text, $6::text, $7::text, $8::text, $9::text, $10::text,
-        $11::text, $2::timestamptz, $2::timestamptz
-      FROM used
+        $11::text, $2::timestamptz, $2::timestamptz, merged.labels, "agentLabels", used.labels
+      FROM used CROSS JOIN merged
       RETURNING id
+    ), facts AS (
+      INSERT INTO host_facts ("hostId", name, addresses, kernel, cpus, "memoryBytes", "engineFacts")
+      SELECT id, $15::text, $16::jsonb, $17::text, $18::int, $19::bigint, $20::jsonb FROM host
     ), token AS (
       INSERT INTO agent_tokens (id, hash, "hostId", "enrollmentTokenId", "createdAt")
       SELECT $12::uuid, $13::bytea, host.id, used.id, $2::timestamptz FROM used CROSS JOIN host
@@ -34,6 +47,11 @@ const ENROLL_NEW_HOST: Statement = {
       INSERT INTO audit_entries ("organizationId", at, actor, action, target, details)
       SELECT used."organizationId", $2::timestamptz, 'enrollment_token:' || used.id, 'host.enrolled', 'host:' || host.id,
         jsonb_build_object('name', $5::text, 'engineId', $4::text)
+      FROM used CROSS JOIN host
+    ), event AS (
+      INSERT INTO host_events (tx, id, "hostId", "organizationId", kind, "to", at, "recordedAt")
+      SELECT pg_current_xact_id()::text::bigint, nextval('container_events_id_seq'), host.id, used."organizationId",
+        'host_enrolled', jsonb_build_object('name', $5::text, 'engineId', $4::text), $2::timestamptz, $2::timestamptz
       FROM used CROSS JOIN host
     )
     SELECT id FROM host`,
@@ -46,18 +64,25 @@ const ENROLL_NEW_HOST: Statement = {
 export async function enrollNewHost(
   db: Database,
   enrollmentTokenId: string,
-  { name, engineId, engine, os, arch, agentVersion }: EnrollRequest,
+  { name, engineId, engine, os, arch, agentVersion, facts = {} }: EnrollRequest,
   { agentTokenHash, at }: { agentTokenHash: Uint8Array; at: Date },
 ): Promise<string | null> {
-  const facts = [engineId, name, engine.name, engine.version, engine.apiVersion, os, arch, agentVersion];
+  const properties = [engineId, name, engine.name, engine.version, engine.apiVersion, os, arch, agentVersion];
   try {
     const [host] = await db.query<{ id: string }>(ENROLL_NEW_HOST, [
       enrollmentTokenId,
       at,
       newId(),
-      ...facts,
+      ...properties,
       newId(),
       agentTokenHash,
+      JSON.stringify(facts.labels ?? {}),
+      facts.name,
+      toJson(facts.addresses),
+      facts.kernel,
+      facts.cpus,
+      facts.memoryBytes,
+      toJson(facts.engineFacts),
     ]);
     return host?.id ?? null;
   } catch (error) {
@@ -66,3 +91,5 @@ export async function enrollNewHost(
     throw error;
   }
 }
+
+const toJson = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value));

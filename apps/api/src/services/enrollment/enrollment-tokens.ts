@@ -3,6 +3,7 @@ import type {
   EnrollmentTokenCreated,
   EnrollmentTokenQuery,
   EnrollmentTokenRequest,
+  HostLabels,
   Page,
 } from '@muster/contracts';
 import { transact, type Database, type Prisma } from '@muster/db';
@@ -45,6 +46,9 @@ export const revokeEnrollmentToken = (db: Database, operator: OperatorIdentity, 
     detailsOf: ({ name }: TokenRow) => ({ name }),
   });
 
+/** A token to create. With `hostId`, it enrolls only this host again, whose labels do not change. */
+type NewEnrollmentToken = Omit<EnrollmentTokenRequest, 'labels'> & { labels?: HostLabels; hostId?: string | null };
+
 /**
  * Creates a token within a transaction and records it in the audit log. Only the returned value contains the token. A
  * token created for a host (`hostId`) enrolls no other host.
@@ -52,7 +56,7 @@ export const revokeEnrollmentToken = (db: Database, operator: OperatorIdentity, 
 export async function insertEnrollmentToken(
   tx: Prisma.TransactionClient,
   operator: OperatorIdentity,
-  { name, expiresInSeconds, maxUses, hostId = null }: EnrollmentTokenRequest & { hostId?: string | null },
+  { name, expiresInSeconds, maxUses, labels = {}, hostId = null }: NewEnrollmentToken,
   at: Date,
 ): Promise<EnrollmentTokenCreated> {
   const { organizationId, actor } = operator;
@@ -60,10 +64,10 @@ export async function insertEnrollmentToken(
   const { token, hash } = issueToken('enroll');
   const expiresAt = new Date(at.getTime() + expiresInSeconds * 1000);
   const created = await tx.enrollmentToken.create({
-    data: { organizationId, hash, name, maxUses, hostId, createdAt: at, expiresAt, createdBy: actor },
+    data: { organizationId, hash, name, maxUses, labels, hostId, createdAt: at, expiresAt, createdBy: actor },
   });
   const target = `enrollment_token:${created.id}`;
-  const details = { name, maxUses, expiresAt: expiresAt.toISOString() };
+  const details = { name, maxUses, expiresAt: expiresAt.toISOString(), labels };
   await recordAuditEntry(tx, { organizationId, at, actor, action: 'enrollment_token.created', target, details });
   return { ...toEnrollmentToken(created), token };
 }
@@ -78,4 +82,5 @@ const toEnrollmentToken = (row: TokenRow): EnrollmentToken => ({
   createdAt: row.createdAt.toISOString(),
   expiresAt: row.expiresAt.toISOString(),
   revokedAt: row.revokedAt?.toISOString() ?? null,
+  labels: row.labels as HostLabels,
 });

@@ -1,10 +1,20 @@
-import { CADENCE_DEFAULT, tokenKind, type Cadence, type EnrollRequest, type EnrollResponse } from '@muster/contracts';
+import {
+  CADENCE_DEFAULT,
+  mergeHostLabels,
+  tokenKind,
+  type Cadence,
+  type EnrollRequest,
+  type EnrollResponse,
+  type HostLabels,
+} from '@muster/contracts';
 import { Prisma, transact, type Database } from '@muster/db';
 import { hashToken, issueToken } from '../../lib/tokens.js';
 import { EngineIdInUseError, ForbiddenError, TokenInvalidError, UnavailableError } from '../../errors.js';
 import { enrollNewHost } from './enroll-new-host.sql.js';
 import type { AgentTokenCache } from './agent-token-cache.js';
 import { recordAuditEntry } from '../audit/index.js';
+import { recordHostEvents } from '../host-events/index.js';
+import { writeHostFacts } from '../host-facts/index.js';
 
 /**
  * A host counts as alive for this many heartbeat intervals after it was last seen. While a host is alive, only a token
@@ -34,8 +44,7 @@ export interface EnrollmentService {
 
   /**
    * Enrolls a machine. Returns its host and a token for the host. If the token's organization already has a host with
-   * this `engineId`, that host keeps its history and name, and the host's earlier tokens are revoked. If the response
-   * is lost, the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token,
+   * this `engineId`, that host keeps its history, and the host's earlier tokens are revoked. If the response is lost, the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token,
    * consumes no use of the enrollment token and adds no row. Enrolling a host again with a token for several hosts that
    * enrolled it before also consumes no use, and works if the token is used up, because an agent without stored state
    * enrolls at each start.
@@ -55,6 +64,7 @@ interface LockedToken {
   uses: number;
   expiresAt: Date;
   revokedAt: Date | null;
+  labels: HostLabels;
 }
 
 interface LockedHost {
@@ -65,6 +75,8 @@ interface LockedHost {
   heartbeatSeconds: number | null;
   tokensRevokedAt: Date | null;
   hasToken: boolean;
+  operatorLabels: HostLabels;
+  agentLabels: HostLabels;
 }
 
 const invalidTokenError = () => new TokenInvalidError('The enrollment token is invalid, expired or revoked.');
@@ -103,11 +115,12 @@ export function createEnrollmentService(
       async (tx) => {
         // The lock makes enrollments with one token run one at a time, so that the token's uses are counted exactly.
         const [token] = await tx.$queryRaw<LockedToken[]>(Prisma.sql`
-          SELECT id, "organizationId", "hostId"::text AS "hostId", "maxUses", uses, "expiresAt", "revokedAt"
+          SELECT id, "organizationId", "hostId"::text AS "hostId", "maxUses", uses, "expiresAt", "revokedAt",
+            labels
           FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
         if (token === undefined || !isValid(token, at)) throw invalidTokenError();
         const [host] = await tx.$queryRaw<LockedHost[]>(Prisma.sql`
-          SELECT id::text AS id, name, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", EXISTS (
+          SELECT id::text AS id, name, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", "operatorLabels", "agentLabels", EXISTS (
             SELECT FROM agent_tokens WHERE "hostId" = hosts.id AND "revokedAt" IS NULL) AS "hasToken"
           FROM hosts
           WHERE "organizationId" = ${token.organizationId} AND "engineId" = ${request.engineId}
@@ -118,7 +131,7 @@ export function createEnrollmentService(
         const unusedId = host === undefined ? null : await findUnusedAgentToken(tx, token.id, host.id);
         if (host !== undefined && unusedId !== null) {
           await tx.agentToken.update({ where: { id: unusedId }, data: { hash: agentToken.hash } });
-          await updateReenrolledHost(tx, host.id, request, at);
+          await updateReenrolledHost(tx, host, token, request, at);
           return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
         }
         const isRepeated = host !== undefined && (await hasEnrolledLast(tx, token, host.id));
@@ -133,7 +146,7 @@ export function createEnrollmentService(
           where: { hostId: host.id, revokedAt: null },
           data: { revokedAt: at },
         });
-        await updateReenrolledHost(tx, host.id, request, at);
+        await updateReenrolledHost(tx, host, token, request, at);
         await tx.agentToken.create({
           data: { hash: agentToken.hash, hostId: host.id, enrollmentTokenId: token.id, createdAt: at },
         });
@@ -145,6 +158,11 @@ export function createEnrollmentService(
           target: `host:${host.id}`,
           details: { name: request.name, engineId: request.engineId, tokensRevoked: revoked.count },
         });
+        const to = { name: host.name, engineId: request.engineId, again: true };
+        const { organizationId } = token;
+        await recordHostEvents(tx, [
+          { organizationId, hostId: host.id, kind: 'host_enrolled', to, at, recordedAt: at },
+        ]);
         return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
       },
       // With these limits, many machines that enroll with one token at the same time wait instead of failing.
@@ -246,13 +264,23 @@ const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
 
 /**
  * Resets a host that was enrolled again, so that a new run of its agent can report immediately, even if the host's
- * clock is wrong.
+ * clock is wrong. The labels of the token replace those of the previous one, unless the token was created to restore
+ * this host.
  */
-async function updateReenrolledHost(tx: Prisma.TransactionClient, hostId: string, request: EnrollRequest, at: Date) {
+async function updateReenrolledHost(
+  tx: Prisma.TransactionClient,
+  host: LockedHost,
+  token: LockedToken,
+  request: EnrollRequest,
+  at: Date,
+) {
+  const { operatorLabels: operator, agentLabels: agent } = host;
+  const labels = mergeHostLabels({ operator, agent, enrollmentToken: token.labels });
   await tx.host.update({
-    where: { id: hostId },
+    where: { id: host.id },
     data: {
       ...toHostColumns(request),
+      ...(token.hostId === null ? { enrollmentTokenLabels: token.labels, labels } : {}),
       lastSeenAt: at,
       leftAt: null,
       streamHeardAt: null,
@@ -265,4 +293,5 @@ async function updateReenrolledHost(tx: Prisma.TransactionClient, hostId: string
       tokensRevokedAt: null,
     },
   });
+  if (request.facts !== undefined) await writeHostFacts(tx, host.id, null, request.facts, at);
 }

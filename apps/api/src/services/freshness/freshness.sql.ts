@@ -5,7 +5,12 @@ import type { Cutoffs, FreshnessCutoffs } from './freshness.js';
  * Returns SQL expressions equivalent to `hostFreshness` and `containersFreshness` for a row of the table `hosts`, with
  * the alias `h`. A test checks that the expressions agree with the functions.
  */
-export function freshnessSql(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; containers: Prisma.Sql } {
+export function freshnessSql(cutoffs: FreshnessCutoffs): {
+  host: Prisma.Sql;
+  containers: Prisma.Sql;
+  /** Whether the agent is silent: `online`, `stale` or `offline`. */
+  silence: Prisma.Sql;
+} {
   const onlineFrom = cutoff(cutoffs, ({ onlineFrom }) => onlineFrom);
   const staleFrom = cutoff(cutoffs, ({ staleFrom }) => staleFrom);
   const freshnessBySilence = (lastSeenAt: Prisma.Sql, online: Prisma.Sql) => Prisma.sql`CASE
@@ -14,6 +19,7 @@ export function freshnessSql(cutoffs: FreshnessCutoffs): { host: Prisma.Sql; con
     ELSE 'offline' END`;
   const isDown = Prisma.sql`h."engineError" IS NOT NULL AND h."lastSeenAt" >= ${onlineFrom}`;
   return {
+    silence: freshnessBySilence(Prisma.sql`h."lastSeenAt"`, Prisma.sql`'online'`),
     host: Prisma.sql`CASE
       WHEN h."leftAt" IS NOT NULL THEN 'left'
       WHEN ${isDown} THEN 'engine_down'

@@ -99,6 +99,36 @@ function freshnessBySilence(
   return silentMs > graceMs ? 'stale' : 'online';
 }
 
+/**
+ * Returns when a host that has been silent since `lastSeenAt` became stale (the end of its grace period) and offline;
+ * null if it had not until `context.now`. The instants are found by bisection, so that the rule is implemented only
+ * once. That is possible because a silent host never becomes online again, even after outages.
+ */
+export function silenceInstants(
+  lastSeenAt: Date,
+  heartbeatSeconds: number,
+  context: FreshnessContext,
+): { staleAt: Date | null; offlineAt: Date | null } {
+  const now = context.now.getTime();
+  const stateAt = (at: number) => freshnessBySilence(lastSeenAt, heartbeatSeconds, { ...context, now: new Date(at) });
+  const findFirst = (holds: (state: string) => boolean): number | null => {
+    if (lastSeenAt > context.now || !holds(stateAt(now))) return null;
+    let [no, yes] = [lastSeenAt.getTime() - 1, now];
+    while (yes - no > 1) {
+      const middle = Math.floor((no + yes) / 2);
+      if (holds(stateAt(middle))) yes = middle;
+      else no = middle;
+    }
+    return yes;
+  };
+  const firstStale = findFirst((state) => state !== 'online');
+  const firstOffline = firstStale === null ? null : findFirst((state) => state === 'offline');
+  return {
+    staleAt: firstStale === null ? null : new Date(firstStale - 1),
+    offlineAt: firstOffline === null ? null : new Date(firstOffline),
+  };
+}
+
 /** Returns the freshness of a host's agent: whether it is alive and can list its containers. */
 function agentFreshness(
   { lastSeenAt, engineError, leftAt, heartbeatSeconds }: HostActivity,

@@ -8,6 +8,8 @@ export {
   type FreshnessCutoffs,
   hostFreshness,
   type HostActivity,
+  type Outage,
   clampToNow,
+  silenceInstants,
 } from './freshness.js';
-export { createLivenessService, type LivenessService } from './liveness.js';
+export { createLivenessService, OUTAGES_KEPT, type LivenessService } from './liveness.js';

@@ -12,11 +12,14 @@ const LIVENESS_INTERVAL_MS_MAX = 5_000;
  */
 const AHEAD_MS_MAX = 1_000;
 
+/** Maximum number of outages that are kept, for the availability of hosts. */
+export const OUTAGES_KEPT = 1_000;
+
 /**
- * Maximum number of outages that are kept. Even 300 consecutive outages of the minimum length last five minutes, after
- * which a host is offline anyway.
+ * Maximum number of outages that freshness depends on. Even 300 consecutive outages of the minimum length last five
+ * minutes, after which a host is offline anyway.
  */
-const OUTAGES_KEPT = 300;
+const OUTAGES_READ = 300;
 
 export interface LivenessService {
   /** Milliseconds between two liveness timestamps of one process. */
@@ -66,7 +69,7 @@ export function createLivenessService(
     // The timestamp is read first. If an outage is recorded between the two queries, both results contain it, which
     // does no harm.
     const alive = await prisma.serviceLiveness.findUnique({ where: { id: 1 } });
-    const rows = await prisma.serviceOutage.findMany({ orderBy: { startedAt: 'desc' }, take: OUTAGES_KEPT });
+    const rows = await prisma.serviceOutage.findMany({ orderBy: { startedAt: 'desc' }, take: OUTAGES_READ });
     return { aliveAt: alive?.aliveAt ?? null, outages: rows.reverse() };
   }
 

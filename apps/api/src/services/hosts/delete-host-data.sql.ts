@@ -23,7 +23,10 @@ export async function deleteHostData(
   const deleteContainers = () => prisma.$executeRaw`
     DELETE FROM containers WHERE "hostId" = ${hostId}::uuid AND "dockerId" IN (
       SELECT "dockerId" FROM containers WHERE "hostId" = ${hostId}::uuid LIMIT ${BATCH_ROWS}::int)`;
-  for (const deleteBatch of [deleteContainers, deleteEvents]) {
+  const deleteHostEvents = () => prisma.$executeRaw`
+    DELETE FROM host_events WHERE "hostId" = ${hostId}::uuid AND (tx, id) IN (
+      SELECT tx, id FROM host_events WHERE "hostId" = ${hostId}::uuid LIMIT ${BATCH_ROWS}::int)`;
+  for (const deleteBatch of [deleteContainers, deleteEvents, deleteHostEvents]) {
     let batches = 0;
     while ((await deleteBatch()) === BATCH_ROWS) {
       batches += 1;

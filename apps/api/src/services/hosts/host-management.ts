@@ -4,23 +4,36 @@ import {
   type Host,
   type HostDeletionRequest,
   type HostDeletionResult,
+  type HostLabelChange,
+  type HostLabelChangeResult,
+  type HostLabels,
+  HOST_LABELS_MAX,
   type HostPatch,
+  mergeHostLabels,
 } from '@muster/contracts';
 import { Prisma } from '@muster/db';
-import { NotFoundError } from '../../errors.js';
+import { isDeepStrictEqual } from 'node:util';
+import { InvalidRequestError, NotFoundError } from '../../errors.js';
 import { deleteHostData } from './delete-host-data.sql.js';
 import { type AgentTokenCache, insertEnrollmentToken } from '../enrollment/index.js';
 import type { FreshnessSource } from '../freshness/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
-import { auditedWrite } from '../audit/index.js';
-import { getHost } from '../inventory/index.js';
+import { auditedWrite, type RecordAction } from '../audit/index.js';
+import { recordHostEvents } from '../host-events/index.js';
+import { getHost, labelsBySource, type HostLabelColumns } from '../inventory/index.js';
 
 export interface HostService {
   /**
-   * Renames a host.
+   * Renames a host, gives it the name that its machine reports, or replaces the labels that operators have set.
    * @throws NotFoundError if the organization has no such host.
    */
-  rename(operator: OperatorIdentity, hostId: string, patch: HostPatch): Promise<Host>;
+  update(operator: OperatorIdentity, hostId: string, patch: HostPatch): Promise<Host>;
+
+  /**
+   * Sets and removes labels of operators on several hosts, in one transaction.
+   * @throws InvalidRequestError if a host would have too many labels of operators. No host changes.
+   */
+  changeLabels(operator: OperatorIdentity, change: HostLabelChange): Promise<HostLabelChangeResult>;
 
   /**
    * Revokes all tokens of a host, effective within 5 seconds in every process. Creates an enrollment token, valid for
@@ -64,11 +77,7 @@ export function createHostService(
     const deleted = await auditedWrite(db, operator, at, async (tx, record) => {
       // The rows of hosts are locked first, so that a concurrent sync has either committed already or finds its host
       // deleted. The rows are locked in the order of their ids, so that two deletions do not deadlock.
-      const hosts = await tx.$queryRaw<{ id: string; name: string }[]>(Prisma.sql`
-        SELECT id::text AS id, name FROM hosts
-        WHERE id = ANY (${[...hostIds]}::uuid[]) AND "organizationId" = ${operator.organizationId}
-          AND "deletedAt" IS NULL
-        ORDER BY id FOR NO KEY UPDATE`);
+      const hosts = await lockHosts(tx, operator.organizationId, hostIds);
       const ids = hosts.map(({ id }) => id);
       await tx.host.updateMany({
         where: { id: { in: ids } },
@@ -83,14 +92,40 @@ export function createHostService(
   }
 
   return {
-    async rename(operator, hostId, { name }) {
-      await auditedWrite(db, operator, now(), async (tx, record) => {
+    async update(operator, hostId, { name, labels }) {
+      const at = now();
+      await auditedWrite(db, operator, at, async (tx, record) => {
         const host = await lockHost(tx, operator.organizationId, hostId);
-        if (host.name === name) return;
-        await tx.host.update({ where: { id: hostId }, data: { name } });
-        await record('host.renamed', `host:${hostId}`, { from: host.name, to: name });
+        if (name !== undefined) await setName(tx, record, host, name, at);
+        if (labels !== undefined) await setOperatorLabels(tx, record, host, labels, at);
       });
       return getHost(source, operator.organizationId, hostId);
+    },
+
+    async changeLabels(operator, { hostIds, set, remove }) {
+      const requested = [...new Set(hostIds)];
+      const changed: string[] = [];
+      const at = now();
+      const hosts = await auditedWrite(db, operator, at, async (tx, record) => {
+        const hosts = await lockHosts(tx, operator.organizationId, requested);
+        for (const host of hosts) {
+          const kept = Object.entries(labelsBySource(host).operator).filter(([key]) => !remove.includes(key));
+          const labels = { ...Object.fromEntries(kept), ...set };
+          const count = Object.keys(labels).length;
+          if (count > HOST_LABELS_MAX) {
+            const message = `gives the host ${host.name} ${count} labels of operators: at most ${HOST_LABELS_MAX}`;
+            throw new InvalidRequestError(`The field set ${message}.`, [{ path: '/set', message }]);
+          }
+          if (await setOperatorLabels(tx, record, host, labels, at)) changed.push(host.id);
+        }
+        return hosts;
+      });
+      const found = hosts.map(({ id }) => id);
+      return {
+        changed,
+        unchanged: found.filter((id) => !changed.includes(id)),
+        notFound: requested.filter((id) => !found.includes(id)),
+      };
     },
 
     async rotateToken(operator, hostId) {
@@ -138,15 +173,75 @@ export function createHostService(
   };
 }
 
+/** A locked host's name, and the labels that each source sets. */
+interface LockedHost extends HostLabelColumns {
+  id: string;
+  organizationId: string;
+  name: string;
+  nameSetByOperator: boolean;
+}
+
+/** Locks the rows of an organization's hosts until the transaction ends, in the order of their ids. */
+const lockHosts = (tx: Prisma.TransactionClient, organizationId: string, hostIds: readonly string[]) =>
+  tx.$queryRaw<LockedHost[]>(Prisma.sql`
+    SELECT id::text AS id, "organizationId", name, "nameSetByOperator", "operatorLabels", "agentLabels",
+      "enrollmentTokenLabels"
+    FROM hosts
+    WHERE id = ANY (${[...hostIds]}::uuid[]) AND "organizationId" = ${organizationId} AND "deletedAt" IS NULL
+    ORDER BY id FOR NO KEY UPDATE`);
+
 /**
  * Locks the host's row until the transaction ends.
  * @throws NotFoundError if the organization has no such host.
  */
-async function lockHost(tx: Prisma.TransactionClient, organizationId: string, hostId: string) {
-  const [host] = await tx.$queryRaw<{ name: string }[]>(Prisma.sql`
-    SELECT name FROM hosts
-    WHERE id = ${hostId}::uuid AND "organizationId" = ${organizationId} AND "deletedAt" IS NULL
-    FOR NO KEY UPDATE`);
+async function lockHost(tx: Prisma.TransactionClient, organizationId: string, hostId: string): Promise<LockedHost> {
+  const [host] = await lockHosts(tx, organizationId, [hostId]);
   if (host === undefined) throw new NotFoundError('host');
   return host;
+}
+
+/** Sets the name of a locked host. With null, the host has the name that its machine reports. */
+async function setName(
+  tx: Prisma.TransactionClient,
+  record: RecordAction,
+  host: LockedHost,
+  requested: string | null,
+  at: Date,
+): Promise<void> {
+  const nameSetByOperator = requested !== null;
+  const facts = requested === null ? await tx.hostFacts.findUnique({ where: { hostId: host.id } }) : null;
+  const name = requested ?? facts?.name ?? host.name;
+  if (name === host.name && nameSetByOperator === host.nameSetByOperator) return;
+  await tx.host.update({ where: { id: host.id }, data: { name, nameSetByOperator } });
+  await record('host.renamed', `host:${host.id}`, { from: host.name, to: name, nameSetByOperator });
+  if (name === host.name) return;
+  const change = { from: { name: host.name }, to: { name } };
+  const { id: hostId, organizationId } = host;
+  await recordHostEvents(tx, [{ organizationId, hostId, kind: 'host_renamed', ...change, at, recordedAt: at }]);
+}
+
+/** Replaces the labels that operators have set on a locked host. Returns whether they changed. */
+async function setOperatorLabels(
+  tx: Prisma.TransactionClient,
+  record: RecordAction,
+  host: LockedHost,
+  operatorLabels: HostLabels,
+  at: Date,
+): Promise<boolean> {
+  const bySource = labelsBySource(host);
+  if (isDeepStrictEqual(bySource.operator, operatorLabels)) return false;
+  const labels = mergeHostLabels({ ...bySource, operator: operatorLabels });
+  await tx.host.update({ where: { id: host.id }, data: { operatorLabels, labels } });
+  await record('host.labels_changed', `host:${host.id}`, {
+    name: host.name,
+    from: bySource.operator,
+    to: operatorLabels,
+  });
+  const previous = mergeHostLabels(bySource);
+  if (!isDeepStrictEqual(previous, labels)) {
+    const { id: hostId, organizationId } = host;
+    const change = { from: { labels: previous }, to: { labels } };
+    await recordHostEvents(tx, [{ organizationId, hostId, kind: 'labels_changed', ...change, at, recordedAt: at }]);
+  }
+  return true;
 }

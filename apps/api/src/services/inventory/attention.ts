@@ -17,13 +17,14 @@ import type { FreshnessSource } from '../freshness/index.js';
 import { groupTimes } from './attention-times.js';
 import { readCrashLoops, readTroubledContainers, type ImageRow } from './container-attention.sql.js';
 import { isRowProblem } from './container-problems.sql.js';
+import type { HostLabelFilters } from './host-labels.sql.js';
 import { readHostAttention, type HostsWithProblem } from './host-attention.sql.js';
 
 /**
- * Returns what needs attention in an organization. The cost is bounded. All hosts are read once, but the containers of
- * only some of the hosts with problems are read, and only the newest exits.
+ * Returns what needs attention in an organization, or on its hosts with labels. The cost is bounded. All hosts are read
+ * once, but the containers of only some of the hosts with problems are read, and only the newest exits.
  */
-export type GetAttention = (organizationId: string) => Promise<Attention>;
+export type GetAttention = (organizationId: string, hostLabel?: HostLabelFilters) => Promise<Attention>;
 
 /** The limits of the work for one response. */
 export interface AttentionLimits {
@@ -39,12 +40,12 @@ export function createGetAttention(
   { db, freshnessContext }: FreshnessSource,
   { hostsMax = 200, rowsMax = 2_000, exitsReadMax }: AttentionLimits = {},
 ): GetAttention {
-  return shareReads(async (organizationId) => {
+  return shareReads(async (organizationId, hostLabel) => {
     const context = await freshnessContext();
-    const hosts = await readHostAttention(db, organizationId, context, { hostsMax, rowsMax });
+    const hosts = await readHostAttention(db, organizationId, context, { hostsMax, rowsMax, hostLabel });
     const { totals, read } = hosts;
     const images = await readTroubledContainers(db, read.hostIds);
-    const loops = await readCrashLoops(db, organizationId, context, exitsReadMax);
+    const loops = await readCrashLoops(db, organizationId, context, hostLabel, exitsReadMax);
     const problems = ContainerProblemCode.options.flatMap((kind): ContainerAttention[] => {
       if (!isRowProblem(kind)) return toContainerAttention(kind, loops, loops.isExact, loops.images);
       const ofKind = images.filter((image) => image.kind === kind);

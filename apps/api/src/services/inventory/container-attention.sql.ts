@@ -3,6 +3,7 @@ import { Prisma, type Database } from '@muster/db';
 import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { NOT_INFRA } from './container-columns.sql.js';
 import { EXITS_READ_MAX, MAY_LOOP, recentErrors, ROW_PROBLEMS, type RowProblem } from './container-problems.sql.js';
+import { hasLabels, type HostLabelFilters } from './host-labels.sql.js';
 import { loopingContainers, readsAllLoops, repeatedExits } from './crash-loops.sql.js';
 import { PROJECT_TEXT, SERVICE_TEXT } from './workload-columns.sql.js';
 
@@ -99,6 +100,7 @@ export async function readCrashLoops(
   { prisma }: Database,
   organizationId: string,
   context: FreshnessContext,
+  hostLabel: HostLabelFilters,
   exitsReadMax: number = EXITS_READ_MAX,
 ): Promise<CrashLoops> {
   const isOnline = Prisma.sql`${freshnessSql(freshnessCutoffs(context)).containers} = 'online'`;
@@ -120,6 +122,7 @@ export async function readCrashLoops(
         SELECT * FROM containers AS c WHERE c."hostId" = e."hostId" AND c."dockerId" = e."dockerId" OFFSET 0
       ) AS c
       WHERE h."deletedAt" IS NULL AND ${isOnline} AND ${MAY_LOOP}
+        AND ${hasLabels(hostLabel)}
     ), ${groupByImage(Prisma.sql`troubled`)}
     SELECT (SELECT count(*)::int FROM troubled) AS total,
       (SELECT count(*)::int FROM troubled WHERE counted) AS counted,

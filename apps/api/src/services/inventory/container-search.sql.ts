@@ -5,6 +5,7 @@ import { exitKey, healthKey, INFRA_KEY, stateKey } from '../sync/index.js';
 import { and, BUILD, BUILD_TEXT, IMAGE, textBeginning, isInState, NOT_INFRA, or } from './container-columns.sql.js';
 import { problemFilter } from './container-problems.sql.js';
 import { containerOrder, type ContainerOrder } from './container-order.sql.js';
+import { hasLabels } from './host-labels.sql.js';
 import { labelFilter, textFilter, type Filter } from './container-text.sql.js';
 import { workloadFilters } from './workload-filter.sql.js';
 
@@ -42,6 +43,7 @@ export function containerSearch(
 ): ContainerSearch {
   const {
     hostFreshness,
+    hostLabel,
     state,
     health,
     problem,
@@ -94,11 +96,12 @@ export function containerSearch(
   }
   const hostsWhere = (condition: Prisma.Sql) => Prisma.sql`
     SELECT h.id, h."containerCount" FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND ${condition}`;
-  if (hostFreshness) {
-    const ofHosts = containersAreOf(hostFreshness, cutoffs);
+  const ofHostsWhere = (ofHosts: Prisma.Sql): Filter => {
     const found = Prisma.sql`SELECT id FROM (${hostsWhere(ofHosts)}) AS h`;
-    filters.push({ ...exact(Prisma.sql`c."hostId" = ANY (ARRAY(${found}))`), hostCondition: ofHosts });
-  }
+    return { ...exact(Prisma.sql`c."hostId" = ANY (ARRAY(${found}))`), hostCondition: ofHosts };
+  };
+  if (hostFreshness) filters.push(ofHostsWhere(containersAreOf(hostFreshness, cutoffs)));
+  if (hostLabel) filters.push(ofHostsWhere(hasLabels(hostLabel)));
   const ofHosts = filters.flatMap((filter) => filter.hostCondition ?? []);
   // The counts of a host do not include its removed containers.
   const hosts = ofHosts.length > 0 && !halves.includes(REMOVED) ? hostsWhere(and(ofHosts)) : null;

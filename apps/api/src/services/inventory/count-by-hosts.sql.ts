@@ -4,6 +4,7 @@ import type { FreshnessCutoffs } from '../freshness/index.js';
 import { exitKey, healthKey, INFRA_KEY, isKnownState, OTHER_STATE, stateKey } from '../sync/index.js';
 import { isRowProblem, PROBLEM_COUNTS } from './container-problems.sql.js';
 import { containersAreOf } from './container-search.sql.js';
+import { hasLabels } from './host-labels.sql.js';
 import type { Counted } from './list-containers.sql.js';
 
 /** The number of a host's present containers without infra containers, from the host's row (alias `h`). */
@@ -19,7 +20,8 @@ export async function countByHosts(
   query: ContainerQuery,
   cutoffs: FreshnessCutoffs,
 ): Promise<Counted | null> {
-  const { presence, hostId, hostFreshness, state, health, problem, exitReason, image, label, q, infra } = query;
+  const { presence, hostId, hostFreshness, hostLabel, state, health, problem, exitReason, image, label, q, infra } =
+    query;
   if (query.project || query.service || query.instance) return null;
   if (presence !== 'present' || image || label || q !== undefined) return null;
   // The counts of a host are not broken down by two of these filters at once.
@@ -43,6 +45,7 @@ export async function countByHosts(
     SELECT COALESCE(sum(${count}), 0)::int AS total FROM hosts AS h
     WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL
       AND ${hostId ? Prisma.sql`h.id = ANY (${hostId}::uuid[])` : Prisma.sql`TRUE`}
+      AND ${hasLabels(hostLabel)}
       AND ${hostFreshness ? containersAreOf(hostFreshness, cutoffs) : Prisma.sql`TRUE`}`);
   return { total: counted?.total ?? 0, totalIsExact: true };
 }

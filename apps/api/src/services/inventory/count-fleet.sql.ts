@@ -1,6 +1,7 @@
 import type { Freshness, HostProblemCode } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
+import { hasLabels, type HostLabelFilters } from './host-labels.sql.js';
 
 export interface FleetCounts {
   /** Number of hosts by freshness. Omits a freshness that no host has. */
@@ -16,13 +17,14 @@ export interface FleetCounts {
 
 /**
  * Counts the hosts and containers of an organization, or of all organizations (null). Sums the counts that are stored
- * for each host, and reads no container rows.
+ * for each host, and reads no container rows. With `hostLabel`, only hosts with these labels count.
  */
 export async function countFleet(
   { prisma }: Database,
   organizationId: string | null,
   cutoffs: FreshnessCutoffs,
   cloneSuspectedFrom: Date,
+  hostLabel?: HostLabelFilters,
 ): Promise<FleetCounts> {
   const freshness = freshnessSql(cutoffs);
   const scope = organizationId === null ? Prisma.sql`TRUE` : Prisma.sql`h."organizationId" = ${organizationId}`;
@@ -32,7 +34,7 @@ export async function countFleet(
         COALESCE(h."cloneSuspectedAt" > ${cloneSuspectedFrom}::timestamptz, FALSE) AS cloned,
         h."agentProblems" AS problems, h."snapshotRefusedAt" IS NOT NULL AS refused,
         h."truncatedCount" > 0 AS truncated
-      FROM hosts AS h WHERE ${scope} AND h."deletedAt" IS NULL
+      FROM hosts AS h WHERE ${scope} AND h."deletedAt" IS NULL AND ${hasLabels(hostLabel)}
     ), hosts AS (
       SELECT freshness, count(*)::int AS hosts, count(*) FILTER (WHERE cloned)::int AS cloned
       FROM judged GROUP BY freshness

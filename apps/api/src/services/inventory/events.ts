@@ -2,6 +2,7 @@ import type { ContainerEvent, EventQuery, Page } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { textBeginning } from './container-columns.sql.js';
+import { hostsWithLabels } from './host-labels.sql.js';
 import { toContainerEvent, type EventRow } from './event-row.js';
 
 /** The columns of an event, with the alias `e`. */
@@ -44,12 +45,14 @@ export interface EventListLimits {
 export async function listEvents(
   { prisma }: Database,
   organizationId: string,
-  query: EventQuery,
+  query: Omit<EventQuery, 'subject'>,
   { eventsReadMax = EVENTS_READ_MAX, pageBytesMax = PAGE_BYTES_MAX }: EventListLimits = {},
 ): Promise<Page<ContainerEvent>> {
-  const { hostId, dockerId, name, kind, exitReason, project, service, instance, since, until, limit } = query;
+  const { hostId, hostLabel, dockerId, name, kind, exitReason, project, service, instance, since, until, limit } =
+    query;
   const conditions = [Prisma.sql`(SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = e."hostId")`];
   if (hostId) conditions.push(Prisma.sql`e."hostId" = ANY (${hostId}::uuid[])`);
+  if (hostLabel) conditions.push(Prisma.sql`e."hostId" IN (${hostsWithLabels(organizationId, hostLabel)})`);
   if (dockerId) conditions.push(Prisma.sql`e."dockerId" = ANY (${dockerId}::text[])`);
   if (name) conditions.push(Prisma.sql`e.name = ANY (${name}::text[])`);
   if (kind) conditions.push(Prisma.sql`e.kind = ANY (${kind}::text[])`);
@@ -95,7 +98,7 @@ export async function listEvents(
  */
 function selectInOrder(
   organizationId: string,
-  { hostId, name, service, cursor }: EventQuery,
+  { hostId, name, service, cursor }: Omit<EventQuery, 'subject'>,
   eventsReadMax: number,
 ): Prisma.Sql {
   const conditions = [Prisma.sql`e."organizationId" = ${organizationId}`];

@@ -10,6 +10,7 @@ import {
   type FieldKind,
   type FieldsWith,
   type FieldValues,
+  type HostEvent,
   type Page,
   type Port,
 } from '@muster/contracts';
@@ -17,6 +18,7 @@ import type { Database } from '@muster/db';
 import type { OperatorIdentity } from '../identity/index.js';
 import type { ContainerReader } from './container-reader.js';
 import { listEvents } from './events.js';
+import { listHostEvents } from './host-events.js';
 
 /** Rows per page. One page of an export is in memory at a time. */
 const PAGE_ROWS = 500;
@@ -47,7 +49,9 @@ export function exportEvents(
   { format, ...filters }: EventExportQuery,
 ): AsyncGenerator<string> {
   const query = { ...filters, limit: PAGE_ROWS };
-  return write((cursor) => listEvents(db, organizationId, { ...query, cursor }), EVENT_COLUMNS, format);
+  return query.subject === 'host'
+    ? write((cursor) => listHostEvents(db, organizationId, { ...query, cursor }), HOST_EVENT_COLUMNS, format)
+    : write((cursor) => listEvents(db, organizationId, { ...query, cursor }), EVENT_COLUMNS, format);
 }
 
 async function* write<Item>(
@@ -124,6 +128,17 @@ const CONTAINER_COLUMNS: Columns<ContainerView> = Object.fromEntries(
     ALL_COLUMNS[name],
   ]),
 );
+
+const HOST_EVENT_COLUMNS: Columns<HostEvent> = {
+  id: ({ id }) => id,
+  at: ({ at }) => at,
+  recordedAt: ({ recordedAt }) => recordedAt,
+  host: ({ hostName }) => hostName,
+  hostId: ({ hostId }) => hostId,
+  kind: ({ kind }) => kind,
+  from: ({ from }) => valueText(from),
+  to: ({ to }) => valueText(to),
+};
 
 const EVENT_COLUMNS: Columns<ContainerEvent> = {
   id: ({ id }) => id,

@@ -2,6 +2,7 @@ import { ATTENTION_LATEST_MAX, type HostAttentionKind } from '@muster/contracts'
 import { Prisma, type Database } from '@muster/db';
 import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { cloneSuspectedFrom } from '../sync/index.js';
+import { hasLabels, type HostLabelFilters } from './host-labels.sql.js';
 import { PROBLEM_COUNTS, type RowProblem } from './container-problems.sql.js';
 
 /** The hosts with one problem. */
@@ -46,7 +47,7 @@ export async function readHostAttention(
   { prisma }: Database,
   organizationId: string,
   context: FreshnessContext,
-  { hostsMax, rowsMax }: { hostsMax: number; rowsMax: number },
+  { hostsMax, rowsMax, hostLabel }: { hostsMax: number; rowsMax: number; hostLabel: HostLabelFilters },
 ): Promise<HostAttentionRead> {
   const { now } = context;
   const freshness = freshnessSql(freshnessCutoffs(context));
@@ -60,7 +61,8 @@ export async function readHostAttention(
           THEN COALESCE(h."cloneSuspectedSince", h."cloneSuspectedAt") END AS cloned,
         h."containerCount" AS containers, ${PROBLEM_COUNTS.unhealthy} AS unhealthy, ${PROBLEM_COUNTS.dead} AS dead,
         ${PROBLEM_COUNTS.failed} AS failed
-      FROM hosts AS h WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL
+      FROM hosts AS h
+      WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${hasLabels(hostLabel)}
     ), alive AS (
       SELECT * FROM judged WHERE freshness NOT IN ('offline', 'left')
     ), reported AS (

@@ -1,8 +1,10 @@
 import { FACET_VALUES_MAX, type HostFacets } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { sortVersions } from '../../lib/sort-versions.js';
+import { hasLabels, type HostLabelFilters } from './host-labels.sql.js';
+import { getLabelFacets } from './label-facets.sql.js';
 
-type FacetName = keyof HostFacets;
+type FacetName = Exclude<keyof HostFacets, 'labels'>;
 
 /** The column of each facet. */
 const COLUMNS = {
@@ -10,25 +12,34 @@ const COLUMNS = {
   agentVersions: Prisma.sql`h."agentVersion"`,
 } as const satisfies Record<FacetName, Prisma.Sql>;
 
+interface FacetOptions {
+  hostLabel?: HostLabelFilters;
+  valuesMax?: number;
+  releaseVersion?: string | null;
+}
+
 /**
- * Returns the values by which an organization's hosts can be filtered. Reads all hosts once. `valuesMax` replaces the
+ * Returns the values by which an organization's hosts, or those with the labels, can be filtered. `valuesMax` replaces the
  * maximum number of values of a facet. `releaseVersion` is the version of the agent that this server offers.
  */
 export async function getHostFacets(
-  { prisma }: Database,
+  db: Database,
   organizationId: string,
-  { valuesMax = FACET_VALUES_MAX, releaseVersion = null }: { valuesMax?: number; releaseVersion?: string | null } = {},
+  { hostLabel, valuesMax = FACET_VALUES_MAX, releaseVersion = null }: FacetOptions = {},
 ): Promise<HostFacets> {
   // One value more than the maximum shows that there are more.
   const ofFacet = (name: FacetName) => Prisma.sql`(
     SELECT ${name}::text AS facet, ${COLUMNS[name]} AS value, sum(h.hosts)::int AS hosts FROM pairs AS h
     GROUP BY ${COLUMNS[name]} ORDER BY 3 DESC, ${COLUMNS[name]} COLLATE "C" LIMIT ${valuesMax + 1}::int)`;
-  const rows = await prisma.$queryRaw<{ facet: FacetName; value: string; hosts: number }[]>(Prisma.sql`
+  const labelFacets = getLabelFacets(db, organizationId, hostLabel);
+  const found = db.prisma.$queryRaw<{ facet: FacetName; value: string; hosts: number }[]>(Prisma.sql`
     WITH pairs AS MATERIALIZED (
       SELECT h."engineName", h."agentVersion", count(*) AS hosts FROM hosts AS h
-      WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL GROUP BY 1, 2
+      WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${hasLabels(hostLabel)}
+      GROUP BY 1, 2
     )
     ${ofFacet('engines')} UNION ALL ${ofFacet('agentVersions')}`);
+  const [labels, rows] = await Promise.all([labelFacets, found]);
   const toFacet = (name: FacetName) => {
     const found = rows.filter(({ facet }) => facet === name);
     const counts = new Map(found.slice(0, valuesMax).map(({ value, hosts }) => [value, hosts]));
@@ -37,7 +48,7 @@ export async function getHostFacets(
   };
   const { values, hasMore } = toFacet('agentVersions');
   const agentVersions = values.map((facet) => ({ ...facet, isOutdated: isOlder(facet.value, releaseVersion) }));
-  return { engines: toFacet('engines'), agentVersions: { values: agentVersions, hasMore } };
+  return { engines: toFacet('engines'), agentVersions: { values: agentVersions, hasMore }, labels };
 }
 
 /**

@@ -2,6 +2,7 @@ import { BUILD_HOSTS_MAX, BUILDS_MAX } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { BuildRow } from './compare-builds.js';
 import { IMAGE, NOT_INFRA, textBeginning } from './container-columns.sql.js';
+import { type HostLabelFilters, hostsWithLabels } from './host-labels.sql.js';
 
 /** The numbers of an image, and its builds with the most containers. */
 export interface ImageRow {
@@ -26,25 +27,54 @@ const IDS_MAX = 100;
  * Selects the present containers of images, with the columns that `countedBuilds` reads. `condition` selects the images;
  * it uses the table alias `c`. Sorting by code point is several times as fast as sorting by the database's locale.
  */
-export const containersOfImages = (organizationId: string, condition: Prisma.Sql, rowsMax: number): Prisma.Sql =>
+export const containersOfImages = (
+  organizationId: string,
+  { isOfHosts }: CountedHosts,
+  condition: Prisma.Sql,
+  rowsMax: number,
+): Prisma.Sql =>
   Prisma.sql`SELECT c.image COLLATE "C" AS image, c."imageDigest" COLLATE "C" AS "imageDigest",
       c."imageId" COLLATE "C" AS "imageId", c."hostId", c.state
     FROM containers AS c
     WHERE c."organizationId" = ${organizationId} AND c."removedAt" IS NULL AND ${NOT_INFRA} AND ${condition}
-      AND c."hostId" NOT IN (SELECT id FROM deleted_hosts)
+      AND ${isOfHosts}
     LIMIT ${rowsMax}::int`;
 
-/** Defines the hosts whose containers are not listed, although their rows exist. */
-export const deletedHosts = (organizationId: string): Prisma.Sql =>
-  Prisma.sql`deleted_hosts AS MATERIALIZED (
+/** The hosts whose containers are counted. */
+export interface CountedHosts {
+  /** Defines a table that `isOfHosts` needs. */
+  table: Prisma.Sql;
+  /** The condition that a container (`c`) is on one of the hosts. */
+  isOfHosts: Prisma.Sql;
+}
+
+/** The hosts of an organization. Excludes the deleted hosts, because their containers' rows may still exist. */
+export const allHosts = (organizationId: string): CountedHosts => ({
+  table: Prisma.sql`deleted_hosts AS MATERIALIZED (
       SELECT id FROM hosts WHERE "organizationId" = ${organizationId} AND "deletedAt" IS NOT NULL
-    )`;
+    )`,
+  isOfHosts: Prisma.sql`c."hostId" NOT IN (SELECT id FROM deleted_hosts)`,
+});
+
+/** The hosts of an organization that have all of these labels. */
+export const labelledHosts = (organizationId: string, hostLabel: HostLabelFilters): CountedHosts => ({
+  table: Prisma.sql`labelled_hosts AS MATERIALIZED (
+      ${hostsWithLabels(organizationId, hostLabel)} AND h."deletedAt" IS NULL
+    )`,
+  isOfHosts: Prisma.sql`c."hostId" IN (SELECT id FROM labelled_hosts)`,
+});
+
+/** Hosts by their ids. PostgreSQL reads their containers host by host, if this is faster. */
+export const hostsById = (ids: readonly string[]): CountedHosts => ({
+  table: Prisma.sql`no_hosts AS (SELECT)`,
+  isOfHosts: Prisma.sql`c."hostId" = ANY (${[...ids]}::uuid[])`,
+});
 
 /**
  * The platform of a host (`h`), with the names that images use; null if unknown. `os` is the name of the distribution,
  * such as `Debian GNU/Linux 12`.
  */
-const PLATFORM = Prisma.sql`(CASE WHEN h.os ILIKE '%windows%' THEN 'windows/' ELSE 'linux/' END ||
+export const PLATFORM = Prisma.sql`(CASE WHEN h.os ILIKE '%windows%' THEN 'windows/' ELSE 'linux/' END ||
   CASE h.arch WHEN '' THEN NULL WHEN 'x86_64' THEN 'amd64' WHEN 'aarch64' THEN 'arm64' ELSE h.arch END)`;
 
 /**
@@ -138,12 +168,13 @@ export async function readImageBuilds(
   { prisma }: Database,
   organizationId: string,
   image: string,
+  countedHosts: CountedHosts,
   rowsMax: number,
 ): Promise<{ image: ImageRow | undefined; hosts: BuildHostRow[] }> {
   const isImage = Prisma.sql`${IMAGE} = ${textBeginning(image)} AND c.image = ${image}`;
   const [found] = await prisma.$queryRaw<{ images: ImageRow[]; hosts: BuildHostRow[] }[]>(Prisma.sql`
-    WITH ${deletedHosts(organizationId)},
-      ${countedBuilds(containersOfImages(organizationId, isImage, rowsMax))}
+    WITH ${countedHosts.table},
+      ${countedBuilds(containersOfImages(organizationId, countedHosts, isImage, rowsMax))}
     SELECT (SELECT COALESCE(jsonb_agg(to_jsonb(i)), '[]') FROM (${countedImages(rowsMax)}) AS i) AS images,
       (SELECT COALESCE(jsonb_agg(to_jsonb(o) - 'rank' ORDER BY o.rank), '[]') FROM (
         SELECT o.*, h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",

@@ -3,6 +3,7 @@ import {
   splitReference,
   type ImageBuild,
   type ImageBuilds,
+  type ImageBuildsQuery,
   type ImageInUse,
   type ImageQuery,
   type Page,
@@ -12,8 +13,16 @@ import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { containersFreshness, type FreshnessSource } from '../freshness/index.js';
 import { compareBuilds } from './compare-builds.js';
 import { textBeginning } from './container-columns.sql.js';
-import { readImageBuilds, type BuildHostRow, type ImageRow } from './image-builds.sql.js';
-import { scanImages } from './scan-images.sql.js';
+import { fewHostsWithLabels } from './host-labels.sql.js';
+import {
+  allHosts,
+  hostsById,
+  labelledHosts,
+  readImageBuilds,
+  type BuildHostRow,
+  type ImageRow,
+} from './image-builds.sql.js';
+import { readImagesOfHosts, scanImages } from './scan-images.sql.js';
 
 /** Limits on the work done for one page of images. See `ImageScanLimits`. */
 export interface ImageListLimits {
@@ -34,7 +43,7 @@ const ROWS_OF_IMAGE_MAX = 25_000;
 export async function listImages(
   db: Database,
   organizationId: string,
-  { q, limit, cursor }: ImageQuery,
+  { q, hostLabel, limit, cursor }: ImageQuery,
   {
     rowsMax = 20_000,
     rowsOfImageMax = ROWS_OF_IMAGE_MAX,
@@ -44,21 +53,38 @@ export async function listImages(
 ): Promise<Page<ImageInUse>> {
   let [after, afterImage] =
     cursor === undefined ? ['', ''] : scanStartOf(...decodeCursor(cursor, ['string', 'string']));
+  const few = await fewHostsWithLabels(db, organizationId, hostLabel, rowsMax);
+  if (few !== null) {
+    const search = { organizationId, countedHosts: hostsById(few), q, after, afterImage };
+    const rows = await readImagesOfHosts(db, search, { imagesMax: limit + 1, rowsMax: rowsOfImageMax });
+    const images = rows.map((row) => toImageInUse(row, LISTED_BUILDS_MAX));
+    return pageOf(images, limit) ?? { items: images, nextCursor: null };
+  }
+  const countedHosts = hostLabel ? labelledHosts(organizationId, hostLabel) : allHosts(organizationId);
   for (let steps = stepsMax; ; steps += stepsMax) {
     const limits = { imagesMax: limit + 1, rowsMax, rowsOfImageMax, stepsMax };
-    const { images: rows, stoppedAt } = await scanImages(db, { organizationId, q, after, afterImage }, limits);
+    const { images: rows, stoppedAt } = await scanImages(
+      db,
+      { organizationId, countedHosts, q, after, afterImage },
+      limits,
+    );
     const images = rows.map((row) => toImageInUse(row, LISTED_BUILDS_MAX));
-    if (images.length > limit) {
-      const items = images.slice(0, limit);
-      const { image } = items.at(-1)!;
-      return { items, nextCursor: encodeCursor([textBeginning(image), image]) };
-    }
+    const page = pageOf(images, limit);
+    if (page !== null) return page;
     if (stoppedAt === null) return { items: images, nextCursor: null };
     if (images.length > 0 || steps >= emptyPageStepsMax) {
       return { items: images, nextCursor: encodeCursor([stoppedAt, '']) };
     }
     [after, afterImage] = [stoppedAt, ''];
   }
+}
+
+/** Returns the first `limit` images if there are more, and otherwise null. */
+function pageOf(images: ImageInUse[], limit: number): Page<ImageInUse> | null {
+  if (images.length <= limit) return null;
+  const items = images.slice(0, limit);
+  const { image } = items.at(-1)!;
+  return { items, nextCursor: encodeCursor([textBeginning(image), image]) };
 }
 
 /**
@@ -74,11 +100,16 @@ function scanStartOf(beginning: string, image: string): [after: string, afterIma
 export async function getImageBuilds(
   { db, freshnessContext }: FreshnessSource,
   organizationId: string,
-  image: string,
+  { image, hostLabel }: ImageBuildsQuery,
   rowsMax = ROWS_OF_IMAGE_MAX,
 ): Promise<ImageBuilds> {
-  const context = await freshnessContext();
-  const { image: row, hosts } = await readImageBuilds(db, organizationId, image, rowsMax);
+  const [context, few] = await Promise.all([
+    freshnessContext(),
+    fewHostsWithLabels(db, organizationId, hostLabel, rowsMax),
+  ]);
+  const ofLabels = few ? hostsById(few) : labelledHosts(organizationId, hostLabel);
+  const countedHosts = hostLabel ? ofLabels : allHosts(organizationId);
+  const { image: row, hosts } = await readImageBuilds(db, organizationId, image, countedHosts, rowsMax);
   const { builds, ...counts } = toImageInUse(row ?? { ...UNUSED, image }, Infinity);
   const isOf = (build: ImageBuild, host: BuildHostRow) =>
     host.imageDigest === build.imageDigest && host.imageId === build.imageId;

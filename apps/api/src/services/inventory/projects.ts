@@ -2,6 +2,7 @@ import type { Page, Project, ProjectQuery } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { containersFreshness, type FreshnessContext, type FreshnessSource } from '../freshness/index.js';
+import { fewHostsWithLabels } from './host-labels.sql.js';
 import {
   findProjectsOfHosts,
   scanProjects,
@@ -45,17 +46,18 @@ const FIRST_POSITION: ProjectPosition = ['', '00000000-0000-0000-0000-0000000000
 async function findProjects(
   db: Database,
   organizationId: string,
-  { q, hostId, limit, cursor }: ProjectQuery,
+  { q, hostId, hostLabel, limit, cursor }: ProjectQuery,
   { rowsMax = 20_000, stepsMax = 2_500, emptyPageStepsMax = 100_000 }: ProjectListLimits,
 ): Promise<ScannedProjects> {
   let position: ProjectPosition = cursor === undefined ? FIRST_POSITION : decodeCursor(cursor, ['string', 'uuid']);
-  if (hostId) {
-    const projects = await findProjectsOfHosts(db, organizationId, { hostId, q }, position, limit + 1);
+  const hostIds = hostId ?? (await fewHostsWithLabels(db, organizationId, hostLabel, rowsMax));
+  if (hostIds !== null) {
+    const projects = await findProjectsOfHosts(db, organizationId, { hostIds, hostLabel, q }, position, limit + 1);
     return { projects, stoppedAt: null };
   }
   for (let steps = stepsMax; ; steps += stepsMax) {
     const limits = { limit: limit + 1, rowsMax, stepsMax };
-    const found = await scanProjects(db, organizationId, q, position, limits);
+    const found = await scanProjects(db, organizationId, { q, hostLabel }, position, limits);
     if (found.stoppedAt === null || found.projects.length > 0 || steps >= emptyPageStepsMax) return found;
     position = found.stoppedAt;
   }

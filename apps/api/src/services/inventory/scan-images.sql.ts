@@ -1,6 +1,21 @@
 import { Prisma, type Database } from '@muster/db';
 import { contains, IMAGE, NOT_INFRA } from './container-columns.sql.js';
-import { containersOfImages, countedBuilds, countedImages, deletedHosts, type ImageRow } from './image-builds.sql.js';
+import {
+  containersOfImages,
+  countedBuilds,
+  countedImages,
+  type CountedHosts,
+  type ImageRow,
+} from './image-builds.sql.js';
+
+/** The images to read. `after` is the indexed prefix of an image, and `afterImage` the whole image. */
+export interface ImageSearch {
+  organizationId: string;
+  countedHosts: CountedHosts;
+  q: string | undefined;
+  after: string;
+  afterImage: string;
+}
 
 export interface ScannedImages {
   images: ImageRow[];
@@ -24,19 +39,14 @@ export interface ImageScanLimits {
 
 /**
  * Steps from image to image in the index, without reading the entries in between, and counts the containers of the
- * requested images. `after` is the indexed prefix of an image, and `afterImage` the whole image.
+ * requested images.
  *
  * The recursive query is lazy: PostgreSQL runs its next step only until one of the limits is reached. A step is one
  * index probe and one index range scan.
  */
 export async function scanImages(
   { prisma }: Database,
-  {
-    organizationId,
-    q,
-    after,
-    afterImage,
-  }: { organizationId: string; q: string | undefined; after: string; afterImage: string },
+  { organizationId, countedHosts, q, after, afterImage }: ImageSearch,
   { imagesMax, rowsMax, rowsOfImageMax, stepsMax }: ImageScanLimits,
 ): Promise<ScannedImages> {
   const ofOrganization = Prisma.sql`c."organizationId" = ${organizationId} AND c."removedAt" IS NULL AND ${NOT_INFRA}`;
@@ -47,11 +57,12 @@ export async function scanImages(
   const matches = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`c.image`, q);
   const rows = containersOfImages(
     organizationId,
+    countedHosts,
     Prisma.sql`${IMAGE} = step.beginning AND ${prefixMayMatch} AND ${matches} AND c.image COLLATE "C" > ${afterImage}`,
     rowsOfImageMax,
   );
   const steps = await prisma.$queryRaw<{ beginning: string; images: ImageRow[] | null; number: number }[]>(Prisma.sql`
-    WITH RECURSIVE ${deletedHosts(organizationId)}, walked AS (
+    WITH RECURSIVE ${countedHosts.table}, walked AS (
       SELECT ${after}::text COLLATE "C" AS beginning, NULL::jsonb AS images, 0 AS found, 0 AS rows, 0 AS number
       UNION ALL
       SELECT step.beginning, counted.images, w.found + counted.found, w.rows + counted.rows, w.number + 1
@@ -77,4 +88,25 @@ export async function scanImages(
   const counted = images.reduce((sum, { containers }) => sum + containers, 0);
   const isStopped = last !== undefined && (images.length >= imagesMax || counted >= rowsMax || last.number >= stepsMax);
   return { images, stoppedAt: isStopped ? last.beginning : null };
+}
+
+/**
+ * Reads all containers of the hosts, at most `rowsMax`, and returns the first `imagesMax` requested images. Use it for
+ * few hosts.
+ */
+export async function readImagesOfHosts(
+  { prisma }: Database,
+  { organizationId, countedHosts, q, after, afterImage }: ImageSearch,
+  { imagesMax, rowsMax }: { imagesMax: number; rowsMax: number },
+): Promise<ImageRow[]> {
+  const matches = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`c.image`, q);
+  const rows = containersOfImages(
+    organizationId,
+    countedHosts,
+    Prisma.sql`${matches} AND ${IMAGE} > ${after} AND c.image COLLATE "C" > ${afterImage}`,
+    rowsMax,
+  );
+  return prisma.$queryRaw(Prisma.sql`
+    WITH ${countedHosts.table}, ${countedBuilds(rows)}
+    SELECT i.* FROM (${countedImages(rowsMax)}) AS i ORDER BY i.image COLLATE "C" LIMIT ${imagesMax}::int`);
 }

@@ -1,6 +1,7 @@
 import type { PortQuery } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { HostActivity } from '../freshness/index.js';
+import { hasLabels } from './host-labels.sql.js';
 
 export interface PortRow extends HostActivity {
   hostId: string;
@@ -55,11 +56,12 @@ const HOSTS_MAX = 2_000;
 export async function scanPorts(
   { prisma }: Database,
   organizationId: string,
-  { port, type, hostId }: Pick<PortQuery, 'port' | 'type' | 'hostId'>,
+  { port, type, hostId, hostLabel }: Pick<PortQuery, 'port' | 'type' | 'hostId' | 'hostLabel'>,
   after: PortPosition | null,
   { limit, rowsMax }: { limit: number; rowsMax: number },
 ): Promise<{ ports: PortRow[]; stoppedAt: PortPosition | null }> {
   const hostConditions = [Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`];
+  if (hostLabel) hostConditions.push(hasLabels(hostLabel));
   if (hostId) hostConditions.push(Prisma.sql`h.id = ANY (${hostId}::uuid[])`);
   const portConditions = [Prisma.sql`p."publicPort" IS NOT NULL`];
   if (port) {

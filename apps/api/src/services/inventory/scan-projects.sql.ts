@@ -2,6 +2,7 @@ import type { WorkloadKind } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { HostActivity } from '../freshness/index.js';
 import { contains, NOT_INFRA } from './container-columns.sql.js';
+import { hasLabels, type HostLabelFilters, hostsWithLabels } from './host-labels.sql.js';
 import { PROJECT, PROJECT_TEXT, SERVICE_TEXT } from './workload-columns.sql.js';
 
 export interface ProjectRow extends HostActivity {
@@ -23,6 +24,12 @@ const HAS_PROJECT = Prisma.sql`c."removedAt" IS NULL AND ${PROJECT_TEXT} IS NOT 
 
 const HOST_ID_MAX = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
+/** The filters of projects. */
+interface ProjectFilters {
+  hostLabel: HostLabelFilters;
+  q: string | undefined;
+}
+
 /** Aggregates over the containers of one project on one host, without those that only hold a pod's namespaces. */
 const COUNTS = Prisma.sql`
   COALESCE(min(c."workloadKind"), 'compose') AS kind,
@@ -39,14 +46,15 @@ const HOST = Prisma.sql`h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h
 export async function findProjectsOfHosts(
   { prisma }: Database,
   organizationId: string,
-  { hostId, q }: { hostId: string[]; q: string | undefined },
+  { hostIds, hostLabel, q }: { hostIds: string[] } & ProjectFilters,
   [project, afterHostId]: ProjectPosition,
   limit: number,
 ): Promise<ProjectRow[]> {
   return prisma.$queryRaw<ProjectRow[]>(Prisma.sql`
     SELECT ${PROJECT} AS project, h.id::text AS "hostId", ${HOST}, ${COUNTS}
     FROM hosts AS h JOIN containers AS c ON c."hostId" = h.id
-    WHERE h."organizationId" = ${organizationId} AND h.id = ANY (${hostId}::uuid[]) AND h."deletedAt" IS NULL
+    WHERE h."organizationId" = ${organizationId} AND h.id = ANY (${hostIds}::uuid[]) AND h."deletedAt" IS NULL
+      AND ${hasLabels(hostLabel)}
       AND ${HAS_PROJECT} AND (${PROJECT}, h.id) > (${project}, ${afterHostId}::uuid)
       AND ${q === undefined ? Prisma.sql`TRUE` : contains(PROJECT, q)}
     GROUP BY ${PROJECT}, h.id HAVING bool_or(NOT c."isInfra") ORDER BY 1, h.id LIMIT ${limit}::int`);
@@ -67,14 +75,17 @@ export interface ScannedProjects {
 export async function scanProjects(
   { prisma }: Database,
   organizationId: string,
-  q: string | undefined,
+  { q, hostLabel }: ProjectFilters,
   [project, hostId]: ProjectPosition,
   { limit, rowsMax, stepsMax }: { limit: number; rowsMax: number; stepsMax: number },
 ): Promise<ScannedProjects> {
   type Step = ProjectRow & { number: number };
+  const isOfLabels = hostLabel ? Prisma.sql`c."hostId" IN (SELECT id FROM labelled_hosts)` : Prisma.sql`TRUE`;
   const isRequested = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`step.project`, q);
   const steps = await prisma.$queryRaw<(Step & { isStopped: boolean })[]>(Prisma.sql`
-    WITH RECURSIVE walked AS (
+    WITH RECURSIVE labelled_hosts AS MATERIALIZED (
+      ${hostsWithLabels(organizationId, hostLabel)}
+    ), walked AS (
       SELECT ${project}::text COLLATE "C" AS project, ${hostId}::uuid AS "hostId", NULL::text AS "hostName",
         NULL::timestamptz(3) AS "lastSeenAt", NULL::timestamptz(3) AS "confirmedAt", NULL::text AS "engineError",
         NULL::timestamptz(3) AS "leftAt", NULL::int AS "heartbeatSeconds",
@@ -89,7 +100,7 @@ export async function scanProjects(
       CROSS JOIN LATERAL (
         SELECT ${PROJECT} AS project, c."hostId" FROM containers AS c
         WHERE c."organizationId" = ${organizationId} AND ${HAS_PROJECT}
-          AND (${PROJECT}, c."hostId") > (w.project, w."hostId")
+          AND (${PROJECT}, c."hostId") > (w.project, w."hostId") AND ${isOfLabels}
         ORDER BY ${PROJECT}, c."hostId" LIMIT 1
       ) AS step
       JOIN hosts AS h ON h.id = step."hostId"

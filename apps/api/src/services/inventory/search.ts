@@ -1,4 +1,4 @@
-import { SEARCH_GROUP_MAX, type SearchResult } from '@muster/contracts';
+import { SEARCH_GROUP_MAX, type SearchQuery, type SearchResult } from '@muster/contracts';
 import type { FreshnessSource } from '../freshness/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
 import type { ContainerReader } from './container-reader.js';
@@ -11,22 +11,22 @@ const PROJECTS_READ = 50;
 
 /**
  * Searches the lists of hosts, present containers, images and projects. Each list is searched in the same way as by its
- * own route with the parameter `q`.
+ * own route with the parameters `q` and `hostLabel`.
  */
 export async function search(
   source: FreshnessSource,
   containerReader: ContainerReader,
   operator: OperatorIdentity,
-  q: string,
+  { q, hostLabel }: SearchQuery,
 ): Promise<SearchResult> {
   const { organizationId } = operator;
   const limit = SEARCH_GROUP_MAX;
   const sort = { key: 'name', descending: false } as const;
   const [hosts, containers, images, projects] = await Promise.all([
-    listHosts(source, organizationId, { q, limit, sort, count: false }),
-    containerReader.list(operator, { q, limit, sort, count: false, presence: 'present', infra: false }),
-    listImages(source.db, organizationId, { q, limit }),
-    listProjects(source, organizationId, { q, limit: PROJECTS_READ }),
+    listHosts(source, organizationId, { q, hostLabel, limit, sort, count: false }),
+    containerReader.list(operator, { q, hostLabel, limit, sort, count: false, presence: 'present', infra: false }),
+    listImages(source.db, organizationId, { q, hostLabel, limit }),
+    listProjects(source, organizationId, { q, hostLabel, limit: PROJECTS_READ }),
   ]);
   const names = [...new Set(projects.items.map(({ project }) => project))];
   return {

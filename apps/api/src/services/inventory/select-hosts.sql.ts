@@ -5,6 +5,7 @@ import { decodeCursor, formatSort, requireSameSort } from '../../lib/cursor.js';
 import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { hasProblem, isKnownState, OTHER_STATE } from '../sync/index.js';
 import { beginsWith, contains, isInState } from './container-columns.sql.js';
+import { hasLabels } from './host-labels.sql.js';
 import { severity } from './host-severity.sql.js';
 import { SHOWN_COUNT } from './count-by-hosts.sql.js';
 
@@ -163,13 +164,14 @@ function hasInState(states: readonly string[]): Prisma.Sql {
 }
 
 function filtersOf(query: HostQuery, freshnessOfHost: Prisma.Sql, now: Date): Prisma.Sql[] {
-  const { freshness, problem, state, engine, agentVersion, q } = query;
+  const { freshness, problem, state, engine, agentVersion, hostLabel, q } = query;
   const filters: Prisma.Sql[] = [];
   if (freshness) filters.push(Prisma.sql`${freshnessOfHost} = ANY (${freshness}::text[])`);
   if (problem) filters.push(hasProblem(problem, now));
   if (state) filters.push(hasInState(state));
   if (engine) filters.push(Prisma.sql`h."engineName" = ANY (${engine}::text[])`);
   if (agentVersion) filters.push(Prisma.sql`h."agentVersion" = ANY (${agentVersion}::text[])`);
+  if (hostLabel) filters.push(hasLabels(hostLabel));
   if (q !== undefined) {
     const nameMatches = contains(Prisma.sql`h.name`, q);
     const engineIdMatches = contains(Prisma.sql`h."engineId"`, q);

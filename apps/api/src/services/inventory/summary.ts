@@ -3,16 +3,20 @@ import { shareReads } from '../../lib/share-reads.js';
 import { freshnessCutoffs, type FreshnessSource } from '../freshness/index.js';
 import { cloneSuspectedFrom, splitStateCounts, type StateCounts } from '../sync/index.js';
 import { countFleet } from './count-fleet.sql.js';
+import type { HostLabelFilters } from './host-labels.sql.js';
 
-/** Returns an organization's counts of hosts and containers, read at one instant. Concurrent calls share a read. */
-export type GetSummary = (organizationId: string) => Promise<Summary>;
+/**
+ * Returns an organization's counts of hosts and containers, or those of the hosts with labels, read at one instant.
+ * Concurrent calls share a read.
+ */
+export type GetSummary = (organizationId: string, hostLabel?: HostLabelFilters) => Promise<Summary>;
 
 export function createGetSummary({ db, freshnessContext }: FreshnessSource): GetSummary {
-  return shareReads(async (organizationId) => {
+  return shareReads(async (organizationId, hostLabel) => {
     const context = await freshnessContext();
     const { now } = context;
     const cutoffs = freshnessCutoffs(context);
-    const fleetCounts = await countFleet(db, organizationId, cutoffs, cloneSuspectedFrom(now));
+    const fleetCounts = await countFleet(db, organizationId, cutoffs, cloneSuspectedFrom(now), hostLabel);
     const byFreshness = Object.fromEntries(
       Freshness.options.map((freshness) => [freshness, fleetCounts.hosts[freshness] ?? 0]),
     ) as Record<Freshness, number>;
@@ -27,7 +31,8 @@ export function createGetSummary({ db, freshnessContext }: FreshnessSource): Get
   });
 }
 
-function toCounts(counts: StateCounts): ContainerCounts {
+/** Converts the counts that are stored for hosts, or their sums. */
+export function toCounts(counts: StateCounts): ContainerCounts {
   const {
     containersByState: byState,
     containersByHealth: byHealth,

@@ -1,7 +1,9 @@
+import type { StreamMessage } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { isSameHistory } from '../../lib/database-history.js';
 import {
   toContainerEvent,
+  toHostEvent,
   FEED_START,
   formatPosition,
   isPositionAfter,
@@ -129,11 +131,18 @@ export async function* readMissed(
   }
 }
 
+const toMessage = (row: FeedRow): StreamMessage => {
+  const id = formatPosition(row);
+  return row.isHost
+    ? { event: 'host-event', id, data: toHostEvent({ ...row, at: row.observedAt }) }
+    : { event: 'container', id, data: toContainerEvent(row) };
+};
+
 /** Encodes events. Omits events of deleted hosts, whose history is being deleted. */
 const toFrames = (rows: readonly FeedRow[]): StreamFrame[] =>
   rows
     .filter(({ deletedAt }) => deletedAt === null)
     .map((row) => {
       const { tx, id } = row;
-      return toFrame({ event: 'container', id: formatPosition({ tx, id }), data: toContainerEvent(row) }, { tx, id });
+      return toFrame(toMessage(row), { tx, id });
     });

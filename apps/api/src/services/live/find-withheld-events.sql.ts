@@ -1,7 +1,7 @@
 import type { Database, Statement } from '@muster/db';
 
 /**
- * Probes the index (organizationId, tx, id) once per organization. If the parameter is null, probes it for all
+ * Probes the index (organizationId, tx, id) of each history once per organization. If the parameter is null, probes it for all
  * organizations.
  */
 const FIND_WITHHELD_EVENTS: Statement = {
@@ -10,9 +10,14 @@ const FIND_WITHHELD_EVENTS: Statement = {
   text: `
     SELECT o.id AS "organizationId", e."recordedAt" AS "recordedAt"
     FROM organizations AS o CROSS JOIN LATERAL (
-      SELECT e."recordedAt" FROM container_events AS e
+      (SELECT e."recordedAt" FROM container_events AS e
       WHERE e."organizationId" = o.id AND e.tx >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-      ORDER BY e.tx, e.id LIMIT 1
+      ORDER BY e.tx, e.id LIMIT 1)
+      UNION ALL
+      (SELECT e."recordedAt" FROM host_events AS e
+      WHERE e."organizationId" = o.id AND e.tx >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+      ORDER BY e.tx, e.id LIMIT 1)
+      ORDER BY "recordedAt" LIMIT 1
     ) AS e
     WHERE $1::text[] IS NULL OR o.id = ANY ($1::text[])`,
 };

@@ -1,4 +1,4 @@
-import type { ContainerEvent, StreamMessage, StreamQuery } from '@muster/contracts';
+import type { ContainerEvent, HostEventKind, StreamMessage, StreamQuery } from '@muster/contracts';
 import { formatPosition, isPositionAfter, type FeedPosition } from '../inventory/index.js';
 import { StreamChunk } from './chunk.js';
 
@@ -10,6 +10,8 @@ export interface StreamFrame {
   hostId?: string;
   /** The kind of a container's change, the container's name, and why its process ended. */
   change?: Pick<ContainerEvent, 'kind' | 'name' | 'exitReason' | 'exits'>;
+  /** The kind of an event of the host itself. */
+  hostEventKind?: HostEventKind;
 }
 
 /** Encodes a message as a server-sent event. JSON text has no line breaks, so one data line suffices. */
@@ -20,6 +22,10 @@ export function toFrame(message: StreamMessage, position?: FeedPosition): Stream
     case 'container': {
       const { hostId, kind, name, exitReason, exits } = message.data;
       return { bytes, hostId, change: { kind, name, exitReason, exits }, ...(position ? { position } : {}) };
+    }
+    case 'host-event': {
+      const { hostId, kind } = message.data;
+      return { bytes, hostId, hostEventKind: kind, ...(position ? { position } : {}) };
     }
     case 'host':
       return { bytes, hostId: message.data.id };
@@ -54,12 +60,15 @@ export const HEARTBEAT_CHUNK = toChunk([toFrame({ event: 'heartbeat', data: {} }
  * `after`.
  */
 export function matchesListener(
-  { position, hostId, change }: StreamFrame,
+  { position, hostId, change, hostEventKind }: StreamFrame,
   query: StreamQuery,
   after: FeedPosition,
 ): boolean {
   if (position !== undefined && !isPositionAfter(position, after)) return false;
   if (hostId !== undefined && query.hostId && !query.hostId.includes(hostId)) return false;
+  if (hostEventKind !== undefined) {
+    return (query.kind?.includes(hostEventKind) ?? true) && query.name === undefined && query.exitReason === undefined;
+  }
   if (change === undefined) return true;
   const { kind, name, exitReason, exits } = change;
   const reasons = [exitReason, ...(exits?.codes ?? []).map(({ reason }) => reason)];

@@ -4,6 +4,7 @@ import type { Clock } from '../../lib/clock.js';
 import { createInterval, type Interval } from '../../lib/interval.js';
 import { CLOCK_INTERVAL_MS } from './database-clock.js';
 import type { LivenessService } from '../freshness/index.js';
+import type { HostEventWriter } from '../host-events/index.js';
 import { recordEndedLoops, type DigestSalts } from '../sync/index.js';
 import type { ReplicaRecord } from '../system/index.js';
 import type { RetentionService } from './retention.js';
@@ -29,6 +30,7 @@ export function startBackgroundTasks(
     liveness,
     replica,
     digestSalts,
+    hostEvents,
     retention,
   }: {
     db: Database;
@@ -36,6 +38,7 @@ export function startBackgroundTasks(
     liveness: LivenessService;
     replica: ReplicaRecord;
     digestSalts: DigestSalts;
+    hostEvents: HostEventWriter;
     retention: RetentionService;
   },
   logger: Logger,
@@ -52,6 +55,9 @@ export function startBackgroundTasks(
     start('record of this process', replica.intervalMs, () => replica.record()),
     start('salt of digests', digestSalts.intervalMs, () => digestSalts.refresh()),
     start('correction of future timestamps', FUTURE_INSTANTS_INTERVAL_MS, () => liveness.lowerFutureInstants()),
+    start('record of host events', hostEvents.intervalMs, async (isStopped) => {
+      await hostEvents.record(isStopped);
+    }),
     start('record of ended loops', LOOPS_INTERVAL_MS, async (isStopped) => {
       await recordEndedLoops(db, clock.now(), isStopped);
     }),
@@ -63,7 +69,7 @@ export function startBackgroundTasks(
   ];
   return async () => {
     await Promise.all(intervals.map((interval) => interval.stop()));
-    // If a call fails, the lease expires, and the process is no longer listed after a minute.
-    await Promise.allSettled([retention.release(), replica.remove()]);
+    // If a call fails, the leases expire, and the process is no longer listed after a minute.
+    await Promise.allSettled([hostEvents.release(), retention.release(), replica.remove()]);
   };
 }

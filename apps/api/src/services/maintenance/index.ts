@@ -2,4 +2,4 @@
 export { startBackgroundTasks } from './background-tasks.js';
 export { addClockMetrics, createDatabaseClock } from './database-clock.js';
 export { addRetentionMetrics } from './retention-metrics.js';
-export { createRetentionService, RETENTION_LEASE } from './retention.js';
+export { createRetentionService, EVENT_DAYS_DEFAULT, RETENTION_LEASE } from './retention.js';

@@ -1,7 +1,7 @@
 import { Prisma, type Database } from '@muster/db';
 import type { Lease } from '../../lib/lease.js';
 import { deleteHostData } from '../hosts/index.js';
-import { findHostsWithEventsBefore, pruneEvents } from './prune-events.sql.js';
+import { type EventTable, findHostsWithEventsBefore, pruneEvents } from './prune-events.sql.js';
 import {
   findHostsWithExcess,
   findHostsWithRemovedBefore,
@@ -36,7 +36,7 @@ const REVOKED_TOKEN_KEPT_MS = 30 * DAY_MS;
 const EXPIRED_INVITATION_KEPT_MS = 30 * DAY_MS;
 
 /** The default number of days for which a host's history is kept. */
-const EVENT_DAYS_DEFAULT = 90;
+export const EVENT_DAYS_DEFAULT = 90;
 
 /**
  * Pause in milliseconds between two batches of events. During the pause, the database can run more important queries.
@@ -71,6 +71,7 @@ const RETENTION_STEPS = [
   'revoked_tokens',
   'expired',
   'events',
+  'host_events',
 ] as const;
 export type RetentionStep = (typeof RETENTION_STEPS)[number];
 
@@ -195,12 +196,12 @@ export function createRetentionService(db: Database, options: RetentionOptions):
       isStopped,
     );
 
-  async function pruneHistory(before: Date, isStopped: () => boolean): Promise<number> {
+  async function pruneHistory(table: EventTable, before: Date, isStopped: () => boolean): Promise<number> {
     let events = 0;
-    for await (const hostId of findHostsWithEventsBefore(db, before)) {
+    for await (const hostId of findHostsWithEventsBefore(db, table, before)) {
       for (let deleted = eventBatchRows; deleted === eventBatchRows;) {
         if (isStopped()) return events;
-        deleted = await pruneEvents(db, hostId, before, eventBatchRows);
+        deleted = await pruneEvents(db, table, hostId, before, eventBatchRows);
         events += deleted;
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
@@ -263,10 +264,11 @@ export function createRetentionService(db: Database, options: RetentionOptions):
     const hosts = await run('deleted_hosts', () => pruneDeletedHosts(at, isStopped));
     const tokens = await run('revoked_tokens', () => pruneTokens(at, isStopped));
     const expired = await run('expired', () => pruneExpired(at, isStopped));
-    const events = await run('events', () =>
-      eventDays === 0 ? Promise.resolve(0) : pruneHistory(new Date(at - eventDays * DAY_MS), isStopped),
-    );
-    return { containers: removed + excess, hosts, events, expired, tokens };
+    const pruneTable = (table: EventTable) =>
+      eventDays === 0 ? Promise.resolve(0) : pruneHistory(table, new Date(at - eventDays * DAY_MS), isStopped);
+    const containerEvents = await run('events', () => pruneTable('container_events'));
+    const hostEvents = await run('host_events', () => pruneTable('host_events'));
+    return { containers: removed + excess, hosts, events: containerEvents + hostEvents, expired, tokens };
   }
 
   return {

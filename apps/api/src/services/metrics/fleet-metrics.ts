@@ -1,9 +1,9 @@
 import { DOCKER_STATES, ExitReason, Freshness, Health, HostProblemCode } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { Gauge, type Registry } from 'prom-client';
-import { freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
+import { type FreshnessContext, freshnessCutoffs, type ReadFreshnessContext } from '../freshness/index.js';
 import { cloneSuspectedFrom, splitStateCounts } from '../sync/index.js';
-import { countFleet, type FleetCounts } from '../inventory/index.js';
+import { countFleet } from '../inventory/index.js';
 
 /** Milliseconds for which a count is cached, because counting reads every host, and there may be several scrapers. */
 const COUNT_AGE_MS_MAX = 5_000;
@@ -17,28 +17,34 @@ export interface FleetMetricsOptions {
   onFailure: (error: unknown) => void;
 }
 
-/** Adds gauges for the hosts and containers of all organizations together, and for the database connections. */
-export function addFleetMetrics(
-  registry: Registry,
-  { db, freshnessContext, elapsedMs, onFailure }: FleetMetricsOptions,
-): void {
-  const registers = [registry];
-  let last: { at: number; counts: Promise<FleetCounts | null> } | null = null;
-
-  async function count(): Promise<FleetCounts | null> {
+/** Returns a function that counts, at most every 5 seconds. It returns null if the database query failed. */
+export function cacheCounts<Counts>(
+  { freshnessContext, elapsedMs, onFailure }: FleetMetricsOptions,
+  count: (context: FreshnessContext) => Promise<Counts>,
+): () => Promise<Counts | null> {
+  let last: { at: number; counts: Promise<Counts | null> } | null = null;
+  async function countOrNull(): Promise<Counts | null> {
     try {
-      const context = await freshnessContext();
-      return await countFleet(db, null, freshnessCutoffs(context), cloneSuspectedFrom(context.now));
+      return await count(await freshnessContext());
     } catch (error) {
       // The other metrics are most needed while the database is unreachable, so the scrape must not fail.
       onFailure(error);
       return null;
     }
   }
-  function counts(): Promise<FleetCounts | null> {
-    if (last === null || elapsedMs() - last.at > COUNT_AGE_MS_MAX) last = { at: elapsedMs(), counts: count() };
+  return () => {
+    if (last === null || elapsedMs() - last.at > COUNT_AGE_MS_MAX) last = { at: elapsedMs(), counts: countOrNull() };
     return last.counts;
-  }
+  };
+}
+
+/** Adds gauges for the hosts and containers of all organizations together, and for the database connections. */
+export function addFleetMetrics(registry: Registry, options: FleetMetricsOptions): void {
+  const { db } = options;
+  const registers = [registry];
+  const counts = cacheCounts(options, (context) =>
+    countFleet(db, null, freshnessCutoffs(context), cloneSuspectedFrom(context.now)),
+  );
 
   new Gauge({
     name: 'muster_fleet_counted',
@@ -159,7 +165,10 @@ type Counted = Exclude<keyof ReturnType<typeof splitStateCounts>, 'infraCount'>;
  * Sums the counts by these label values. The counts of all other keys are summed as `other`, because each label value
  * becomes a series.
  */
-function countsOfKeys(counts: Readonly<Record<string, number>>, labelValues: readonly string[]): Map<string, number> {
+export function countsOfKeys(
+  counts: Readonly<Record<string, number>>,
+  labelValues: readonly string[],
+): Map<string, number> {
   const sums = new Map([...labelValues, 'other'].map((value) => [value, 0]));
   for (const [key, count] of Object.entries(counts)) {
     const labelValue = sums.has(key) ? key : 'other';

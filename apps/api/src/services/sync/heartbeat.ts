@@ -1,13 +1,14 @@
 import { CADENCE_DEFAULT, type Cadence, type Heartbeat, type HeartbeatResponse } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { HostDeletedError } from '../../errors.js';
+import { recordHostFacts } from '../host-facts/index.js';
 import { heartbeatProblems } from './host-problems.js';
 import { createHostReports, type HostReports } from './host-reports.js';
 
 export interface HeartbeatService {
   /**
    * Records that a host's agent is alive. If the digest equals the stored one and the agent can list its containers,
-   * also confirms that the host's containers are unchanged. `stream` identifies the agent's run; null if the agent did
+   * also confirms that the host's containers are unchanged. Stores the facts about the machine, if they are sent. `stream` identifies the agent's run; null if the agent did
    * not send it.
    * @throws HostDeletedError if the host was deleted.
    */
@@ -27,7 +28,7 @@ export function createHeartbeatService(
 ): HeartbeatService {
   return {
     async beat(hostId, heartbeat, stream) {
-      const { digest, engine, os = null, agentVersion = null, sentAt } = heartbeat;
+      const { digest, engine, os = null, agentVersion = null, facts: hostFacts, sentAt } = heartbeat;
       const receivedAt = now();
       const clockSkewSeconds = sentAt === undefined ? null : skewSeconds(new Date(sentAt), receivedAt);
       const problems = heartbeatProblems(heartbeat, clockSkewSeconds, receivedAt);
@@ -39,6 +40,7 @@ export function createHeartbeatService(
         agentVersion,
         clockSkewSeconds,
       };
+      if (hostFacts !== undefined) await recordHostFacts(db, hostId, stream, hostFacts, receivedAt);
       const reported = await reports.report({
         kind: 'heartbeat',
         hostId,

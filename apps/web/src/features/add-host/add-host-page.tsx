@@ -1,12 +1,14 @@
-import type { EnrollmentTokenCreated } from '@muster/contracts';
+import type { EnrollmentTokenCreated, HostLabels } from '@muster/contracts';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type ReactNode } from 'react';
 import { api, fieldError, formError } from '../../lib/api/client';
+import { labelError, parseLabelLines } from '../../lib/host-labels';
 import { useCanEdit } from '../../lib/session';
 import { Button } from '../../components/button';
 import { EmptyState } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { Select, Field } from '../../components/field';
+import { LabelsField } from '../../components/labels-field';
 import { DateTime } from '../../components/time';
 import { useTitle } from '../../lib/title';
 import { NewHosts } from './new-hosts';
@@ -49,15 +51,25 @@ const USES: readonly { value: Uses; label: string }[] = [
 function CreateTokenForm({ onCreated }: { onCreated: (token: EnrollmentTokenCreated) => void }) {
   const client = useQueryClient();
   const [name, setName] = useState('');
+  const [labels, setLabels] = useState('');
+  const [labelProblem, setLabelProblem] = useState<string>();
   const [uses, setUses] = useState<Uses>('1');
   const createMutation = useMutation({
-    mutationFn: () =>
-      api.call('createEnrollmentToken', { body: { name: name.trim() || 'Unnamed token', maxUses: Number(uses) } }),
+    mutationFn: (hostLabels: HostLabels) =>
+      api.call('createEnrollmentToken', {
+        body: {
+          name: name.trim() || 'Unnamed token',
+          maxUses: Number(uses),
+          // A server before version 0.5 refuses labels.
+          ...(Object.keys(hostLabels).length > 0 ? { labels: hostLabels } : {}),
+        },
+      }),
     onSuccess: (token) => {
       void client.invalidateQueries({ queryKey: ['enrollment-tokens'] });
       onCreated(token);
     },
   });
+  const nameError = fieldError(createMutation.error, 'name');
   return (
     <section className="card">
       <div className="prose">
@@ -70,7 +82,9 @@ function CreateTokenForm({ onCreated }: { onCreated: (token: EnrollmentTokenCrea
         className="stack add-form"
         onSubmit={(event) => {
           event.preventDefault();
-          createMutation.mutate();
+          const parsed = parseLabelLines(labels);
+          setLabelProblem('error' in parsed ? parsed.error : undefined);
+          if ('labels' in parsed) createMutation.mutate(parsed.labels);
         }}
       >
         <Field
@@ -79,10 +93,17 @@ function CreateTokenForm({ onCreated }: { onCreated: (token: EnrollmentTokenCrea
           hint="Shown in the token list."
           autoFocus
           value={name}
-          error={fieldError(createMutation.error, 'name')}
+          error={nameError}
           onChange={(event) => setName(event.target.value)}
         />
         <Select label="Number of hosts" value={uses} options={USES} onChange={setUses} />
+        <LabelsField
+          label="Labels (optional)"
+          value={labels}
+          hint="One per line. The hosts get these labels. Agents and operators can set others."
+          error={labelProblem ?? (nameError === undefined ? labelError(createMutation.error) : undefined)}
+          onChange={setLabels}
+        />
         <ErrorNote error={formError(createMutation.error)} />
         <div className="actions">
           <Button type="submit" kind="primary" busy={createMutation.isPending}>

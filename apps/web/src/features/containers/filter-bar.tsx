@@ -3,6 +3,7 @@ import { Button } from '../../components/button';
 import { FilterChip } from '../../components/filter-chip';
 import { FilterMenu } from '../../components/filter-menu';
 import { HostFilter } from '../../components/host-filter';
+import { HostLabelFilter } from '../../components/host-label-filter';
 import { Menu, MenuCheckbox, MenuRadioGroup, MenuLabel, MenuSeparator } from '../../components/menu';
 import { MultiSelect } from '../../components/multi-select';
 import { Icon } from '../../components/icons';
@@ -24,10 +25,11 @@ export function FilterBar({ search, onChange }: { search: ContainerSearch; onCha
       <StateMenu search={search} onChange={onChange} />
       <LabelFilter search={search} onChange={onChange} />
       <HostFilter hostIds={search.hostId} onChange={(hostId) => onChange({ hostId })} />
+      <HostLabelFilter labels={search.hostLabel} onChange={(hostLabel) => onChange({ hostLabel })} />
       {chips.map(({ key, change, ...label }) => (
         <FilterChip key={key} {...label} onRemove={() => onChange(change)} />
       ))}
-      {chips.length + (search.hostId?.length ?? 0) > 1 && (
+      {chips.length + (search.hostId?.length ?? 0) + (search.hostLabel?.length ?? 0) > 1 && (
         <Button kind="quiet" onClick={() => onChange(NO_FILTERS)}>
           Clear all
         </Button>

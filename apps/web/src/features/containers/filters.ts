@@ -8,6 +8,7 @@ import type { ContainerSearch } from './search';
 export const NO_FILTERS: Partial<ContainerSearch> = {
   q: undefined,
   hostId: undefined,
+  hostLabel: undefined,
   hostFreshness: undefined,
   state: undefined,
   health: undefined,

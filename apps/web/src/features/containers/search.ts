@@ -30,6 +30,7 @@ export type Group = (typeof GROUPS)[number];
 export interface ContainerSearch {
   q?: string | undefined;
   hostId?: string[] | undefined;
+  hostLabel?: string[] | undefined;
   hostFreshness?: ContainerFreshness[] | undefined;
   state?: string[] | undefined;
   health?: string[] | undefined;
@@ -55,6 +56,7 @@ export function parseContainerSearch(search: Record<string, unknown>): Container
   return {
     q: parseFirst(search['q']),
     hostId: parseAll(search['hostId']),
+    hostLabel: parseAll(search['hostLabel']),
     hostFreshness: parseChoices(HOST_FRESHNESS, search['hostFreshness']),
     state: parseAll(search['state']),
     health: parseChoices(HEALTH_VALUES, search['health']),

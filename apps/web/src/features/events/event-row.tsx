@@ -93,7 +93,14 @@ function ImageChange({ replacement: { imageBefore, imageAfter } }: { replacement
   );
 }
 
-function EventChange({ before: from, after: to }: { before: ContainerEvent['from']; after: ContainerEvent['to'] }) {
+/** The values before and after a change. Renders nothing if they are equal. */
+export function EventChange({
+  before: from,
+  after: to,
+}: {
+  before: ContainerEvent['from'];
+  after: ContainerEvent['to'];
+}) {
   const [before, after] = [formatEventValue(from), formatEventValue(to)];
   if (before === after) return null;
   return (

@@ -7,6 +7,7 @@ import { Button } from '../../components/button';
 import { EmptyState } from '../../components/empty-state';
 import { FilterChip } from '../../components/filter-chip';
 import { HostFilter } from '../../components/host-filter';
+import { HostLabelFilter } from '../../components/host-label-filter';
 import { ListStates } from '../../components/list-states';
 import { Menu, MenuCheckbox, MenuItem, MenuSeparator } from '../../components/menu';
 import { RefreshListButton } from '../../components/refresh-list-button';
@@ -17,7 +18,9 @@ import { EVENT_KINDS, formatEventKind } from '../../lib/format-event';
 import { EXIT_REASON_TITLES, EXIT_REASONS } from '../../lib/format-exit';
 import { removeValue } from '../../lib/search-params';
 import { EventDays } from './event-days';
+import { HostEvents } from './host-events';
 import type { EventSearch } from './search';
+import { SubjectSwitch } from './subject-switch';
 
 const WORKLOAD_FILTERS = [
   ['project', 'Project:'],
@@ -27,15 +30,27 @@ const WORKLOAD_FILTERS = [
 
 const route = getRouteApi('/signed-in/events');
 
-/** The page with the events of all containers, newest first. */
+/** The page with the events of all containers or of all hosts, newest first. */
 export function EventsPage(): ReactNode {
   useTitle('Events');
   const search = route.useSearch();
   const navigate = useNavigate({ from: '/events' });
   const updateSearch = (changes: Partial<EventSearch>): void =>
     void navigate({ to: '/events', search: (previous) => ({ ...previous, ...changes }), replace: true });
-  const filters = { ...search, name: search.name };
-  const isFiltered = Object.values(search).some((value) => value !== undefined);
+  const Events = search.subject === 'host' ? HostEvents : ContainerEvents;
+  return <Events search={search} onChange={updateSearch} />;
+}
+
+/** The events of all containers, newest first. */
+function ContainerEvents({
+  search,
+  onChange: updateSearch,
+}: {
+  search: EventSearch;
+  onChange: (changes: Partial<EventSearch>) => void;
+}) {
+  const filters = { ...search, subject: undefined, hostKind: undefined };
+  const isFiltered = Object.values(filters).some((value) => value !== undefined);
   const query = eventsQuery(filters, 100);
   const list = useInfiniteQuery(query);
   const exportAs = (format: 'csv' | 'ndjson'): void =>
@@ -44,6 +59,7 @@ export function EventsPage(): ReactNode {
     <>
       <header className="page-head">
         <h1>Events</h1>
+        <SubjectSwitch search={search} />
         <Menu
           trigger={
             <Button>
@@ -87,6 +103,7 @@ export function EventsPage(): ReactNode {
           />
         </Menu>
         <HostFilter hostIds={search.hostId} onChange={(hostId) => updateSearch({ hostId })} />
+        <HostLabelFilter labels={search.hostLabel} onChange={(hostLabel) => updateSearch({ hostLabel })} />
         {search.kind?.map((kind) => (
           <FilterChip
             key={kind}

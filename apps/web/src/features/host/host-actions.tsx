@@ -53,7 +53,9 @@ function RenameDialog({ host, onClose }: { host: Host; onClose: () => void }) {
   const client = useQueryClient();
   const [name, setName] = useState(host.name);
   const renameMutation = useMutation({
-    mutationFn: () => api.call('renameHost', { params: { hostId: host.id }, body: { name: name.trim() } }),
+    // With null, the host has the name that its machine reports.
+    mutationFn: (requested: string | null) =>
+      api.call('updateHost', { params: { hostId: host.id }, body: { name: requested } }),
     onSuccess: (renamed) => {
       client.setQueryData(hostQuery(host.id).queryKey, renamed);
       void client.invalidateQueries({ queryKey: ['hosts', 'list'] });
@@ -67,7 +69,7 @@ function RenameDialog({ host, onClose }: { host: Host; onClose: () => void }) {
         className="stack"
         onSubmit={(event) => {
           event.preventDefault();
-          renameMutation.mutate();
+          renameMutation.mutate(name.trim());
         }}
       >
         <Field
@@ -75,13 +77,18 @@ function RenameDialog({ host, onClose }: { host: Host; onClose: () => void }) {
           required
           autoFocus
           value={name}
-          hint="This changes only the host’s name in Muster."
+          hint="This changes only the host’s name in Muster. The host keeps it, even if its machine is renamed."
           error={fieldError(renameMutation.error, 'name')}
           onChange={(event) => setName(event.target.value)}
         />
         <ErrorNote error={formError(renameMutation.error)} />
         <div className="actions">
           <Button onClick={onClose}>Cancel</Button>
+          {host.nameSetByOperator && (
+            <Button busy={renameMutation.isPending} onClick={() => renameMutation.mutate(null)}>
+              Use the machine’s name
+            </Button>
+          )}
           <Button type="submit" kind="primary" busy={renameMutation.isPending}>
             Rename
           </Button>

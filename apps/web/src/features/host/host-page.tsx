@@ -23,8 +23,12 @@ import type { ColumnId, SortKey } from '../containers/search';
 import { formatSort, sortKeysOf } from '../containers/sort';
 import { useContainerList } from '../containers/use-container-list';
 import { EventDays } from '../events/event-days';
+import { HostAvailabilityCard } from '../availability/host-availability';
 import { HostActions } from './host-actions';
 import { HostChart } from './host-chart';
+import { HostFacts } from './host-facts';
+import { HostHistory } from './host-history';
+import { HostLabels } from './host-labels';
 import { HostProblems } from './host-problems';
 
 const route = getRouteApi('/signed-in/hosts/$hostId');
@@ -83,6 +87,11 @@ export function HostPage(): ReactNode {
             <dd>
               <IsolatedText text={host.agentVersion} />
             </dd>
+            <HostFacts host={host} />
+            <dt>Labels</dt>
+            <dd>
+              <HostLabels host={host} />
+            </dd>
             <dt>Last snapshot</dt>
             <dd>
               <Age at={host.confirmedAt} />
@@ -118,7 +127,9 @@ export function HostPage(): ReactNode {
           <HostChart host={host} />
         </section>
       </div>
+      <HostAvailabilityCard hostId={hostId} />
       <HostContainers hostId={hostId} infraCount={host.infraCount} />
+      <HostHistory hostId={hostId} />
       <HostEvents hostId={hostId} />
     </>
   );
@@ -167,7 +178,7 @@ function HostEvents({ hostId }: { hostId: string }) {
   return (
     <section className="timeline" aria-labelledby="events-title">
       <header className="section-head">
-        <h2 id="events-title">Events</h2>
+        <h2 id="events-title">Container events</h2>
         <Link to="/events" search={{ hostId: [hostId] }} className="section-link">
           All events
         </Link>

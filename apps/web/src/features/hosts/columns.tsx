@@ -1,4 +1,4 @@
-import type { Host, HostSortKey } from '@muster/contracts';
+import { distinguishHost, type Host, type HostSortKey } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
@@ -8,13 +8,14 @@ import type { Column } from '../../components/virtual-table';
 import { iconOfState, isCurrent, sortStates } from '../../lib/container-status';
 import { formatNumber } from '../../lib/format-count';
 import { PROBLEM_TITLES } from '../../lib/format-problem';
+import { labelTexts } from '../../lib/host-labels';
 import { toPlainText } from '../../lib/plain-text';
 import { isSevereProblem } from '../../lib/severity';
-import { FilterLink } from './filter-link';
+import { FilterLink, LabelLink } from './filter-link';
 import { AllHostsCheckbox, HostCheckbox } from './selection-context';
 
 export type HostColumnId =
-  'select' | 'name' | 'freshness' | 'problems' | 'lastSeenAt' | 'containers' | 'engine' | 'agentVersion';
+  'select' | 'name' | 'freshness' | 'problems' | 'lastSeenAt' | 'containers' | 'engine' | 'agentVersion' | 'labels';
 
 /** The columns of the hosts page. For users who can delete hosts, the page adds the column of checkboxes. */
 export const HOST_COLUMNS: readonly HostColumnId[] = [
@@ -25,6 +26,7 @@ export const HOST_COLUMNS: readonly HostColumnId[] = [
   'containers',
   'engine',
   'agentVersion',
+  'labels',
 ];
 export const EDITABLE_HOST_COLUMNS: readonly HostColumnId[] = ['select', ...HOST_COLUMNS];
 
@@ -39,11 +41,7 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
     title: 'Name',
     sort: 'name',
     width: 'minmax(11rem, 1.5fr)',
-    renderCell: ({ id, name }) => (
-      <Link to="/hosts/$hostId" params={{ hostId: id }} className="row-name clip" title={toPlainText(name)}>
-        <IsolatedText text={name} />
-      </Link>
-    ),
+    renderCell: (host) => <Name host={host} />,
   },
   freshness: {
     title: 'Status',
@@ -91,7 +89,53 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
       </FilterLink>
     ),
   },
+  labels: {
+    title: 'Labels',
+    width: 'minmax(10rem, 1.4fr)',
+    renderCell: (host) => <Labels host={host} />,
+  },
 };
+
+/** Number of labels that a row shows. The others are in the title. */
+const LABELS_SHOWN_MAX = 3;
+
+/** The first labels of a host, each as a link that adds a filter. */
+function Labels({ host }: { host: Host }) {
+  const texts = labelTexts(host);
+  if (texts.length === 0) return null;
+  return (
+    <span className="row-labels" title={toPlainText(texts.join('\n'))}>
+      {texts.slice(0, LABELS_SHOWN_MAX).map((text) => (
+        <LabelLink key={text} text={text} />
+      ))}
+      {texts.length > LABELS_SHOWN_MAX && <span className="soft">+{texts.length - LABELS_SHOWN_MAX}</span>}
+    </span>
+  );
+}
+
+/** The name, and what tells the host apart if several hosts have this name. */
+function Name({ host }: { host: Host }) {
+  const { id, name, nameIsShared } = host;
+  const distinction = nameIsShared ? distinguishHost(host) : '';
+  return (
+    <>
+      <Link
+        to="/hosts/$hostId"
+        params={{ hostId: id }}
+        className="row-name clip"
+        title={toPlainText(nameIsShared ? `${name}: several hosts have this name. This one: ${distinction}` : name)}
+      >
+        <IsolatedText text={name} />
+      </Link>
+      {nameIsShared && (
+        <span className="soft">
+          {' '}
+          <IsolatedText text={distinction} />
+        </span>
+      )}
+    </>
+  );
+}
 
 /** The most important problem, how long the host has had it, and the number of other problems. */
 function Problems({ problems }: { problems: Host['problems'] }) {

@@ -2,6 +2,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Button } from '../../components/button';
 import { FilterChip } from '../../components/filter-chip';
 import { FilterMenu } from '../../components/filter-menu';
+import { HostLabelFilter } from '../../components/host-label-filter';
 import { MenuSeparator } from '../../components/menu';
 import { MultiSelect } from '../../components/multi-select';
 import { hostFacetsQuery } from '../../lib/api/queries';
@@ -19,10 +20,11 @@ export function HostFilterBar({ search, onChange }: { search: HostSearch; onChan
   return (
     <div className="chips" role="group" aria-label="Filters">
       <AddFilterMenu search={search} onChange={onChange} />
+      <HostLabelFilter labels={search.hostLabel} onChange={(hostLabel) => onChange({ hostLabel })} />
       {chips.map(({ key, change, ...label }) => (
         <FilterChip key={key} {...label} onRemove={() => onChange(change)} />
       ))}
-      {chips.length > 1 && (
+      {chips.length + (search.hostLabel?.length ?? 0) > 1 && (
         <Button kind="quiet" onClick={() => onChange(NO_HOST_FILTERS)}>
           Clear all
         </Button>

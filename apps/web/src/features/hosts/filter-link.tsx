@@ -1,8 +1,12 @@
 import { useRouter } from '@tanstack/react-router';
 import { createContext, use, useMemo, type MouseEvent, type ReactNode } from 'react';
+import { IsolatedText } from '../../components/isolated-text';
+import { toPlainText } from '../../lib/plain-text';
 import type { HostSearch } from './search';
 
 interface FilterLinks {
+  /** The labels in the page's filter. */
+  hostLabel: readonly string[];
   hrefOf: (filter: HostSearch) => string;
   addFilter: (filter: HostSearch) => void;
 }
@@ -22,6 +26,7 @@ export function useFilterLinks(search: HostSearch): FilterLinks {
       return href;
     };
     return {
+      hostLabel: search.hostLabel ?? [],
       hrefOf,
       addFilter: (filter) => void router.navigate({ to: '/hosts', search: { ...search, ...filter } }),
     };
@@ -45,5 +50,18 @@ export function FilterLink({ filter, title, children }: { filter: HostSearch; ti
     <a href={links.hrefOf(filter)} className="clip" title={title} onClick={onClick}>
       {children}
     </a>
+  );
+}
+
+/** A link that adds a label to the filter of the hosts page, which keeps its other labels. */
+export function LabelLink({ text }: { text: string }) {
+  const links = use(FilterLinkContext);
+  const hostLabel = [...new Set([...(links?.hostLabel ?? []), text])];
+  return (
+    <span className="host-label">
+      <FilterLink filter={{ hostLabel }} title={toPlainText(`Show only hosts with ${text}`)}>
+        <IsolatedText text={text} />
+      </FilterLink>
+    </span>
   );
 }

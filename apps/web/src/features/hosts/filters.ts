@@ -11,6 +11,7 @@ export const NO_HOST_FILTERS: HostSearch = {
   state: undefined,
   engine: undefined,
   agentVersion: undefined,
+  hostLabel: undefined,
 };
 
 /** An active filter, and the change that removes it. */
@@ -21,7 +22,11 @@ interface Chip {
   change: HostSearch;
 }
 
-const TEXT_FILTER_TITLES = { state: 'Has containers:', engine: 'Engine:', agentVersion: 'Agent:' } as const;
+const TEXT_FILTER_TITLES = {
+  state: 'Has containers:',
+  engine: 'Engine:',
+  agentVersion: 'Agent:',
+} as const;
 
 /** Returns a chip for each active filter except the search term, which the search field shows. */
 export function createHostChips(search: HostSearch): Chip[] {

@@ -12,16 +12,20 @@ import { hostFacetsQuery } from '../../lib/api/queries';
 import { formatCount, formatNumber } from '../../lib/format-count';
 import { useCanEdit } from '../../lib/session';
 import { useTitle } from '../../lib/title';
+import { WorstHosts } from '../availability/worst-hosts';
 import { EDITABLE_HOST_COLUMNS, HOST_COLUMN_DEFINITIONS, HOST_COLUMNS } from './columns';
 import { DeleteHostsDialog } from './delete-hosts';
 import { HostFilterBar } from './filter-bar';
 import { FilterLinkContext, useFilterLinks } from './filter-link';
 import { isFiltered, NO_HOST_FILTERS } from './filters';
+import { GroupMenu, HostGroups } from './host-groups';
+import { LabelHostsDialog } from './label-hosts';
 import { hostSort, nextHostSort, type HostSearch } from './search';
 import { EMPTY_SELECTION, rowsBetween, select, selectedPart, type Selection } from './selection';
 import { SelectionContext } from './selection-context';
 import { useHostList } from './use-host-list';
 
+const NO_LABELS = {};
 const route = getRouteApi('/signed-in/hosts');
 const idOf = ({ id }: Host): string => id;
 
@@ -53,8 +57,39 @@ export function HostsPage(): ReactNode {
         />
       </header>
       <HostFilterBar search={search} onChange={updateSearch} />
-      <HostList search={search} onChange={updateSearch} />
+      <WorstHosts filters={search.hostLabel ?? NO_LABELS} />
+      {search.group === undefined ? (
+        <HostList search={search} onChange={updateSearch} />
+      ) : (
+        <GroupedHosts search={search} by={search.group} onChange={updateSearch} />
+      )}
     </div>
+  );
+}
+
+/** The hosts grouped by a label. The groups take only the filter by labels into account. */
+function GroupedHosts({
+  search,
+  by,
+  onChange,
+}: {
+  search: HostSearch;
+  by: string;
+  onChange: (changes: HostSearch) => void;
+}) {
+  const filterLinks = useFilterLinks(search);
+  const { hostLabel, group, sort, ...otherFilters } = search;
+  const isFilteredOtherwise = Object.values(otherFilters).some((value) => value !== undefined);
+  return (
+    <>
+      <div className="list-note selection-bar soft">
+        <p>{isFilteredOtherwise && 'Only the filter by labels applies to groups.'}</p>
+        <GroupMenu by={group} onChange={onChange} />
+      </div>
+      <FilterLinkContext value={filterLinks}>
+        <HostGroups by={by} hostLabel={hostLabel} />
+      </FilterLinkContext>
+    </>
   );
 }
 
@@ -72,9 +107,11 @@ function OutdatedAgents({ onChange }: { onChange: (changes: HostSearch) => void 
 }
 
 function HostList({ search, onChange }: { search: HostSearch; onChange: (changes: HostSearch) => void }) {
-  const { list, queryKey, rows, total, onNearEnd } = useHostList(search);
+  const { group, ...filters } = search;
+  const { list, queryKey, rows, total, onNearEnd } = useHostList(filters);
   const canEdit = useCanEdit();
   const [selection, setSelection] = useState(EMPTY_SELECTION);
+  const [hostsToLabel, setHostsToLabel] = useState<readonly Host[] | null>(null);
   const [hostsToDelete, setHostsToDelete] = useState<readonly Host[] | null>(null);
   const selecting = useSelecting(rows, selection, setSelection);
   const filterLinks = useFilterLinks(search);
@@ -92,6 +129,7 @@ function HostList({ search, onChange }: { search: HostSearch; onChange: (changes
         </p>
         {selection.size > 0 && (
           <>
+            <Button onClick={() => setHostsToLabel([...selection.values()])}>Labels…</Button>
             <Button kind="danger" onClick={() => setHostsToDelete([...selection.values()])}>
               Delete…
             </Button>
@@ -101,6 +139,7 @@ function HostList({ search, onChange }: { search: HostSearch; onChange: (changes
           </>
         )}
         <OutdatedAgents onChange={onChange} />
+        <GroupMenu by={group} onChange={onChange} />
         <RefreshListButton list={list} queryKey={queryKey} />
       </div>
       <ErrorNote error={list.isFetchNextPageError ? list.error : null} onRetry={() => void list.fetchNextPage()} />
@@ -123,6 +162,7 @@ function HostList({ search, onChange }: { search: HostSearch; onChange: (changes
           />
         </FilterLinkContext>
       )}
+      {hostsToLabel !== null && <LabelHostsDialog hosts={hostsToLabel} onClose={() => setHostsToLabel(null)} />}
       {hostsToDelete !== null && (
         <DeleteHostsDialog
           hosts={hostsToDelete}

@@ -17,6 +17,10 @@ export interface HostSearch {
   state?: string[] | undefined;
   engine?: string[] | undefined;
   agentVersion?: string[] | undefined;
+  /** Labels, each as `key=value`, or as `key` for any value. A host must have all of them. */
+  hostLabel?: string[] | undefined;
+  /** The key of the label by which the hosts are grouped. */
+  group?: string | undefined;
   sort?: (typeof SORT_PARAMETERS)[number] | undefined;
 }
 
@@ -27,6 +31,8 @@ export const parseHostSearch = (search: Record<string, unknown>): HostSearch => 
   state: parseAll(search['state']),
   engine: parseAll(search['engine']),
   agentVersion: parseAll(search['agentVersion']),
+  hostLabel: parseAll(search['hostLabel']),
+  group: parseFirst(search['group']),
   sort: parseChoice(SORT_PARAMETERS, search['sort']),
 });
 

@@ -19,10 +19,10 @@ const route = getRouteApi('/signed-in/image-builds');
 
 /** The page with the builds of one image reference, and the hosts that run them. */
 export function ImageBuildsPage(): ReactNode {
-  const { image = '' } = route.useSearch();
+  const { image = '', hostLabel } = route.useSearch();
   const name = displayImage({ image, imageId: null });
   useTitle(`Builds of ${name}`);
-  const query = useQuery(imageBuildsQuery(image));
+  const query = useQuery(imageBuildsQuery(image, hostLabel));
   return (
     <>
       <header className="page-head image-head">

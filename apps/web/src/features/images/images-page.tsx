@@ -7,6 +7,7 @@ import { imagesQuery } from '../../lib/api/queries';
 import { formatCount, formatNumber } from '../../lib/format-count';
 import { EmptyState } from '../../components/empty-state';
 import { FilterEntry } from '../../components/filter-entry';
+import { HostLabelFilter } from '../../components/host-label-filter';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { useTitle } from '../../lib/title';
@@ -18,9 +19,9 @@ const route = getRouteApi('/signed-in/images');
 /** The page with the images in use, grouped by repository. It marks images of which hosts run different builds. */
 export function ImagesPage(): ReactNode {
   useTitle('Images');
-  const { q } = route.useSearch();
+  const { q, hostLabel } = route.useSearch();
   const navigate = useNavigate();
-  const list = useInfiniteQuery(imagesQuery({ q }));
+  const list = useInfiniteQuery(imagesQuery({ q, hostLabel }));
   return (
     <>
       <header className="page-head">
@@ -29,14 +30,28 @@ export function ImagesPage(): ReactNode {
           label="Search images"
           value={q ?? ''}
           onChange={(value) =>
-            void navigate({ to: '/images', search: { q: value === '' ? undefined : value }, replace: true })
+            void navigate({
+              to: '/images',
+              search: (previous) => ({ ...previous, q: value === '' ? undefined : value }),
+              replace: true,
+            })
           }
         />
       </header>
+      <div className="chips" role="group" aria-label="Filters">
+        <HostLabelFilter
+          labels={hostLabel}
+          onChange={(labels) =>
+            void navigate({ to: '/images', search: (previous) => ({ ...previous, hostLabel: labels }), replace: true })
+          }
+        />
+      </div>
       <ListStates
         list={list}
         what="images"
-        empty={<EmptyState title={q === undefined ? 'No images in use' : 'No matching images'} />}
+        empty={
+          <EmptyState title={q === undefined && hostLabel === undefined ? 'No images in use' : 'No matching images'} />
+        }
       >
         {(items) => (
           <div className="table images" tabIndex={0} role="region" aria-label="Images">
@@ -66,7 +81,7 @@ export function ImagesPage(): ReactNode {
                     </th>
                   </tr>
                   {images.map((image) => (
-                    <ImageRow key={image.image} image={image} />
+                    <ImageRow key={image.image} image={image} hostLabel={hostLabel} />
                   ))}
                 </tbody>
               ))}
@@ -78,19 +93,19 @@ export function ImagesPage(): ReactNode {
   );
 }
 
-function ImageRow({ image }: { image: ImageInUse }) {
+function ImageRow({ image, hostLabel }: { image: ImageInUse; hostLabel: string[] | undefined }) {
   const { builds, drift, hosts, isExact } = image;
   const [only] = builds;
   const more = isExact ? '' : '+';
   return (
     <tr>
       <td>
-        <Link to="/containers" search={{ image: [image.image] }} className="plain-link code">
+        <Link to="/containers" search={{ image: [image.image], hostLabel }} className="plain-link code">
           <IsolatedText text={tagOf(image.image)} />
         </Link>
       </td>
       <td>
-        <Link to="/image-builds" search={{ image: image.image }} className="image-builds">
+        <Link to="/image-builds" search={{ image: image.image, hostLabel }} className="image-builds">
           {drift === 'none' ? (
             <code>
               <IsolatedText text={shortBuild(only?.imageDigest ?? only?.imageId) ?? 'unknown'} />

@@ -4,6 +4,7 @@ import type { ReactNode } from 'react';
 import { portsQuery } from '../../lib/api/queries';
 import { EmptyState } from '../../components/empty-state';
 import { FilterEntry } from '../../components/filter-entry';
+import { HostLabelFilter } from '../../components/host-label-filter';
 import { ImageRef } from '../../components/image-ref';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
@@ -18,9 +19,9 @@ const route = getRouteApi('/signed-in/ports');
 /** The page with the published ports of all containers. */
 export function PortsPage(): ReactNode {
   useTitle('Ports');
-  const { port, type } = route.useSearch();
+  const { port, type, hostLabel } = route.useSearch();
   const navigate = useNavigate();
-  const list = useInfiniteQuery(portsQuery({ port, type }));
+  const list = useInfiniteQuery(portsQuery({ port, type, hostLabel }));
   return (
     <>
       <header className="page-head">
@@ -39,12 +40,26 @@ export function PortsPage(): ReactNode {
           }}
         />
       </header>
+      <div className="chips" role="group" aria-label="Filters">
+        <HostLabelFilter
+          labels={hostLabel}
+          onChange={(labels) =>
+            void navigate({ to: '/ports', search: (previous) => ({ ...previous, hostLabel: labels }), replace: true })
+          }
+        />
+      </div>
       <ListStates
         list={list}
         what="ports"
         empty={
           <EmptyState
-            title={port === undefined ? 'No container publishes a port' : `No container publishes port ${port}`}
+            title={
+              hostLabel !== undefined
+                ? 'No matching ports'
+                : port === undefined
+                  ? 'No container publishes a port'
+                  : `No container publishes port ${port}`
+            }
           />
         }
       >

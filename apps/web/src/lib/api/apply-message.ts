@@ -42,6 +42,7 @@ export function applyMessages(client: QueryClient, messages: readonly StreamMess
       case 'container':
         events.push(message.data);
         break;
+      case 'host-event':
       case 'hosts-changed':
       case 'reset':
       case 'lagging':

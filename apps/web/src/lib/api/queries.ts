@@ -1,5 +1,5 @@
 import type { Input, PagedOperationName } from '@muster/client';
-import type { ContainerEvent, StreamMessage } from '@muster/contracts';
+import type { ContainerEvent, HostEvent, HostEventKind, Page, StreamMessage } from '@muster/contracts';
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, isSignedOut } from './client';
 
@@ -63,6 +63,15 @@ export const hostFacetsQuery = queryOptions({
   queryKey: ['hosts', 'facets'],
   queryFn: ({ signal }) => api.call('getHostFacets', {}, { signal }),
 });
+
+/** The query for the hosts grouped by the value of a label. */
+export const hostGroupsQuery = (by: string, hostLabel: string[] | undefined) =>
+  queryOptions({
+    queryKey: ['hosts', 'groups', by, hostLabel],
+    queryFn: ({ signal }) => api.call('getHostGroups', { query: { by, hostLabel } }, { signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: 30_000,
+  });
 
 export const attentionQuery = queryOptions({
   queryKey: ['attention'],
@@ -186,6 +195,36 @@ export const eventsQuery = (filters: EventFilters, limit?: number) => ({
   ...LIVE_QUERY_OPTIONS,
 });
 
+/** The query for the events of one host itself. */
+export const hostEventsQuery = (hostId: string, limit: number) => ({
+  ...pagedQuery(
+    ['host-events', 'one', hostId],
+    (page, options) => api.call('listHostEvents', { params: { hostId }, query: page }, options),
+    limit,
+  ),
+  ...LIVE_QUERY_OPTIONS,
+});
+
+/** The query for the events of hosts. */
+export const allHostEventsQuery = (
+  filters: { hostId: string[] | undefined; kind: HostEventKind[] | undefined },
+  limit: number,
+) => ({
+  ...pagedQuery(
+    ['host-events', 'list', filters],
+    async (page, options): Promise<Page<HostEvent>> => {
+      const events: Page<unknown> = await api.call(
+        'listEvents',
+        { query: { ...filters, subject: 'host', ...page } },
+        options,
+      );
+      return events as Page<HostEvent>;
+    },
+    limit,
+  ),
+  ...LIVE_QUERY_OPTIONS,
+});
+
 /** The filters of the history of a workload. */
 export interface TimelineFilters {
   events: EventFilters;
@@ -255,10 +294,10 @@ export const imagesQuery = (filters: FiltersOf<'listImages'>) =>
   );
 
 /** The query for the builds of one image. Its key begins like that of the list, because the same changes make both stale. */
-export const imageBuildsQuery = (image: string) =>
+export const imageBuildsQuery = (image: string, hostLabel?: string[]) =>
   queryOptions({
-    queryKey: ['images', 'builds', image],
-    queryFn: ({ signal }) => api.call('getImageBuilds', { query: { image } }, { signal }),
+    queryKey: ['images', 'builds', image, hostLabel],
+    queryFn: ({ signal }) => api.call('getImageBuilds', { query: { image, hostLabel } }, { signal }),
     placeholderData: keepPreviousData,
   });
 
@@ -289,7 +328,14 @@ export const apiKeysQuery = () =>
 const CONTAINER_TOPICS: readonly string[] = ['attention', 'containers', 'events', 'images', 'ports', 'projects'];
 
 /** The topics with data about the fleet. This data can change without any action by the user. */
-export const FLEET_TOPICS: readonly string[] = ['summary', 'hosts', 'fleet-map', 'recent-events', ...CONTAINER_TOPICS];
+export const FLEET_TOPICS: readonly string[] = [
+  'summary',
+  'hosts',
+  'host-events',
+  'fleet-map',
+  'recent-events',
+  ...CONTAINER_TOPICS,
+];
 
 /**
  * Returns the query keys that a message of the live stream makes stale. A `host` message also makes the topics of
@@ -302,8 +348,10 @@ export const staleKeysAfter = (event: StreamMessage['event']): readonly (readonl
     case 'container':
     case 'host':
       return CONTAINER_TOPICS.map((topic) => [topic]);
+    case 'host-event':
+      return [['host-events'], ['availability', 'one']];
     case 'freshness':
-      return [RECENT_EVENTS_KEY];
+      return [RECENT_EVENTS_KEY, ['host-events']];
     case 'host-deleted':
     case 'hosts-changed':
       return FLEET_TOPICS.map((topic) => [topic]);

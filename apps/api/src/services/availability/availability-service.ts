@@ -1,0 +1,261 @@
+import {
+  AVAILABILITY_SEGMENTS_MAX,
+  AVAILABILITY_WINDOW_HOURS,
+  FACET_VALUES_MAX,
+  type AvailabilityGroups,
+  type AvailabilityGroupsQuery,
+  type AvailabilityItem,
+  type AvailabilityPage,
+  type AvailabilityQuery,
+  type AvailabilityWindow,
+  type HostAvailability,
+} from '@muster/contracts';
+import { NotFoundError } from '../../errors.js';
+import { decodeCursor, encodeCursor, formatSort, requireSameSort } from '../../lib/cursor.js';
+import { shareReads } from '../../lib/share-reads.js';
+import { createYielder } from '../../lib/yielder.js';
+import type { FreshnessContext, FreshnessSource } from '../freshness/index.js';
+import {
+  addTimes,
+  coalesce,
+  hostPeriods,
+  noTimes,
+  timesOf,
+  toAvailability,
+  type Period,
+  type Times,
+  type Window,
+  withOutages,
+} from './availability.js';
+import type { Outages } from './outages.js';
+import { readEvents } from './read-events.sql.js';
+import { readHosts, type AvailabilityHost, type HostSelection, type NamePosition } from './read-hosts.sql.js';
+import { readOutages } from './read-outages.sql.js';
+
+/** Maximum number of hosts whose periods are computed together. */
+const HOSTS_AT_ONCE = 500;
+
+export interface AvailabilityService {
+  /**
+   * Returns the availability of one host.
+   * @throws NotFoundError if the organization has no such host.
+   */
+  ofHost(organizationId: string, hostId: string, window: AvailabilityWindow): Promise<HostAvailability>;
+
+  /** Lists hosts with their availability. By ratio, the availability of all hosts is computed for each page. */
+  list(organizationId: string, query: AvailabilityQuery): Promise<AvailabilityPage>;
+
+  /** Returns the availability of groups of hosts. */
+  groups(organizationId: string, query: AvailabilityGroupsQuery): Promise<AvailabilityGroups>;
+}
+
+/** Everything that the availability of all hosts depends on. */
+interface Reading {
+  context: FreshnessContext;
+  window: Window;
+  outages: Outages;
+}
+
+export function createAvailabilityService(
+  { db, freshnessContext }: FreshnessSource,
+  { eventDays }: { eventDays: number },
+): AvailabilityService {
+  /** Starts a reading of the window that ends at `to`, or now. */
+  async function begin(window: AvailabilityWindow, to?: Date): Promise<Reading> {
+    const context = await freshnessContext();
+    const end = to ?? context.now;
+    const from = new Date(end.getTime() - AVAILABILITY_WINDOW_HOURS[window] * 3_600_000);
+    const { outages, completeFrom } = await readOutages(db, from, context);
+    const keptFrom = eventDays === 0 ? -Infinity : context.now.getTime() - eventDays * 86_400_000;
+    return {
+      context,
+      outages,
+      window: { from: from.getTime(), to: end.getTime(), historyFrom: Math.max(completeFrom, keptFrom) },
+    };
+  }
+
+  /** Returns the periods of each host, in any order, and yields to the event loop in between. */
+  async function* periodsOf(
+    hosts: readonly AvailabilityHost[],
+    { window }: Reading,
+  ): AsyncGenerator<[AvailabilityHost, Period[]]> {
+    const yielder = createYielder();
+    const byId = new Map(hosts.map((host) => [host.id, host]));
+    for await (const { hostId, events } of readEvents(db, [...byId.keys()].sort(), new Date(window.from))) {
+      const host = byId.get(hostId)!;
+      byId.delete(hostId);
+      yield [host, hostPeriods(window, host, events)];
+      if (yielder.shouldYield()) await yielder.yieldToEventLoop();
+    }
+    for (const host of byId.values()) {
+      yield [host, hostPeriods(window, host, [])];
+      if (yielder.shouldYield()) await yielder.yieldToEventLoop();
+    }
+  }
+
+  /** Iterates over the times of all selected hosts, in any order. */
+  async function* allTimes(
+    organizationId: string,
+    selection: HostSelection,
+    reading: Reading,
+  ): AsyncGenerator<[AvailabilityHost, Times]> {
+    let after: NamePosition | null = null;
+    for (;;) {
+      const hosts: AvailabilityHost[] = await readHosts(db, organizationId, selection, reading.context, {
+        after,
+        limit: HOSTS_AT_ONCE,
+      });
+      for await (const [host, periods] of periodsOf(hosts, reading)) yield [host, timesOf(periods, reading.outages)];
+      const last = hosts.at(-1);
+      if (last === undefined || hosts.length < HOSTS_AT_ONCE) return;
+      after = [last.name, last.id];
+    }
+  }
+
+  async function listByName(organizationId: string, query: AvailabilityQuery): Promise<AvailabilityPage> {
+    const { sort, limit } = query;
+    const cursor =
+      query.cursor === undefined ? null : decodeCursor(query.cursor, ['string', 'instant', 'string', 'uuid']);
+    if (cursor) requireSameSort(cursor[0], sort);
+    const reading = await begin(query.window, cursor ? new Date(cursor[1]) : undefined);
+    const after: NamePosition | null = cursor && [cursor[2], cursor[3]];
+    const { descending } = sort;
+    const found = await readHosts(db, organizationId, query, reading.context, { after, descending, limit: limit + 1 });
+    const hosts = found.slice(0, limit);
+    const items = new Map<string, AvailabilityItem>();
+    for await (const [host, periods] of periodsOf(hosts, reading)) {
+      items.set(host.id, toItem(host, timesOf(periods, reading.outages)));
+    }
+    const last = found.length > limit ? hosts.at(-1) : undefined;
+    return {
+      ...periodOf(query.window, reading),
+      items: hosts.map(({ id }) => items.get(id)!),
+      nextCursor: last ? encodeCursor([formatSort(sort), isoOf(reading.window.to), last.name, last.id]) : null,
+    };
+  }
+
+  async function listByRatio(organizationId: string, query: AvailabilityQuery): Promise<AvailabilityPage> {
+    const { sort, limit } = query;
+    const cursor =
+      query.cursor === undefined ? null : decodeCursor(query.cursor, ['string', 'instant', 'string', 'string', 'uuid']);
+    if (cursor) requireSameSort(cursor[0], sort);
+    const reading = await begin(query.window, cursor ? new Date(cursor[1]) : undefined);
+    const compare = byRatio(sort.descending);
+    const place = cursor && { ratio: parseRatio(cursor[2]), hostName: cursor[3], hostId: cursor[4] };
+    const first: AvailabilityItem[] = [];
+    const keepFirst = (): void => {
+      first.sort(compare).splice(limit + 1);
+    };
+    for await (const [host, times] of allTimes(organizationId, query, reading)) {
+      const item = toItem(host, times);
+      if (place !== null && compare(item, place) <= 0) continue;
+      first.push(item);
+      // Only the first items are kept. They are sorted from time to time.
+      if (first.length >= limit + HOSTS_AT_ONCE) keepFirst();
+    }
+    keepFirst();
+    const items = first.slice(0, limit);
+    const last = first.length > limit ? items.at(-1) : undefined;
+    return {
+      ...periodOf(query.window, reading),
+      items,
+      nextCursor: last
+        ? encodeCursor([formatSort(sort), isoOf(reading.window.to), String(last.ratio), last.hostName, last.hostId])
+        : null,
+    };
+  }
+
+  async function groupsOf(organizationId: string, query: AvailabilityGroupsQuery): Promise<AvailabilityGroups> {
+    const reading = await begin(query.window);
+    const total = { hosts: 0, times: noTimes() };
+    const groups = new Map<string | null, { hosts: number; times: Times }>();
+    for await (const [{ label }, times] of allTimes(organizationId, query, reading)) {
+      const group = groups.get(label) ?? { hosts: 0, times: noTimes() };
+      groups.set(label, group);
+      for (const each of [total, group]) {
+        each.hosts += 1;
+        addTimes(each.times, times);
+      }
+    }
+    const sorted = [...groups]
+      .map(([value, { hosts, times }]) => ({ value, hosts, ...toAvailability(times) }))
+      .sort((a, b) => compareRatios(a.ratio, b.ratio, false) || compareTexts(a.value ?? '', b.value ?? ''));
+    return {
+      ...periodOf(query.window, reading),
+      total: { hosts: total.hosts, ...toAvailability(total.times) },
+      groups: sorted.slice(0, FACET_VALUES_MAX),
+      hasMore: sorted.length > FACET_VALUES_MAX,
+    };
+  }
+
+  // Equal calls at the same time share a reading of all hosts.
+  const listByRatioShared = shareReads(listByRatio);
+  const groupsShared = shareReads(groupsOf);
+
+  return {
+    async ofHost(organizationId, hostId, window) {
+      const reading = await begin(window);
+      const hosts = await readHosts(db, organizationId, { hostId: [hostId] }, reading.context, {
+        after: null,
+        limit: 1,
+      });
+      for await (const [host, periods] of periodsOf(hosts, reading)) {
+        const parts = withOutages(periods, reading.outages);
+        const segments = coalesce(parts, AVAILABILITY_SEGMENTS_MAX);
+        return {
+          ...periodOf(window, reading),
+          hostId: host.id,
+          ...toAvailability(timesOf(periods, reading.outages)),
+          segments: segments.map(({ from, to, state, reason }) => ({
+            from: isoOf(from),
+            to: isoOf(to),
+            state,
+            reason,
+          })),
+          isExact: parts.length <= AVAILABILITY_SEGMENTS_MAX,
+        };
+      }
+      throw new NotFoundError('host');
+    },
+
+    list: (organizationId, query) =>
+      query.sort.key === 'name' ? listByName(organizationId, query) : listByRatioShared(organizationId, query),
+
+    groups: (organizationId, query) => groupsShared(organizationId, query),
+  };
+}
+
+const isoOf = (ms: number): string => new Date(ms).toISOString();
+
+const periodOf = (window: AvailabilityWindow, { window: { from, to } }: Reading) => ({
+  window,
+  from: isoOf(from),
+  to: isoOf(to),
+});
+
+const toItem = ({ id, name, freshness }: AvailabilityHost, times: Times): AvailabilityItem => ({
+  hostId: id,
+  hostName: name,
+  freshness,
+  ...toAvailability(times),
+});
+
+const parseRatio = (text: string): number | null => (text === 'null' ? null : Number(text));
+
+const compareTexts = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Compares two ratios. A missing ratio is last in both directions. */
+function compareRatios(a: number | null, b: number | null, descending: boolean): number {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  return descending ? b - a : a - b;
+}
+
+type RatioPlace = Pick<AvailabilityItem, 'ratio' | 'hostName' | 'hostId'>;
+
+/** Orders hosts by ratio, and then by name and id. */
+const byRatio =
+  (descending: boolean) =>
+  (a: RatioPlace, b: RatioPlace): number =>
+    compareRatios(a.ratio, b.ratio, descending) ||
+    compareTexts(a.hostName, b.hostName) ||
+    compareTexts(a.hostId, b.hostId);

@@ -1,0 +1,271 @@
+import type { Availability, AvailabilityState, UnknownReason } from '@muster/contracts';
+import type { Outages } from './outages.js';
+
+/** A host event that changes what a host is. */
+export interface AvailabilityEvent {
+  kind: 'host_enrolled' | 'host_stale' | 'host_offline' | 'host_back' | 'host_left' | 'engine_down' | 'engine_up';
+  at: Date;
+  /**
+   * When what this event begins or ends began: the last call before a silence, or the time from which the engine was down,
+   * or when an enrollment was recorded. Null if it is not known.
+   */
+  since: Date | null;
+  /** What the host was until this event; null if it is not known. */
+  before: 'stale' | 'offline' | null;
+}
+
+/** What a host is now, which the events need not contain yet. */
+export interface HostNow {
+  enrolledAt: Date;
+  freshness: 'online' | 'stale' | 'offline' | 'never' | 'engine_down' | 'left';
+  lastSeenAt: Date | null;
+  leftAt: Date | null;
+  /** The first call after the host's last silence; null if the host was never silent. */
+  aliveSince: Date | null;
+}
+
+/** A period in milliseconds since 1970. */
+export interface Period {
+  from: number;
+  to: number;
+  state: AvailabilityState;
+  reason: UnknownReason | null;
+}
+
+type Contact = Pick<Period, 'reason'> & { state: Exclude<AvailabilityState, 'engine_down'> };
+
+const ONLINE: Contact = { state: 'online', reason: null };
+const LEFT: Contact = { state: 'unknown', reason: 'left' };
+const silence = (state: 'stale' | 'offline'): Contact => ({ state, reason: null });
+const isSilent = ({ state }: Contact): boolean => state === 'stale' || state === 'offline';
+
+/** A window in milliseconds since 1970. `historyFrom` is when the stored history begins. */
+export interface Window {
+  from: number;
+  to: number;
+  historyFrom: number;
+}
+
+/**
+ * Returns what a host was during a window, as periods without gaps, oldest first, as if Muster had never been down.
+ * `events` are those of the host since the
+ * beginning of the window, ordered by `at`. The first event of each kind also shows what the host was before it, so no
+ * earlier event is needed.
+ */
+export function hostPeriods(window: Window, host: HostNow, events: readonly AvailabilityEvent[]): Period[] {
+  // A host of an earlier version of Muster was enrolled before its history began.
+  const [first] = events;
+  const recordedFrom = first?.kind === 'host_enrolled' && first.since !== null ? first.since.getTime() : -Infinity;
+  const historyFrom = Math.max(window.historyFrom, recordedFrom);
+  const knownFrom = Math.max(window.from, historyFrom, host.enrolledAt.getTime());
+  const timeline = new Timeline(window.from, window.to);
+  if (host.enrolledAt.getTime() < historyFrom) {
+    timeline.add(historyFrom, { state: 'unknown', reason: 'no_history' });
+  }
+  timeline.add(host.enrolledAt.getTime(), { state: 'unknown', reason: 'not_enrolled' });
+  if (host.freshness === 'never') {
+    timeline.add(window.to, { state: 'unknown', reason: 'no_report' });
+    return timeline.periods;
+  }
+  const downtimes = engineDowntimes(host, events);
+  for (const { from, to, ...contact } of contacts({ ...window, from: Math.min(knownFrom, window.to) }, host, events)) {
+    if (contact.state === 'online') addOnline(timeline, from, to, downtimes);
+    else timeline.add(to, contact);
+  }
+  return timeline.periods;
+}
+
+/** Returns the periods in which the agent was in contact, silent, or had left. */
+function contacts(window: Window, host: HostNow, events: readonly AvailabilityEvent[]): (Contact & Span)[] {
+  const spans: (Contact & Span)[] = [];
+  let from = window.from;
+  let contact: Contact | null = null;
+  const change = (at: number, next: Contact, before: Contact): void => {
+    const to = Math.min(Math.max(at, from), window.to);
+    if (to > from) spans.push({ from, to, ...(contact ?? before) });
+    from = to;
+    contact = next;
+  };
+  for (const { kind, at, since, before } of events) {
+    const instant = at.getTime();
+    switch (kind) {
+      case 'host_enrolled':
+        change(instant, ONLINE, LEFT);
+        break;
+      case 'host_left':
+        change(instant, LEFT, ONLINE);
+        break;
+      case 'host_stale':
+      case 'host_offline': {
+        const next = silence(kind === 'host_stale' ? 'stale' : 'offline');
+        // A silence has one state from beginning to end: a host that was offline in the end was offline all the time.
+        if (contact !== null && isSilent(contact)) contact = next;
+        else change((since ?? at).getTime(), next, ONLINE);
+        break;
+      }
+      case 'host_back': {
+        const ended = silence(before ?? 'stale');
+        if ((contact === null || !isSilent(contact)) && since !== null) change(since.getTime(), ended, ONLINE);
+        change(instant, ONLINE, ended);
+        break;
+      }
+      case 'engine_down':
+      case 'engine_up':
+        break;
+    }
+  }
+  // The events of the last seconds may not be recorded yet.
+  const isNow = currentContact(host);
+  const last: Contact = contact ?? isNow.contact;
+  if (last.state !== isNow.contact.state || last.reason !== isNow.contact.reason) {
+    if (isSilent(last) && isSilent(isNow.contact)) contact = isNow.contact;
+    else change(isNow.since ?? window.to, isNow.contact, last);
+  } else if (contact === null && isNow.since !== null && isNow.contact.state !== 'online') {
+    change(isNow.since, isNow.contact, ONLINE);
+  }
+  change(window.to, isNow.contact, isNow.contact);
+  return spans;
+}
+
+interface Span {
+  from: number;
+  to: number;
+}
+
+/** Returns what the agent is now, and since when. */
+function currentContact({ freshness, lastSeenAt, leftAt, aliveSince }: HostNow): {
+  contact: Contact;
+  since: number | null;
+} {
+  if (freshness === 'left') return { contact: LEFT, since: leftAt?.getTime() ?? null };
+  if (freshness === 'stale' || freshness === 'offline') {
+    return { contact: silence(freshness), since: lastSeenAt?.getTime() ?? null };
+  }
+  return { contact: ONLINE, since: (aliveSince ?? lastSeenAt)?.getTime() ?? null };
+}
+
+/** Returns the periods in which the agent reported that it could not list its containers. */
+function engineDowntimes({ freshness }: HostNow, events: readonly AvailabilityEvent[]): Span[] {
+  const spans: Span[] = [];
+  let downFrom: number | null = null;
+  let isFirst = true;
+  for (const { kind, at, since } of events) {
+    if (kind !== 'engine_down' && kind !== 'engine_up') continue;
+    if (kind === 'engine_down') downFrom ??= at.getTime();
+    else {
+      if (downFrom !== null || isFirst)
+        spans.push({ from: downFrom ?? since?.getTime() ?? -Infinity, to: at.getTime() });
+      downFrom = null;
+    }
+    isFirst = false;
+  }
+  if (isFirst && freshness === 'engine_down') downFrom = -Infinity;
+  if (downFrom !== null) spans.push({ from: downFrom, to: Infinity });
+  return spans;
+}
+
+function addOnline(timeline: Timeline, from: number, to: number, downtimes: readonly Span[]): void {
+  for (const down of downtimes) {
+    if (down.to <= from || down.from >= to) continue;
+    timeline.add(down.from, ONLINE);
+    timeline.add(Math.min(to, down.to), { state: 'engine_down', reason: null });
+  }
+  timeline.add(to, ONLINE);
+}
+
+/** Returns the periods, with the time of Muster's own outages as unknown. */
+export function withOutages(periods: readonly Period[], outages: Outages): Period[] {
+  const timeline = new Timeline(periods[0]?.from ?? 0, periods.at(-1)?.to ?? 0);
+  for (const { from, to, ...state } of periods) {
+    if (state.state !== 'unknown') {
+      for (const outage of outages.within(from, to)) {
+        timeline.add(outage.from, state);
+        timeline.add(outage.to, { state: 'unknown', reason: 'muster_away' });
+      }
+    }
+    timeline.add(to, state);
+  }
+  return timeline.periods;
+}
+
+/** Collects periods without gaps. Each begins where the one before it ended. */
+class Timeline {
+  readonly periods: Period[] = [];
+
+  constructor(
+    private end: number,
+    private readonly endMax: number,
+  ) {}
+
+  /** Adds a period that ends at `to`. Does nothing if that is in the past. */
+  add(to: number, state: Pick<Period, 'state' | 'reason'>): void {
+    const until = Math.min(to, this.endMax);
+    if (until <= this.end) return;
+    const last = this.periods.at(-1);
+    if (last?.state === state.state && last.reason === state.reason) last.to = until;
+    else this.periods.push({ from: this.end, to: until, ...state });
+    this.end = until;
+  }
+}
+
+/** The milliseconds that hosts spent in each state. */
+export type Times = Record<AvailabilityState, number>;
+
+export const noTimes = (): Times => ({ online: 0, engine_down: 0, stale: 0, offline: 0, unknown: 0 });
+
+/** Returns the lengths of the periods, with the time of Muster's own outages as unknown. */
+export function timesOf(periods: readonly Period[], outages: Outages): Times {
+  const times = noTimes();
+  for (const { from, to, state } of periods) {
+    const away = state === 'unknown' ? 0 : outages.lengthWithin(from, to);
+    times[state] += to - from - away;
+    times.unknown += away;
+  }
+  return times;
+}
+
+export function addTimes(times: Times, more: Times): void {
+  for (const state of Object.keys(more) as AvailabilityState[]) times[state] += more[state];
+}
+
+export function toAvailability(times: Times): Availability {
+  const known = times.online + times.engine_down + times.stale + times.offline;
+  return {
+    ratio: known === 0 ? null : times.online / known,
+    seconds: {
+      online: times.online / 1_000,
+      engineDown: times.engine_down / 1_000,
+      stale: times.stale / 1_000,
+      offline: times.offline / 1_000,
+      unknown: times.unknown / 1_000,
+    },
+  };
+}
+
+/** The states from worst to best. */
+const WORST_FIRST: readonly AvailabilityState[] = ['offline', 'engine_down', 'stale', 'unknown', 'online'];
+
+/**
+ * Returns at most `periodsMax` periods. If there are more, the window is divided into parts of equal length, each with the
+ * worst state that occurs in it.
+ */
+export function coalesce(periods: readonly Period[], periodsMax: number): Period[] {
+  const [first, last] = [periods[0], periods.at(-1)];
+  if (first === undefined || last === undefined || periods.length <= periodsMax) return [...periods];
+  const partMs = (last.to - first.from) / periodsMax;
+  const endOf = (part: number): number => Math.round(first.from + (part + 1) * partMs);
+  const timeline = new Timeline(first.from, last.to);
+  let worst: Period | null = null;
+  let part = 0;
+  for (const period of periods) {
+    for (;;) {
+      if (worst === null || WORST_FIRST.indexOf(period.state) < WORST_FIRST.indexOf(worst.state)) worst = period;
+      if (period.to < endOf(part)) break;
+      timeline.add(endOf(part), { state: worst.state, reason: worst.reason });
+      part += 1;
+      worst = null;
+      if (period.to <= endOf(part - 1)) break;
+    }
+  }
+  return timeline.periods;
+}

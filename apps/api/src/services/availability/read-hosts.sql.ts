@@ -1,0 +1,45 @@
+import type { HostQuery } from '@muster/contracts';
+import { Prisma, type Database } from '@muster/db';
+import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
+import { hasLabels } from '../inventory/index.js';
+import type { HostNow } from './availability.js';
+
+/** A host, and the value of the label that hosts are grouped by. */
+export interface AvailabilityHost extends HostNow {
+  id: string;
+  name: string;
+  label: string | null;
+}
+
+/** The position of a host in the order of names. */
+export type NamePosition = readonly [name: string, id: string];
+
+export interface HostSelection {
+  hostId?: readonly string[] | undefined;
+  hostLabel?: HostQuery['hostLabel'];
+  /** The key of the label to read. */
+  by?: string | undefined;
+}
+
+/** Reads the next hosts of an organization in the order of their names. */
+export async function readHosts(
+  { prisma }: Database,
+  organizationId: string,
+  { hostId, hostLabel, by }: HostSelection,
+  context: FreshnessContext,
+  { after, descending = false, limit }: { after: NamePosition | null; descending?: boolean; limit: number },
+): Promise<AvailabilityHost[]> {
+  const conditions = [Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`];
+  if (hostId) conditions.push(Prisma.sql`h.id = ANY (${hostId}::uuid[])`);
+  if (hostLabel) conditions.push(hasLabels(hostLabel));
+  const comparison = descending ? Prisma.sql`<` : Prisma.sql`>`;
+  if (after) conditions.push(Prisma.sql`(h.name, h.id) ${comparison} (${after[0]}, ${after[1]}::uuid)`);
+  const direction = descending ? Prisma.sql`DESC` : Prisma.sql`ASC`;
+  return prisma.$queryRaw<AvailabilityHost[]>(Prisma.sql`
+    SELECT h.id::text AS id, h.name, h."enrolledAt", h."lastSeenAt", h."leftAt",
+      ${freshnessSql(freshnessCutoffs(context)).host} AS freshness,
+      (h."endedSilences" -> -1 ->> 'until')::timestamptz AS "aliveSince",
+      ${by === undefined ? Prisma.sql`NULL` : Prisma.sql`h.labels ->> ${by}`} AS label
+    FROM hosts AS h WHERE ${Prisma.join(conditions, ' AND ')}
+    ORDER BY h.name ${direction}, h.id ${direction} LIMIT ${limit}::int`);
+}

@@ -1,0 +1,28 @@
+import type { Database } from '@muster/db';
+import { OUTAGES_KEPT, type FreshnessContext } from '../freshness/index.js';
+import { Outages } from './outages.js';
+
+/**
+ * Reads Muster's own outages since `from`, and since when they are recorded completely, in milliseconds since 1970:
+ * `-Infinity` if they always were.
+ */
+export async function readOutages(
+  { prisma }: Database,
+  from: Date,
+  context: FreshnessContext,
+): Promise<{ outages: Outages; completeFrom: number }> {
+  const rows = await prisma.serviceOutage.findMany({
+    where: { endedAt: { gt: from } },
+    orderBy: { startedAt: 'desc' },
+    take: OUTAGES_KEPT,
+  });
+  const outages = rows.reverse();
+  // The context also has the outage that has not ended.
+  const current = context.outages.at(-1);
+  const isStored = current === undefined || current.startedAt.getTime() === outages.at(-1)?.startedAt.getTime();
+  return {
+    outages: new Outages(isStored ? outages : [...outages, current]),
+    // Earlier outages may have been deleted.
+    completeFrom: outages.length === OUTAGES_KEPT ? outages[0]!.startedAt.getTime() : -Infinity,
+  };
+}

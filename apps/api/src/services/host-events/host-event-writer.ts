@@ -1,0 +1,80 @@
+import type { Database } from '@muster/db';
+import type { Lease } from '../../lib/lease.js';
+import type { ReadFreshnessContext } from '../freshness/index.js';
+import { findSilences, readUptime, writeSilences } from './record-silences.sql.js';
+import { silenceEvents, type SilenceColumns, type SilenceOutcome } from './silence-events.js';
+
+/**
+ * Another process takes over this long after the writer's process died. With the time between two runs, events are
+ * recorded within 30 s.
+ */
+export const HOST_EVENTS_LEASE = { name: 'host_events', ttlMs: 15_000 };
+
+/** Maximum number of hosts that one transaction records. */
+const BATCH_SIZE = 500;
+
+const NO_HOST = '00000000-0000-0000-0000-000000000000';
+
+export interface HostEventWriter {
+  /** Milliseconds between two runs. */
+  readonly intervalMs: number;
+
+  /**
+   * Records the silences of hosts that began or ended since the last run of any process, each with the instant when it
+   * happened. Records nothing while another process holds the lease. Resolves with the number of recorded events.
+   */
+  record(isStopped?: () => boolean): Promise<number>;
+
+  /** Releases the lease, so that another process can take over. */
+  release(): Promise<void>;
+}
+
+/** Whether nothing is to be recorded, such as for a silence that ends after the instant up to which events are known. */
+const isUnchanged = (host: SilenceColumns, { events, endedSilences, recordedSilence }: SilenceOutcome): boolean =>
+  events.length === 0 &&
+  endedSilences.length === host.endedSilences.length &&
+  recordedSilence?.state === host.recordedSilence?.state;
+
+export function createHostEventWriter(
+  db: Database,
+  {
+    now,
+    freshnessContext,
+    lease,
+    batchSize = BATCH_SIZE,
+  }: { now: () => Date; freshnessContext: ReadFreshnessContext; lease: Lease; batchSize?: number | undefined },
+): HostEventWriter {
+  return {
+    intervalMs: 5_000,
+
+    async record(isStopped = () => false) {
+      if (!(await lease.acquire())) return 0;
+      const uptime = await readUptime(db);
+      if (uptime === null) return 0;
+      const at = now();
+      const until = uptime.aliveAt < at ? uptime.aliveAt : at;
+      const context = { ...(await freshnessContext()), now: until, outages: uptime.outages };
+      let events = 0;
+      for (let after = NO_HOST; !isStopped();) {
+        const hosts = await findSilences(db, after, batchSize, context);
+        const outcomes = hosts
+          .map((host) => ({ host, outcome: silenceEvents(host, context) }))
+          .filter(({ host, outcome }) => host.isCloneExpired || !isUnchanged(host, outcome));
+        const recorded =
+          outcomes.length === 0
+            ? 0
+            : await db.prisma.$transaction(async (tx) =>
+                (await lease.confirm(tx)) ? writeSilences(tx, outcomes, now()) : null,
+              );
+        if (recorded === null) return events;
+        events += recorded;
+        if (hosts.length < batchSize) return events;
+        after = hosts.at(-1)!.id;
+        await lease.renew();
+      }
+      return events;
+    },
+
+    release: () => lease.release(),
+  };
+}

@@ -1,0 +1,247 @@
+/** The writer of host events, with the trigger that notes ended silences. */
+import { describe, expect, test } from '@jest/globals';
+import { CADENCE_DEFAULT, Paths } from '@muster/contracts';
+import type { Database } from '@muster/db';
+import { serverOnly, testEngines } from '@muster/db/testing';
+import { randomUUID } from 'node:crypto';
+import { createLease } from '../src/lib/lease.js';
+import { createFreshnessContext, createLivenessService } from '../src/services/freshness/index.js';
+import { createHostEventWriter, HOST_EVENTS_LEASE } from '../src/services/host-events/index.js';
+import { container, enrollRequest, order } from './fixtures.js';
+import { useApi, type TestApi, type TestHost } from './harness.js';
+
+/** Lets time pass while Muster is up. */
+async function pass(api: TestApi, seconds: number): Promise<void> {
+  api.clock.advance(seconds * 1_000);
+  const aliveAt = api.clock();
+  await api.db.prisma.serviceLiveness.upsert({ where: { id: 1 }, create: { aliveAt }, update: { aliveAt } });
+}
+
+/** Creates the writer of another process. `beforeWrites` runs after the process has acquired the lease. */
+function createWriter(
+  api: TestApi,
+  beforeWrites = async (): Promise<unknown> => null,
+  batchSize?: number,
+  db = api.db,
+) {
+  const options = { now: api.clock, cadence: CADENCE_DEFAULT };
+  const readContext = createFreshnessContext(db, createLivenessService(db, options), options);
+  const freshnessContext = async () => {
+    await beforeWrites();
+    return readContext();
+  };
+  return createHostEventWriter(db, { now: api.clock, freshnessContext, lease: createLease(db, HOST_EVENTS_LEASE), batchSize }); // prettier-ignore
+}
+
+async function eventsOf(db: Database, hostId: string, startedAt: Date): Promise<unknown[]> {
+  const events = await db.prisma.hostEvent.findMany({ where: { hostId }, orderBy: [{ tx: 'asc' }, { id: 'asc' }] });
+  return events.slice(1).map(({ kind, at }) => [kind, (at.getTime() - startedAt.getTime()) / 1_000]);
+}
+
+const expire = (db: Database) => db.prisma.lease.updateMany({ data: { expiresAt: new Date(0) } });
+
+describe.each(testEngines())('the writer of host events on %s', (engine) => {
+  const context = useApi(engine);
+
+  /** Enrolls a host with a snapshot, which has received the heartbeat interval. */
+  async function start(): Promise<{ api: TestApi; host: TestHost; startedAt: Date; stream: string }> {
+    const { api } = context;
+    await expire(api.db);
+    await api.db.prisma.host.deleteMany();
+    await api.db.prisma.serviceOutage.deleteMany();
+    await pass(api, 10);
+    const host = await (await api.organization()).enroll();
+    const stream = randomUUID();
+    await host.sync([container('a')], order(stream, 1, api.clock()));
+    return { api, host, startedAt: api.clock(), stream };
+  }
+
+  test.each(['after each step', 'only at the end'])(
+    'records the same silences if it runs %s, and none while Muster was away',
+    async (runs) => {
+      const { api, host, startedAt } = await start();
+      const writer = createWriter(api);
+      const step = async (seconds: number) => {
+        await pass(api, seconds);
+        if (runs === 'after each step') await writer.record();
+      };
+      await step(20);
+      await host.beat({ digest: null }).expect(200);
+      await step(45);
+      await host.beat({ digest: null }).expect(200);
+      await step(200);
+      await step(200);
+      await host.sync([container('b')]);
+      await step(10);
+      // Muster is away for an hour.
+      api.clock.advance(3_600_000);
+      await createLivenessService(api.db, { now: api.clock }).recordLiveness();
+      await step(5);
+      await host.beat({ digest: null }).expect(200);
+      await step(5);
+      await writer.record();
+      expect(await eventsOf(api.db, host.id, startedAt)).toEqual([
+        ['host_stale', 50],
+        ['host_back', 65],
+        ['host_stale', 95],
+        ['host_offline', 365],
+        ['host_back', 465],
+      ]);
+      expect(await writer.record()).toBe(0);
+      expect(await host.host()).toMatchObject({ endedSilences: null, recordedSilence: null });
+      await writer.release();
+    },
+  );
+
+  test('lets one process write at a time, and a process that lost the lease writes nothing', async () => {
+    const { api, host, startedAt } = await start();
+    await pass(api, 60);
+    const [first, second] = [createWriter(api), createWriter(api)];
+    const counts = await Promise.all([first.record(), second.record()]);
+    expect(counts.sort()).toEqual([0, 1]);
+    await pass(api, 300);
+    await expire(api.db);
+    const thief = createWriter(api);
+    let stolen = -1;
+    const loser = createWriter(api, async () => {
+      await expire(api.db);
+      stolen = await thief.record();
+    });
+    expect(await loser.record()).toBe(0);
+    expect(stolen).toBe(1);
+    expect(await eventsOf(api.db, host.id, startedAt)).toEqual([
+      ['host_stale', 30],
+      ['host_offline', 300],
+    ]);
+  });
+
+  test('is continued by another process if it ends in the middle, without a gap or a repetition', async () => {
+    const { api, host } = await start();
+    const hosts = [host];
+    while (hosts.length < 5) {
+      hosts.push(await host.organization.enroll());
+      await hosts.at(-1)!.sync([]);
+    }
+    await pass(api, 60);
+    let checks = 0;
+    expect(await createWriter(api, undefined, 2).record(() => (checks += 1) > 1)).toBe(2);
+    await expire(api.db);
+    expect(await createWriter(api, undefined, 2).record()).toBe(3);
+    const stale = await api.db.prisma.hostEvent.groupBy({
+      by: ['hostId'],
+      where: { organizationId: host.organization.id, kind: 'host_stale' },
+      _count: true,
+    });
+    expect(stale.map(({ _count: count }) => count)).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  test('records nothing of a host that left, was deleted, or has sent no snapshot', async () => {
+    const { api, host, startedAt } = await start();
+    const deleted = await host.organization.enroll();
+    await deleted.sync([]);
+    const never = await host.organization.enroll();
+    await api.http.delete(Paths.agentToken).auth(host.token, { type: 'bearer' }).expect(204);
+    const path = Paths.host.replace(':hostId', deleted.id);
+    await api.http.delete(path).auth(host.organization.adminKey, { type: 'bearer' }).expect(204);
+    await pass(api, 3_600);
+    expect(await createWriter(api).record()).toBe(0);
+    expect(await eventsOf(api.db, host.id, startedAt)).toEqual([['host_left', 0]]);
+    expect(await eventsOf(api.db, never.id, startedAt)).toEqual([]);
+    expect(await eventsOf(api.db, deleted.id, startedAt)).toEqual([]);
+    await never.sync([]);
+    await host.organization.enroll(enrollRequest());
+    await pass(api, 5);
+    expect(await createWriter(api).record()).toBe(0);
+  });
+
+  test('records the beginning and the end of a suspected clone', async () => {
+    const { api, host, stream, startedAt } = await start();
+    await pass(api, 10);
+    await host.sync([], order(randomUUID(), 1, api.clock()));
+    await pass(api, 20);
+    await host.beat({ digest: null }).expect(200);
+    await pass(api, 25);
+    await host.beat({ digest: null }).expect(200);
+    await pass(api, 20);
+    await host.sync([container('a')], order(stream, 2, api.clock()));
+    const clone = async () => {
+      const events = await eventsOf(api.db, host.id, startedAt);
+      return (events as [string, number][]).filter(([kind]) => !kind.startsWith('host_'));
+    };
+    expect(await clone()).toEqual([['clone_suspected', 75]]);
+    await pass(api, 86_400 + 20);
+    await createWriter(api).record();
+    expect(await clone()).toEqual([
+      ['clone_suspected', 75],
+      ['problem_ended', 75 + 86_400],
+    ]);
+  });
+});
+
+serverOnly(describe)('with 5,000 hosts on PostgreSQL, the writer', () => {
+  const context = useApi('postgresql');
+
+  test('records that all of them went offline in few transactions, and no agent waits for it', async () => {
+    const { api } = context;
+    const organization = await api.organization();
+    const live = await organization.enroll();
+    const locked = await organization.enroll();
+    for (const host of [live, locked]) await host.sync([]);
+    await pass(api, 1);
+    const seenAt = api.clock();
+    await api.db.prisma.host.createMany({
+      data: Array.from({ length: 5_000 }, (_, index) => ({
+        ...{ organizationId: organization.id, name: `h${index}`, engineId: randomUUID() },
+        ...{ engineName: 'Docker', engineVersion: '28', engineApiVersion: '1.51', os: '', arch: '', agentVersion: '1' },
+        ...{ enrolledAt: seenAt, lastSeenAt: seenAt, confirmedAt: seenAt, heartbeatSeconds: 10 },
+      })),
+    });
+    await pass(api, 400);
+    await live.sync([]);
+    let transactions = 0;
+    const counted: Database = {
+      ...api.db,
+      prisma: new Proxy(api.db.prisma, {
+        get: (target, name, receiver) => {
+          if (name === '$transaction') transactions += 1;
+          return Reflect.get(target, name, receiver) as unknown;
+        },
+      }),
+    };
+    const writer = createWriter(api, undefined, undefined, counted);
+    const run = { isDone: false };
+    let beats = 0;
+    let slowestMs = 0;
+    const startedAt = performance.now();
+    const [events] = await Promise.all([
+      // Another transaction holds the row of one host all the time.
+      api.db.prisma.$transaction(
+        async (tx) => {
+          await tx.$queryRaw`SELECT 1 FROM hosts WHERE id = ${locked.id}::uuid FOR UPDATE`;
+          const events = await writer.record();
+          run.isDone = true;
+          return events;
+        },
+        { timeout: 60_000 },
+      ),
+      (async () => {
+        while (!run.isDone) {
+          const sentAt = performance.now();
+          await live.beat({ digest: null }).expect(200);
+          slowestMs = Math.max(slowestMs, performance.now() - sentAt);
+          beats += 1;
+        }
+      })(),
+    ]);
+    const ms = Math.round(performance.now() - startedAt);
+    console.info(`10,000 events in ${ms} ms; slowest of ${beats} heartbeats: ${Math.round(slowestMs)} ms`);
+    // `live` came back, and each of the others became stale and offline, except the locked host.
+    expect(events).toBe(2 * 5_000 + 3);
+    expect(transactions).toBe(11);
+    expect(beats).toBeGreaterThan(0);
+    expect(await writer.record()).toBe(2);
+    const idleAt = performance.now();
+    expect(await writer.record()).toBe(0);
+    console.info(`a run without an event: ${Math.round(performance.now() - idleAt)} ms`);
+  });
+});

@@ -1,0 +1,89 @@
+/** The events of hosts that are recorded in the transaction of the change. */
+import { describe, expect, test } from '@jest/globals';
+import { Paths } from '@muster/contracts';
+import { testEngines } from '@muster/db/testing';
+import { randomUUID } from 'node:crypto';
+import { container } from './fixtures.js';
+import { useApi, type TestOrganization } from './harness.js';
+
+describe.each(testEngines())('events of hosts on %s', (engine) => {
+  const context = useApi(engine, { sharesDatabase: true });
+
+  const hostPath = (hostId: string) => Paths.host.replace(':hostId', hostId);
+  const patch = (organization: TestOrganization, hostId: string, body: object) =>
+    context.api.http.patch(hostPath(hostId)).auth(organization.adminKey, { type: 'bearer' }).send(body).expect(200);
+  const eventsOf = async (hostId: string) =>
+    (
+      await context.api.db.prisma.hostEvent.findMany({ where: { hostId }, orderBy: [{ tx: 'asc' }, { id: 'asc' }] })
+    ).map(({ kind, from, to, at }) => [kind, from, to, at.toISOString()]);
+
+  test('record the enrollment, a new name and new labels, each once', async () => {
+    const organization = await context.api.organization();
+    const at = context.api.clock().toISOString();
+    const engineId = randomUUID();
+    const host = await organization.enroll({ name: 'web-1', engineId });
+    await patch(organization, host.id, { name: 'web-2', labels: { env: 'prod' } });
+    await patch(organization, host.id, { name: 'web-2', labels: { env: 'prod' } });
+    const changed = { hostIds: [host.id], set: { env: 'prod', site: 'fra' } };
+    await context.api.http
+      .post(Paths.hostLabelChanges)
+      .auth(organization.adminKey, { type: 'bearer' })
+      .send(changed)
+      .expect(200);
+    expect(await eventsOf(host.id)).toEqual([
+      ['host_enrolled', null, { name: 'web-1', engineId }, at],
+      ['host_renamed', { name: 'web-1' }, { name: 'web-2' }, at],
+      ['labels_changed', { labels: {} }, { labels: { env: 'prod' } }, at],
+      ['labels_changed', { labels: { env: 'prod' } }, { labels: { env: 'prod', site: 'fra' } }, at],
+    ]);
+  });
+
+  test('record that the agent left, and that the host was enrolled again', async () => {
+    const organization = await context.api.organization();
+    const facts = { engineId: randomUUID(), name: 'web' };
+    const host = await organization.enroll(facts);
+    await host.sync([container('a')]);
+    const leftAt = context.api.clock().toISOString();
+    await context.api.http.delete(Paths.agentToken).auth(host.token, { type: 'bearer' }).expect(204);
+    context.api.clock.advance(3_600_000);
+    const at = context.api.clock().toISOString();
+    await organization.enroll(facts, 200);
+    expect((await eventsOf(host.id)).slice(1)).toEqual([
+      ['host_left', null, null, leftAt],
+      ['host_enrolled', null, { name: 'web', engineId: facts.engineId, again: true }, at],
+    ]);
+    expect((await host.host()).endedSilences).toBeNull();
+  });
+
+  test('record when each problem began and ended, and which versions came before', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll({ agentVersion: '0.4.0' });
+    const { clock } = context.api;
+    const step = async (heartbeat: object) => {
+      clock.advance(10_000);
+      await host.beat({ digest: null, ...heartbeat }).expect(200);
+      return clock().toISOString();
+    };
+    const problem = (code: string) => ({ code, message: `about ${code}` });
+    const downAt = await step({ problems: [problem('engine_unreachable')] });
+    await step({ problems: [{ code: 'engine_unreachable', message: 'in other words' }] });
+    const refusedAt = await step({ problems: [problem('list_refused')] });
+    clock.advance(10_000);
+    const endedAt = clock().toISOString();
+    await host.sync([container('a')]);
+    const upgradedAt = await step({
+      agentVersion: '0.5.0',
+      engine: { name: 'Docker', version: '29.1.0', apiVersion: '1.52' },
+    });
+    await step({ agentVersion: '0.5.0' });
+    const message = 'about engine_unreachable';
+    expect((await eventsOf(host.id)).slice(1)).toEqual([
+      ['engine_down', null, { code: 'engine_unreachable', message }, downAt],
+      ['engine_up', { code: 'engine_unreachable', message: 'in other words', since: downAt }, null, refusedAt],
+      ['problem_started', null, problem('list_refused'), refusedAt],
+      ['problem_ended', { ...problem('list_refused'), since: refusedAt }, null, endedAt],
+      ['agent_upgraded', { version: '0.4.0' }, { version: '0.5.0' }, upgradedAt],
+      ['engine_upgraded', { name: 'Docker', version: '28.5.2' }, { name: 'Docker', version: '29.1.0' }, upgradedAt],
+    ]);
+  });
+});

@@ -1,0 +1,113 @@
+import type { HostGroup } from '@muster/contracts';
+import { useQuery } from '@tanstack/react-query';
+import type { ReactNode } from 'react';
+import { Button } from '../../components/button';
+import { EmptyState, Loading } from '../../components/empty-state';
+import { ErrorNote } from '../../components/error-note';
+import { Icon } from '../../components/icons';
+import { IsolatedText } from '../../components/isolated-text';
+import { Menu, MenuRadioGroup } from '../../components/menu';
+import { hostFacetsQuery, hostGroupsQuery } from '../../lib/api/queries';
+import { formatNumber } from '../../lib/format-count';
+import { labelKeys } from '../../lib/host-labels';
+import { FilterLink } from './filter-link';
+import type { HostSearch } from './search';
+
+/** The menu that groups the hosts by a label. */
+export function GroupMenu({ by, onChange }: { by: string | undefined; onChange: (changes: HostSearch) => void }) {
+  const { data: facets } = useQuery(hostFacetsQuery);
+  const keys = labelKeys(facets).map(({ key }) => key);
+  if (keys.length === 0 && by === undefined) return null;
+  return (
+    <Menu
+      trigger={
+        <Button>
+          <Icon name="group" />
+          {by === undefined ? 'Group' : <IsolatedText text={`Grouped by ${by}`} />}
+        </Button>
+      }
+    >
+      <MenuRadioGroup
+        value={by ?? ''}
+        onChange={(key) => onChange({ group: key === '' ? undefined : key })}
+        options={[
+          { value: '', label: 'No grouping' },
+          ...[...new Set([...keys, ...(by === undefined ? [] : [by])])].map((key) => ({ value: key, label: key })),
+        ]}
+      />
+    </Menu>
+  );
+}
+
+/** The hosts and containers by the value of a label. A value is a link to its hosts. */
+export function HostGroups({ by, hostLabel }: { by: string; hostLabel: string[] | undefined }): ReactNode {
+  const { data, error, refetch } = useQuery(hostGroupsQuery(by, hostLabel));
+  if (data === undefined) {
+    return error === null ? <Loading what="groups" /> : <ErrorNote error={error} onRetry={() => void refetch()} />;
+  }
+  if (data.groups.length === 0) return <EmptyState title="No matching hosts" />;
+  return (
+    <div className="table host-groups" tabIndex={0} role="region" aria-label={`Hosts by ${by}`}>
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">
+              <IsolatedText text={by} />
+            </th>
+            <th scope="col" className="is-number">
+              Hosts
+            </th>
+            <th scope="col" className="is-number">
+              Not online
+            </th>
+            <th scope="col" className="is-number">
+              Containers
+            </th>
+            <th scope="col" className="is-number">
+              Running
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {data.groups.map((group) => (
+            <GroupRow key={group.value === null ? 'none' : `=${group.value}`} group={group}>
+              {group.value === null ? (
+                <span className="soft">Without this label</span>
+              ) : (
+                <FilterLink
+                  filter={{ group: undefined, hostLabel: [...(hostLabel ?? []), `${by}=${group.value}`] }}
+                  title={`Show only hosts with ${by}=${group.value}`}
+                >
+                  <IsolatedText text={group.value === '' ? '(empty)' : group.value} />
+                </FilterLink>
+              )}
+            </GroupRow>
+          ))}
+          {data.other !== null && (
+            <GroupRow group={data.other}>
+              <span className="soft">All other values</span>
+            </GroupRow>
+          )}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function GroupRow({
+  group: { hosts, containers },
+  children,
+}: {
+  group: Omit<HostGroup, 'value'>;
+  children: ReactNode;
+}) {
+  return (
+    <tr>
+      <td>{children}</td>
+      <td className="is-number">{formatNumber(hosts.total)}</td>
+      <td className="is-number">{formatNumber(hosts.total - hosts.byFreshness.online)}</td>
+      <td className="is-number">{formatNumber(containers.current.total)}</td>
+      <td className="is-number">{formatNumber(containers.current.byState['running'] ?? 0)}</td>
+    </tr>
+  );
+}

@@ -1,0 +1,33 @@
+import type { Input } from '@muster/client';
+import type { AvailabilityWindow } from '@muster/contracts';
+import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { api } from './client';
+
+/** Number of hosts with the lowest availability that are shown. */
+const WORST_HOSTS = 5;
+
+/** Milliseconds after which the lowest availability is read again, because reading it takes the history of all hosts. */
+const WORST_HOSTS_AGE_MS = 5 * 60_000;
+
+/** Milliseconds after which the availability of a host is read again without an event of the host. */
+const HOST_AGE_MS = 60_000;
+
+export const hostAvailabilityQuery = (hostId: string, window: AvailabilityWindow) =>
+  queryOptions({
+    queryKey: ['availability', 'one', hostId, window],
+    queryFn: ({ signal }) => api.call('getHostAvailability', { params: { hostId }, query: { window } }, { signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: HOST_AGE_MS,
+  });
+
+export type WorstHostFilters = Pick<NonNullable<Input<'listAvailability'>['query']>, 'hostLabel'>;
+
+export const worstHostsQuery = (window: AvailabilityWindow, filters: WorstHostFilters) =>
+  queryOptions({
+    queryKey: ['availability', 'worst', window, filters],
+    queryFn: ({ signal }) =>
+      api.call('listAvailability', { query: { ...filters, window, sort: 'ratio', limit: WORST_HOSTS } }, { signal }),
+    placeholderData: keepPreviousData,
+    staleTime: WORST_HOSTS_AGE_MS,
+    refetchInterval: WORST_HOSTS_AGE_MS,
+  });

@@ -1,0 +1,141 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Page } from 'playwright-core';
+import { describeInChromium, overflowOf, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
+import { enrollRawHost, type RawHost } from '../support/host.js';
+
+const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
+const VIEWPORTS = { wide: { width: 1440, height: 900 }, phone: { width: 360, height: 780 } } as const;
+
+const visit = useBrowserPage();
+let dashboard: Dashboard;
+let web: RawHost;
+let db: RawHost;
+let page: Page;
+
+/** Returns 64 labels with the longest possible keys and values. */
+const longLabels = () =>
+  Object.fromEntries(
+    Array.from({ length: 64 }, (_, index) => [`${'k'.repeat(60)}-${index}`.slice(-63), 'v'.repeat(63)] as const),
+  );
+const labelsOf = async ({ id }: RawHost) => (await dashboard.api.call('getHost', { params: { hostId: id } })).labels;
+const setLabels = ({ id }: RawHost, labels: Record<string, string>) =>
+  dashboard.api.call('updateHost', { params: { hostId: id }, body: { labels } });
+
+describeInChromium('the labels of hosts', () => {
+  beforeAll(async () => {
+    await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
+    dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
+    web = await enrollRawHost(dashboard.muster, { name: 'web-01' });
+    db = await enrollRawHost(dashboard.muster, { name: 'db-01' });
+    for (const [host, name] of [
+      [web, 'web'],
+      [db, 'db'],
+    ] as const) {
+      await host.sync([{ dockerId: name, name: `shop-${name}-1`, image: `shop/${name}:1`, state: 'running' }]);
+    }
+  });
+  afterAll(() => dashboard.close());
+  beforeEach(async () => {
+    await dashboard.signIn(visit.context);
+    page = visit.page;
+    await page.setViewportSize(VIEWPORTS.wide);
+    await setLabels(web, { env: 'prod', site: 'fra' });
+    await setLabels(db, { env: 'test' });
+  });
+
+  test('are edited on the page of a host, and an error names the key', async () => {
+    await page.goto(`${dashboard.url}/hosts/${web.id}`);
+    await page.getByRole('link', { name: 'env=prod' }).waitFor();
+    await page.getByRole('listitem').filter({ hasText: 'env=prod' }).getByText('operator').waitFor();
+    await page.getByRole('button', { name: 'Edit labels' }).click();
+    const entry = page.getByLabel('Labels set by operators');
+    expect(await entry.inputValue()).toBe('env=prod\nsite=fra');
+    await entry.fill('env=prod\nbad key=1');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText(/bad key: must be a label key/i).waitFor();
+    await entry.fill('env=prod\nenv=test');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('The label env occurs twice.').waitFor();
+    await entry.fill('env=staging\nteam=web');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('link', { name: 'team=web' }).waitFor();
+    expect(await labelsOf(web)).toEqual({ env: 'staging', team: 'web' });
+  });
+
+  test('are set and removed on several selected hosts at once', async () => {
+    await page.goto(`${dashboard.url}/hosts`);
+    await page.getByLabel('Select web-01').check();
+    await page.getByLabel('Select db-01').check();
+    await page.getByRole('button', { name: 'Labels…' }).click();
+    await page.getByLabel('Set labels').fill('team=shop');
+    await page.getByLabel('Remove labels').fill('site');
+    await page.getByRole('button', { name: 'Change labels' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(await labelsOf(web)).toEqual({ env: 'prod', team: 'shop' });
+    expect(await labelsOf(db)).toEqual({ env: 'test', team: 'shop' });
+  });
+
+  test('filter hosts, containers, images, ports and events, and group hosts', async () => {
+    await page.goto(`${dashboard.url}/hosts`);
+    await page.getByRole('link', { name: 'env=prod' }).click();
+    await page.getByText('1 host', { exact: true }).waitFor();
+    expect(await page.getByRole('link', { name: 'db-01' }).count()).toBe(0);
+    await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, 'host-labels-filter.png') });
+    for (const [path, shown, hidden] of [
+      ['containers', 'shop-web-1', 'shop-db-1'],
+      ['events', 'shop-web-1', 'shop-db-1'],
+      ['images', 'shop/web', 'shop/db'],
+    ] as const) {
+      await page.goto(`${dashboard.url}/${path}?hostLabel=env%3Dprod`);
+      await page.getByText(shown).first().waitFor();
+      expect(await page.getByText(hidden).count()).toBe(0);
+      await page.getByRole('button', { name: 'Remove filter Host label: env=prod' }).click();
+      await page.getByText(hidden).first().waitFor();
+    }
+    await page.goto(`${dashboard.url}/ports?hostLabel=env%3Dprod`);
+    await page.getByRole('button', { name: 'Host label', exact: true }).click();
+    await page.getByLabel('Host label, as key or key=value').fill('site');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Remove filter Host label: site' }).waitFor();
+
+    await page.goto(`${dashboard.url}/hosts`);
+    await page.getByRole('button', { name: 'Group' }).click();
+    await page.getByRole('menuitemradio', { name: 'env' }).click();
+    const groups = page.getByRole('region', { name: 'Hosts by env' });
+    await groups.getByRole('link', { name: 'prod' }).waitFor();
+    await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, 'host-groups.png') });
+    await groups.getByRole('link', { name: 'test' }).click();
+    await page.getByRole('link', { name: 'db-01' }).waitFor();
+    await page.getByText('1 host', { exact: true }).waitFor();
+  });
+
+  test('are defaults of an enrollment token', async () => {
+    await page.goto(`${dashboard.url}/add-host`);
+    await page.getByLabel('Labels (optional)').fill('env=prod\nsite=muc');
+    await page.getByRole('button', { name: 'Create token' }).click();
+    await page.getByRole('heading', { name: 'Run the agent on the host' }).waitFor();
+    const { items } = await dashboard.api.call('listEnrollmentTokens');
+    expect(items[0]?.labels).toEqual({ env: 'prod', site: 'muc' });
+  });
+
+  test.each(Object.entries(VIEWPORTS))(
+    'do not make a page wider than the screen, even 64 long ones: %s',
+    async (size, viewport) => {
+      await setLabels(web, longLabels());
+      await page.setViewportSize(viewport);
+      await page.goto(`${dashboard.url}/hosts/${web.id}`);
+      await page.getByRole('button', { name: 'Edit labels' }).waitFor();
+      expect(await overflowOf(page)).toBe(0);
+      await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, `host-labels-${size}.png`) });
+      await page.getByRole('button', { name: 'Edit labels' }).click();
+      await page.getByLabel('Labels set by operators').waitFor();
+      expect(await overflowOf(page)).toBe(0);
+      await page.goto(`${dashboard.url}/hosts`);
+      await page.getByRole('link', { name: 'web-01' }).waitFor();
+      expect(await overflowOf(page)).toBe(0);
+    },
+  );
+});
