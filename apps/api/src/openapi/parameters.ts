@@ -50,6 +50,8 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   engine: 'Filters by engine name. Repeatable: matches any.',
   agentVersion: 'Filters by agent version. Repeatable: matches any.',
   count: 'Whether to return the number of items on all pages, as `total`.',
+  window: 'The period for which the availability is computed: the last 24 hours, 7 days or 30 days.',
+  subject: 'Whether to list the events of containers or those of hosts.',
   port: 'Filters by host port. Repeatable: matches any.',
   type: 'Filters by protocol. Repeatable: matches any.',
   format: 'The file format.',
