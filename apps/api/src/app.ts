@@ -54,6 +54,7 @@ import { createContainerService, SNAPSHOT_MEMORY_BYTES_DEFAULT } from './service
 import { addClockMetrics, EVENT_DAYS_DEFAULT } from './services/maintenance/index.js';
 import { addFleetMetrics, addLabelMetrics, createMetrics, type Metrics } from './services/metrics/index.js';
 import { createFreshnessContext, createLivenessService } from './services/freshness/index.js';
+import { recordHostFacts } from './services/host-facts/index.js';
 import {
   createHeartbeatService,
   createSnapshotRefusals,
@@ -231,7 +232,11 @@ export function createApp({
     containers: createContainerService(db, { ...options, reports, memoryBytesMax: snapshotMemoryBytesMax }),
     digestSalts,
     enrollment: createEnrollmentService(db, { ...options, tokenCache }),
-    heartbeats: createHeartbeatService(db, { ...options, reports }),
+    heartbeats: createHeartbeatService(db, {
+      ...options,
+      reports,
+      recordFacts: (...reported) => recordHostFacts(db, ...reported),
+    }),
     refusals: createSnapshotRefusals(db, {
       now,
       logFailure: (error) => logger.warn({ err: error }, 'could not record that a snapshot was refused'),

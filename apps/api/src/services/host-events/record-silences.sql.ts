@@ -1,6 +1,5 @@
 import { Prisma, type Database } from '@muster/db';
 import { freshnessCutoffs, freshnessSql, type FreshnessContext, type Outage } from '../freshness/index.js';
-import { cloneSuspectedFrom } from '../sync/index.js';
 import type { EndedSilence, RecordedSilence, SilenceColumns, SilenceOutcome } from './silence-events.js';
 
 /** Until when Muster was up for certain, and its outages before that; null if no process was ever up. */
@@ -41,7 +40,8 @@ export async function findSilences(
   context: FreshnessContext,
 ): Promise<FoundHost[]> {
   const { silence } = freshnessSql(freshnessCutoffs(context));
-  const expired = Prisma.sql`COALESCE(h."cloneSuspectedAt" <= ${cloneSuspectedFrom(context.now)}::timestamptz, FALSE)`;
+  // 24 hours, like `CLONE_SUSPECTED_MS` and the trigger.
+  const expired = Prisma.sql`COALESCE(h."cloneSuspectedAt" <= ${context.now}::timestamptz - interval '24 hours', FALSE)`;
   type Row = Omit<FoundHost, 'endedSilences' | 'recordedSilence'> & {
     endedSilences: Record<keyof EndedSilence, string | number>[] | null;
     recordedSilence: { from: string; state: RecordedSilence['state'] } | null;

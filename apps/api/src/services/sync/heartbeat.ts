@@ -1,7 +1,12 @@
-import { CADENCE_DEFAULT, type Cadence, type Heartbeat, type HeartbeatResponse } from '@muster/contracts';
+import {
+  CADENCE_DEFAULT,
+  type Cadence,
+  type Heartbeat,
+  type HeartbeatResponse,
+  type HostFacts,
+} from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { HostDeletedError } from '../../errors.js';
-import { recordHostFacts } from '../host-facts/index.js';
 import { heartbeatProblems } from './host-problems.js';
 import { createHostReports, type HostReports } from './host-reports.js';
 
@@ -16,6 +21,8 @@ export interface HeartbeatService {
 }
 
 export interface HeartbeatServiceOptions {
+  /** Stores the facts about the machine. `stream` identifies the agent's run. */
+  recordFacts: (hostId: string, stream: string | null, facts: HostFacts, at: Date) => Promise<void>;
   cadence?: Cadence;
   now: () => Date;
   /** Shared with the container service, so that heartbeats and unchanged snapshots share statements. */
@@ -24,7 +31,7 @@ export interface HeartbeatServiceOptions {
 
 export function createHeartbeatService(
   db: Database,
-  { now, cadence = CADENCE_DEFAULT, reports = createHostReports(db) }: HeartbeatServiceOptions,
+  { recordFacts, now, cadence = CADENCE_DEFAULT, reports = createHostReports(db) }: HeartbeatServiceOptions,
 ): HeartbeatService {
   return {
     async beat(hostId, heartbeat, stream) {
@@ -40,7 +47,7 @@ export function createHeartbeatService(
         agentVersion,
         clockSkewSeconds,
       };
-      if (hostFacts !== undefined) await recordHostFacts(db, hostId, stream, hostFacts, receivedAt);
+      if (hostFacts !== undefined) await recordFacts(hostId, stream, hostFacts, receivedAt);
       const reported = await reports.report({
         kind: 'heartbeat',
         hostId,
