@@ -39,6 +39,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   by: 'The key of the label by whose value the hosts are grouped.',
   name: 'Filters by container name. Repeatable: matches any.',
   kind: 'Filters by kind of event. Repeatable: matches any.',
+  subject: 'Whose events to list: `container` (the default) or `host`.',
   q: 'Text to search for.',
   presence: 'Filters by presence: present containers, removed ones, or both.',
   infra: 'Whether to include infra containers, which only hold the namespaces of a pod.',
