@@ -44,7 +44,8 @@ const routes = (Object.entries(Operations) as [OperationName, Operation][]).map(
   body: BODIES[id],
   query: QUERIES[id] ?? '',
   hasBody: operation.body !== undefined,
-  isList: isList(operation),
+  // The list of one host fails with 404 for another organization, like the host.
+  isList: isList(operation) && operation.resource === undefined,
   isNeverEmpty: NEVER_EMPTY.has(id),
   /** Whether a successful response is an endless stream. */
   isEndless: id === 'stream',

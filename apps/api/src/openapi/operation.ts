@@ -97,13 +97,14 @@ function jsonContent(schema: z.ZodType, schemas: SchemaRegistry): Record<string,
 
 /**
  * Returns the example in a schema's metadata or, for a named schema, in `EXAMPLES`. Builds an example for a list whose
- * items have one, and for an object of literals.
+ * items have one, and for an object of literals. The example of a union is that of its first schema.
  */
 function exampleOf(schema: z.ZodType): unknown {
   const [ownExample] = (schema.meta()?.['examples'] as unknown[] | undefined) ?? [];
   if (ownExample !== undefined) return ownExample;
   const name = nameOf(schema);
   if (name !== null && name in EXAMPLES) return EXAMPLES[name];
+  if (schema instanceof z.ZodUnion) return exampleOf(schema.options[0] as z.ZodType);
   if (!(schema instanceof z.ZodObject)) return undefined;
   const { items, nextCursor, ...others } = schema.shape as Record<string, z.ZodType | undefined>;
   if (items instanceof z.ZodArray) {
