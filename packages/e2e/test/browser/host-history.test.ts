@@ -55,7 +55,7 @@ describeLargeFleet('the history of a host', () => {
   beforeAll(async () => {
     await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
     db = await createTestDatabase('postgresql');
-    dashboard = await startDashboard(db.url, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
+    dashboard = await startDashboard(db.url, { MUSTER_HEARTBEAT_SECONDS: '10', MUSTER_SIGN_INS_PER_MINUTE: '1000' });
     edge = await enrollRawHost(dashboard.muster, { name: 'edge-berlin-01' });
     steady = await enrollRawHost(dashboard.muster, { name: 'core-01' });
     await edge.sync([{ dockerId: 'a', name: 'shop-web-1', image: 'shop', state: 'running' }]);
