@@ -89,7 +89,8 @@ export function hostEventWords({ kind, from, to }: Pick<HostEvent, 'kind' | 'fro
 
 function problemTitle(value: Value): string {
   const code = textOf(value, 'code');
-  return PROBLEM_TITLES[code as HostProblemCode] ?? (code === '' ? 'Problem' : code.replaceAll('_', ' '));
+  if (Object.hasOwn(PROBLEM_TITLES, code)) return PROBLEM_TITLES[code as HostProblemCode];
+  return code === '' ? 'Problem' : code.replaceAll('_', ' ');
 }
 
 /** Returns whether a version is older than another one. Compares them number by number. */

@@ -199,23 +199,25 @@ export function createAvailabilityService(
         after: null,
         limit: 1,
       });
-      for await (const [host, periods] of periodsOf(hosts, reading)) {
-        const parts = withOutages(periods, reading.outages);
-        const segments = coalesce(parts, AVAILABILITY_SEGMENTS_MAX);
-        return {
-          ...periodOf(window, reading),
-          hostId: host.id,
-          ...toAvailability(timesOf(periods, reading.outages)),
-          segments: segments.map(({ from, to, state, reason }) => ({
-            from: isoOf(from),
-            to: isoOf(to),
-            state,
-            reason,
-          })),
-          isExact: parts.length <= AVAILABILITY_SEGMENTS_MAX,
-        };
-      }
-      throw new NotFoundError('host');
+      const found: [AvailabilityHost, Period[]][] = [];
+      for await (const each of periodsOf(hosts, reading)) found.push(each);
+      const [first] = found;
+      if (first === undefined) throw new NotFoundError('host');
+      const [host, periods] = first;
+      const parts = withOutages(periods, reading.outages);
+      const segments = coalesce(parts, AVAILABILITY_SEGMENTS_MAX);
+      return {
+        ...periodOf(window, reading),
+        hostId: host.id,
+        ...toAvailability(timesOf(periods, reading.outages)),
+        segments: segments.map(({ from, to, state, reason }) => ({
+          from: isoOf(from),
+          to: isoOf(to),
+          state,
+          reason,
+        })),
+        isExact: parts.length <= AVAILABILITY_SEGMENTS_MAX,
+      };
     },
 
     list: (organizationId, query) =>

@@ -1,4 +1,5 @@
-import { distinguishHost, type Host } from '@muster/contracts';
+import type { Host } from '@muster/contracts';
+import { distinguishHost } from '@muster/contracts/distinguish-host';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { IsolatedText } from '../../components/isolated-text';

@@ -1,4 +1,5 @@
-import { distinguishHost, type Host, type HostSortKey } from '@muster/contracts';
+import type { Host, HostSortKey } from '@muster/contracts';
+import { distinguishHost } from '@muster/contracts/distinguish-host';
 import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
