@@ -147,6 +147,19 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect((await host.row('a'))?.loop).toMatchObject({ count: 10 });
   });
 
+  test('is counted by a process that has only confirmed the last body by its digest', async () => {
+    const host = await enroll();
+    const loop = new Loop('a', context.api);
+    let last = loop.running();
+    await host.sync([last]);
+    await repeat(host, loop, 19, { report: (one) => host.sync([(last = one as typeof last)]) });
+    const restarted = host.through(context.api.replica());
+    expect(await restarted.sync([last])).toMatchObject({ unchanged: 1 });
+    await repeat(restarted, loop, 5);
+    expect(countKinds(await eventsOf(host))).toMatchObject({ exited: 20 });
+    expect((await host.row('a'))?.loop).toMatchObject({ count: 4 });
+  });
+
   test('counts exits that were missed by the time at which they happened', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
