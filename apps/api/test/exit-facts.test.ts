@@ -164,6 +164,10 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
 
   describe.each([
     ['an unknown one', exited('a', UNKNOWN, { status: 'Exited (137) 3 minutes ago' })],
+    [
+      'only what the exit code says',
+      exited('a', { ...OOM, reason: 'crashed' }, { status: 'Exited (137) 3 minutes ago' }),
+    ],
     ['none, because an inspection failed', notInspected('Exited (137) 3 minutes ago')],
   ])('keeps its known reason when the agent reports %s:', (_, after) => {
     async function expectKept(host: TestHost, report: () => Promise<unknown>) {
@@ -247,6 +251,22 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
       await host.sync([{ ...after, exit: { ...UNKNOWN, finishedAt: '2026-03-01T11:59:00.000Z' } }]);
       expect(await host.row('a')).toMatchObject({ exit: { reason: 'unknown' } });
     });
+  });
+
+  test('stays stopped when the agent, after a restart, only knows that the exit code is 0', async () => {
+    const host = await enroll();
+    const stopped = { code: 0, reason: 'stopped', error: '', finishedAt: FINISHED_AT };
+    await host.sync([exited('a', stopped, { status: 'Exited (0) 2 minutes ago' })]);
+    const after = exited('a', { ...stopped, reason: 'completed' }, { status: 'Exited (0) 3 minutes ago' });
+    for (const replica of [context.api, context.api.replica()]) {
+      await host.through(replica).sync([after]);
+      expect(await host.row('a')).toMatchObject({ exit: stopped });
+    }
+    expect(await eventsOf(host)).toEqual([['created', 'exited', 'stopped']]);
+    // Another end of the process is not the same one.
+    const later = { ...stopped, reason: 'completed', finishedAt: '2026-03-01T11:59:00.000Z' };
+    await host.sync([exited('a', later, { status: 'Exited (0) 1 second ago' })]);
+    expect(await host.row('a')).toMatchObject({ exit: { reason: 'completed' } });
   });
 
   test.each([

@@ -11,6 +11,7 @@ import {
   type Container,
   type ContainerExit,
   type ContainerField,
+  type ExitReason,
   type FieldKind,
   type FieldValues,
   type Health,
@@ -79,15 +80,16 @@ export function toContainerRow(
 }
 
 /**
- * Gives a row the stored exit, in place, if both describe the same end of the process and the agent no longer knows it:
- * its reason is unknown after a restart of the agent, and the whole exit is missing after a failed inspection. Then the
- * row also keeps the other facts of that inspection. Returns whether the row was changed.
+ * Gives a row the stored exit, in place, if both describe the same end of the process and the agent knows less about it
+ * than before: after a restart of the agent, it may not know why the process ended, and after a failed inspection, the
+ * whole exit is missing. In the second case, the row also keeps the other facts of the earlier inspection. Returns whether
+ * the row was changed.
  */
 export function keepKnownExit(row: ContainerRow, stored: ContainerFacts): boolean {
   const known = stored.exit;
   if (!known) return false;
   if (row.exit) {
-    if (row.exit.reason !== 'unknown' || known.reason === 'unknown') return false;
+    if (!isLessKnown(row.exit.reason, known.reason)) return false;
     if (row.exit.finishedAt === null || row.exit.finishedAt !== known.finishedAt) return false;
   } else {
     if (!mayHaveExit(row) || !isSameEnd(row, known, stored.startedAt)) return false;
@@ -100,9 +102,24 @@ export function keepKnownExit(row: ContainerRow, stored: ContainerFacts): boolea
   return true;
 }
 
+/** The reasons that an agent knows only if it saw the events of the engine. */
+const SEEN_REASONS: readonly ExitReason[] = ['stopped', 'oom'];
+
+/** The reasons that follow from the exit code, if the agent saw no event that says otherwise. */
+const REASONS_OF_CODES: readonly ExitReason[] = ['completed', 'crashed'];
+
+/**
+ * Returns whether a reported reason says less than a known one about the same end of a process: nothing, or only what the
+ * exit code says, because the engine no longer has the events.
+ */
+const isLessKnown = (reported: ExitReason, known: ExitReason): boolean =>
+  reported === 'unknown' ? known !== 'unknown' : REASONS_OF_CODES.includes(reported) && SEEN_REASONS.includes(known);
+
 /** Returns whether the stored row of a container may have an exit, or a reason, that these facts lack. */
 export const mayLackExit = (container: Container): boolean =>
-  container.exit ? container.exit.reason === 'unknown' : mayHaveExit(container);
+  container.exit
+    ? container.exit.reason === 'unknown' || REASONS_OF_CODES.includes(container.exit.reason)
+    : mayHaveExit(container);
 
 /** Returns whether a container can have an exit that the agent did not report. */
 const mayHaveExit = ({ state, oomKilled }: Container): boolean =>
