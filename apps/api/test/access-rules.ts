@@ -22,7 +22,7 @@ const BODIES: Readonly<Partial<Record<OperationName, unknown>>> = {
 const QUERIES: Readonly<Partial<Record<OperationName, string>>> = {
   search: '?q=a',
   getImageBuilds: '?image=nginx:1.29',
-  listAvailabilityGroups: '?by=env',
+  getAvailabilityGroups: '?by=env',
   getHostGroups: '?by=env',
 };
 

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import {
   Paths,
   type AvailabilityGroups,
-  type AvailabilityPage,
+  type AvailabilityItemPage,
   type HostAvailability,
   type HostEventKind,
 } from '@muster/contracts';
@@ -157,8 +157,8 @@ describe.each(testEngines())('availability on %s', (engine) => {
       if (hours > 0) await silence(host, 5, 5 - hours);
     }
     await organization.enroll({ name: 'new' });
-    const page = (query: string) => read<AvailabilityPage>(organization, `/api/availability?window=24h&${query}`);
-    const names = ({ items }: AvailabilityPage) => items.map(({ hostName }) => hostName);
+    const page = (query: string) => read<AvailabilityItemPage>(organization, `/api/availability?window=24h&${query}`);
+    const names = ({ items }: AvailabilityItemPage) => items.map(({ hostName }) => hostName);
     expect(names(await page(''))).toEqual(['b', 'd', 'c', 'a', 'new']);
     expect(names(await page('sort=-ratio'))).toEqual(['a', 'c', 'd', 'b', 'new']);
     expect(names(await page('sort=-name'))).toEqual(['new', 'd', 'c', 'b', 'a']);
@@ -168,7 +168,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
       const paged: string[] = [];
       let cursor: string | null = '';
       while (cursor !== null) {
-        const next: AvailabilityPage = await page(`sort=${sort}&limit=2${cursor && `&cursor=${cursor}`}`);
+        const next: AvailabilityItemPage = await page(`sort=${sort}&limit=2${cursor && `&cursor=${cursor}`}`);
         expect([next.from, next.to]).toEqual([all.from, all.to]);
         paged.push(...names(next));
         cursor = next.nextCursor;
@@ -199,6 +199,6 @@ describe.each(testEngines())('availability on %s', (engine) => {
     const host = await enroll(await context.api.organization(), 'a', 10);
     const other = await context.api.organization();
     await other.get(`/api/hosts/${host.id}/availability`).expect(404);
-    expect(await read<AvailabilityPage>(other, `/api/availability?hostId=${host.id}`)).toMatchObject({ items: [] });
+    expect(await read<AvailabilityItemPage>(other, `/api/availability?hostId=${host.id}`)).toMatchObject({ items: [] });
   });
 });

@@ -94,12 +94,12 @@ export const AvailabilityItem = z.object({
 export type AvailabilityItem = z.output<typeof AvailabilityItem>;
 
 /** A page of hosts with their availability. All pages of one list have the window of its first page. */
-export const AvailabilityPage = z.object({
+export const AvailabilityItemPage = z.object({
   ...Period,
   items: z.array(AvailabilityItem),
   nextCursor: z.string().nullable(),
 });
-export type AvailabilityPage = z.output<typeof AvailabilityPage>;
+export type AvailabilityItemPage = z.output<typeof AvailabilityItemPage>;
 
 /**
  * The availability of groups of hosts. Each group has the hosts with one value of the label; `value` is null for the hosts

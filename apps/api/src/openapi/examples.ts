@@ -295,7 +295,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     ],
     isExact: true,
   } satisfies contracts.HostAvailability,
-  AvailabilityPage: {
+  AvailabilityItemPage: {
     ...WINDOW,
     items: [
       {
@@ -307,7 +307,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
       },
     ],
     nextCursor: null,
-  } satisfies contracts.AvailabilityPage,
+  } satisfies contracts.AvailabilityItemPage,
   AvailabilityGroups: {
     ...WINDOW,
     total: {

@@ -7,6 +7,6 @@ export const availabilityRoutes = (availability: AvailabilityService): Route[] =
   route(Operations.getHostAvailability, ({ caller, params, query }) =>
     availability.ofHost(caller.organizationId, params.hostId, query.window),
   ),
-  route(Operations.listAvailability, ({ caller, query }) => availability.list(caller.organizationId, query)),
-  route(Operations.listAvailabilityGroups, ({ caller, query }) => availability.groups(caller.organizationId, query)),
+  route(Operations.listAvailabilityItems, ({ caller, query }) => availability.list(caller.organizationId, query)),
+  route(Operations.getAvailabilityGroups, ({ caller, query }) => availability.groups(caller.organizationId, query)),
 ];

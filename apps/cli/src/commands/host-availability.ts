@@ -145,7 +145,7 @@ async function printHost(terminal: Terminal, client: Client, host: string, optio
 
 async function printGroups(terminal: Terminal, client: Client, by: string, options: Options): Promise<void> {
   const { window, hostLabel, output } = options;
-  const { groups, hasMore } = await client.call('listAvailabilityGroups', { query: { window, hostLabel, by } });
+  const { groups, hasMore } = await client.call('getAvailabilityGroups', { query: { window, hostLabel, by } });
   writeList(terminal, output, groupColumns(by), groups, 'No hosts.');
   if (hasMore) terminal.err(`muster: only the first ${groups.length} values are listed\n`);
 }
@@ -156,7 +156,7 @@ async function printHosts(terminal: Terminal, client: Client, options: Options):
   const isWhole = limit === Infinity;
   const sort = options.sort ?? (isWhole ? 'name' : 'ratio');
   const query = { window, hostLabel, sort, limit: Math.min(limit, 200) };
-  const items = await takeFirst(client.items('listAvailability', { query }), limit);
+  const items = await takeFirst(client.items('listAvailabilityItems', { query }), limit);
   if (isWhole && options.sort === undefined) items.sort((a, b) => (a.ratio ?? Infinity) - (b.ratio ?? Infinity));
   writeList(terminal, output, HOST_COLUMNS, items, hostLabel ? 'No hosts match the filters.' : 'No hosts.');
 }

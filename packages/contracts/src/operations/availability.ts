@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AvailabilityGroups, AvailabilityPage, HostAvailability } from '../availability.js';
+import { AvailabilityGroups, AvailabilityItemPage, HostAvailability } from '../availability.js';
 import { Id } from '../id.js';
 import { FACET_VALUES_MAX } from '../limits.js';
 import type { Operation } from '../operation.js';
@@ -23,7 +23,7 @@ export const AvailabilityOperations = {
     query: HostAvailabilityQuery,
     answers: { 200: HostAvailability },
   },
-  listAvailability: {
+  listAvailabilityItems: {
     method: 'GET',
     path: Paths.availability,
     tag: 'History',
@@ -33,9 +33,9 @@ export const AvailabilityOperations = {
       'Returns hosts with their availability in the window, the lowest first by default. Hosts without a ratio are last. ' +
       'All pages of a list have the window of its first page.',
     query: AvailabilityQuery,
-    answers: { 200: AvailabilityPage },
+    answers: { 200: AvailabilityItemPage },
   },
-  listAvailabilityGroups: {
+  getAvailabilityGroups: {
     method: 'GET',
     path: Paths.availabilityGroups,
     tag: 'History',

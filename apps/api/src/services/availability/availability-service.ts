@@ -5,7 +5,7 @@ import {
   type AvailabilityGroups,
   type AvailabilityGroupsQuery,
   type AvailabilityItem,
-  type AvailabilityPage,
+  type AvailabilityItemPage,
   type AvailabilityQuery,
   type AvailabilityWindow,
   type HostAvailability,
@@ -43,7 +43,7 @@ export interface AvailabilityService {
   ofHost(organizationId: string, hostId: string, window: AvailabilityWindow): Promise<HostAvailability>;
 
   /** Lists hosts with their availability. By ratio, the availability of all hosts is computed for each page. */
-  list(organizationId: string, query: AvailabilityQuery): Promise<AvailabilityPage>;
+  list(organizationId: string, query: AvailabilityQuery): Promise<AvailabilityItemPage>;
 
   /** Returns the availability of groups of hosts. */
   groups(organizationId: string, query: AvailabilityGroupsQuery): Promise<AvailabilityGroups>;
@@ -112,7 +112,7 @@ export function createAvailabilityService(
     }
   }
 
-  async function listByName(organizationId: string, query: AvailabilityQuery): Promise<AvailabilityPage> {
+  async function listByName(organizationId: string, query: AvailabilityQuery): Promise<AvailabilityItemPage> {
     const { sort, limit } = query;
     const cursor =
       query.cursor === undefined ? null : decodeCursor(query.cursor, ['string', 'instant', 'string', 'uuid']);
@@ -134,7 +134,7 @@ export function createAvailabilityService(
     };
   }
 
-  async function listByRatio(organizationId: string, query: AvailabilityQuery): Promise<AvailabilityPage> {
+  async function listByRatio(organizationId: string, query: AvailabilityQuery): Promise<AvailabilityItemPage> {
     const { sort, limit } = query;
     const cursor =
       query.cursor === undefined ? null : decodeCursor(query.cursor, ['string', 'instant', 'string', 'string', 'uuid']);

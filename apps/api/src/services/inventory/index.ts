@@ -2,7 +2,7 @@
 export { createGetAttention, type GetAttention } from './attention.js';
 export { type ContainerReader, createContainerReader } from './container-reader.js';
 export { countByLabels, type LabelGroup } from './count-by-labels.sql.js';
-export { countFleet, type FleetCounts } from './count-fleet.sql.js';
+export { countFleet } from './count-fleet.sql.js';
 export { EVENT_COLUMNS, listEvents } from './events.js';
 export { type EventRow, toContainerEvent } from './event-row.js';
 export { exportContainers, exportEvents } from './export.js';

@@ -20,13 +20,13 @@ export const hostAvailabilityQuery = (hostId: string, window: AvailabilityWindow
     refetchInterval: HOST_AGE_MS,
   });
 
-export type WorstHostFilters = Pick<NonNullable<Input<'listAvailability'>['query']>, 'hostLabel'>;
+export type WorstHostFilters = Pick<NonNullable<Input<'listAvailabilityItems'>['query']>, 'hostLabel'>;
 
 export const worstHostsQuery = (window: AvailabilityWindow, filters: WorstHostFilters) =>
   queryOptions({
     queryKey: ['availability', 'worst', window, filters],
     queryFn: ({ signal }) =>
-      api.call('listAvailability', { query: { ...filters, window, sort: 'ratio', limit: WORST_HOSTS } }, { signal }),
+      api.call('listAvailabilityItems', { query: { ...filters, window, sort: 'ratio', limit: WORST_HOSTS } }, { signal }),
     placeholderData: keepPreviousData,
     staleTime: WORST_HOSTS_AGE_MS,
     refetchInterval: WORST_HOSTS_AGE_MS,
