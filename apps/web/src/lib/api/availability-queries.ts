@@ -26,7 +26,11 @@ export const worstHostsQuery = (window: AvailabilityWindow, filters: WorstHostFi
   queryOptions({
     queryKey: ['availability', 'worst', window, filters],
     queryFn: ({ signal }) =>
-      api.call('listAvailabilityItems', { query: { ...filters, window, sort: 'ratio', limit: WORST_HOSTS } }, { signal }),
+      api.call(
+        'listAvailabilityItems',
+        { query: { ...filters, window, sort: 'ratio', limit: WORST_HOSTS } },
+        { signal },
+      ),
     placeholderData: keepPreviousData,
     staleTime: WORST_HOSTS_AGE_MS,
     refetchInterval: WORST_HOSTS_AGE_MS,
