@@ -30,7 +30,7 @@ interface Options {
 
 /** The words for each reason why a host's state is unknown. */
 const REASONS: Readonly<Record<UnknownReason, string>> = {
-  muster_away: 'unknown: Muster was away',
+  muster_away: 'unknown: Muster was down',
   not_enrolled: 'unknown: not enrolled yet',
   left: 'unknown: the agent had left',
   no_report: 'unknown: no report yet',
@@ -99,7 +99,7 @@ export function addHostAvailabilityCommand(hosts: Command, terminal: Terminal): 
     .summary('show how long hosts were online')
     .description(
       'Lists hosts with the part of the time in which they were online, the lowest first, or shows what one host was at ' +
-        'each time. Time in which Muster itself was away, or in which a host was not enrolled, does not count.',
+        'each time. Time in which Muster itself was down, or in which a host was not enrolled, does not count.',
     )
     .argument('[host]', 'name or id of one host')
     .addOption(

@@ -3,8 +3,15 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, formError } from '../../lib/api/client';
-import { hostQuery } from '../../lib/api/queries';
-import { formatLabelLines, labelError, labelTexts, parseLabelLines } from '../../lib/host-labels';
+import { refresh } from '../../lib/api/refresh';
+import {
+  formatLabelLines,
+  labelDifference,
+  labelError,
+  labelsOfSource,
+  labelTexts,
+  parseLabelLines,
+} from '../../lib/host-labels';
 import { useCanEdit } from '../../lib/session';
 import { Button } from '../../components/button';
 import { Dialog } from '../../components/dialog';
@@ -20,7 +27,7 @@ const SOURCES = [
 ] as const;
 
 const sourceOf = (host: Host, key: string): string | undefined =>
-  SOURCES.find(([source]) => Object.hasOwn(host.labelsBySource[source], key))?.[1];
+  SOURCES.find(([source]) => Object.hasOwn(labelsOfSource(host, source), key))?.[1];
 
 /** The labels of a host, each with its source and a link to the hosts that have it, and the button that edits them. */
 export function HostLabels({ host }: { host: Host }) {
@@ -50,16 +57,24 @@ export function HostLabels({ host }: { host: Host }) {
   );
 }
 
-/** The dialog in which an admin edits the labels that operators have set on a host. */
+/**
+ * The dialog in which an admin edits the labels that operators have set on a host. It sends only what the admin changed,
+ * so that a change that someone else made in the meantime stays.
+ */
 function HostLabelsDialog({ host, onClose }: { host: Host; onClose: () => void }) {
   const client = useQueryClient();
-  const [text, setText] = useState(() => formatLabelLines(host.labelsBySource.operator));
+  const [before] = useState(() => labelsOfSource(host, 'operator'));
+  const [text, setText] = useState(() => formatLabelLines(before));
   const [problem, setProblem] = useState<string>();
   const mutation = useMutation({
-    mutationFn: (labels: Host['labels']) => api.call('updateHost', { params: { hostId: host.id }, body: { labels } }),
-    onSuccess: (changed) => {
-      client.setQueryData(hostQuery(host.id).queryKey, changed);
-      void client.invalidateQueries({ queryKey: ['hosts'] });
+    mutationFn: async (labels: Host['labels']) => {
+      const change = labelDifference(before, labels);
+      if (change === null) return;
+      const { notFound } = await api.call('changeHostLabels', { body: { hostIds: [host.id], ...change } });
+      if (notFound.length > 0) throw new Error('The host has been deleted.');
+    },
+    onSuccess: () => {
+      refresh(client);
       onClose();
     },
   });
@@ -79,7 +94,7 @@ function HostLabelsDialog({ host, onClose }: { host: Host; onClose: () => void }
           label="Labels set by operators"
           value={text}
           hint="One per line. They replace labels of the agent and of the enrollment token with the same key."
-          error={problem ?? labelError(mutation.error)}
+          error={problem ?? labelError(mutation.error, 'set') ?? labelError(mutation.error, 'remove')}
           onChange={setText}
         />
         <ErrorNote error={formError(mutation.error)} />

@@ -78,9 +78,10 @@ function applyHosts(client: QueryClient, hosts: ReadonlyMap<string, Host>, refre
  * which change with almost every report. Lists that are sorted by an omitted field are refetched when they reach their
  * maximum age.
  */
-const filterKeyOf = ({ name, freshness, problems, engine, agentVersion, containersByState }: Host): string =>
+const filterKeyOf = ({ name, freshness, problems, engine, agentVersion, containersByState, labels }: Host): string =>
   JSON.stringify([
     name,
+    labels,
     freshness,
     problems.map(({ code }) => code),
     engine,

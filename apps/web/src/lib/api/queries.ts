@@ -59,9 +59,14 @@ export const hostMatchesQuery = (q: string) =>
     placeholderData: keepPreviousData,
   });
 
+/** Milliseconds after which facets are read again, because counting the labels of a large fleet is slow. */
+const FACETS_AGE_MS = 60_000;
+
 export const hostFacetsQuery = queryOptions({
-  queryKey: ['hosts', 'facets'],
+  queryKey: ['host-facets'],
   queryFn: ({ signal }) => api.call('getHostFacets', {}, { signal }),
+  staleTime: FACETS_AGE_MS,
+  refetchInterval: FACETS_AGE_MS,
 });
 
 /** The query for the hosts grouped by the value of a label. */
@@ -337,6 +342,9 @@ export const FLEET_TOPICS: readonly string[] = [
   ...CONTAINER_TOPICS,
 ];
 
+/** The topics about the fleet that are read again only after a minute or more, because reading them takes long. */
+export const SLOW_TOPICS: readonly string[] = ['host-facets', 'availability'];
+
 /**
  * Returns the query keys that a message of the live stream makes stale. A `host` message also makes the topics of
  * containers stale, because the container messages of the same change may arrive later. A `freshness` message is the
@@ -353,6 +361,7 @@ export const staleKeysAfter = (event: StreamMessage['event']): readonly (readonl
     case 'freshness':
       return [RECENT_EVENTS_KEY, ['host-events']];
     case 'host-deleted':
+      return [...FLEET_TOPICS, ...SLOW_TOPICS].map((topic) => [topic]);
     case 'hosts-changed':
       return FLEET_TOPICS.map((topic) => [topic]);
     default:
