@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ProblemError } from '@muster/client';
 import { HOST_LABEL_CHANGES_MAX } from '@muster/contracts';
 import { describeCounts, labelInBatches, NO_COUNTS } from '../src/features/hosts/label-in-batches';
+import { distinctName } from '../src/lib/distinction';
 import { labelDifference, labelError, labelsOfSource } from '../src/lib/host-labels';
 
 test('only the labels that were edited are sent, so that labels that others set in the meantime stay', () => {
@@ -11,6 +12,14 @@ test('only the labels that were edited are sent, so that labels that others set 
     remove: ['old'],
   });
   expect(labelDifference({ env: '' }, { env: '' })).toBeNull();
+});
+
+test('hosts with the same name are told apart wherever the user chooses one', () => {
+  const [one, two] = [{ name: 'web', os: 'Debian', engineId: 'ABCDEFGHIJ', nameIsShared: true }, { name: 'web' }];
+  expect(distinctName({ ...one, addresses: ['192.0.2.1'] })).toBe('web (192.0.2.1, engine ABCDEFGH)');
+  expect(distinctName({ ...one, nameIsShared: false })).toBe('web');
+  // A server before version 0.5 sends only the name.
+  expect(distinctName(two)).toBe('web');
 });
 
 test('a host of an earlier server has no labels', () => {

@@ -212,7 +212,7 @@ export const hostEventsQuery = (hostId: string, limit: number) => ({
 
 /** The query for the events of hosts. */
 export const allHostEventsQuery = (
-  filters: { hostId: string[] | undefined; kind: HostEventKind[] | undefined },
+  filters: { hostId: string[] | undefined; hostLabel: string[] | undefined; kind: HostEventKind[] | undefined },
   limit: number,
 ) => ({
   ...pagedQuery(
