@@ -4,7 +4,7 @@ import { ProblemError } from '@muster/client';
 import { HOST_LABEL_CHANGES_MAX } from '@muster/contracts';
 import { describeCounts, labelInBatches, NO_COUNTS } from '../src/features/hosts/label-in-batches';
 import { distinctName } from '../src/lib/distinction';
-import { labelDifference, labelError, labelsOfSource } from '../src/lib/host-labels';
+import { labelDifference, labelError, labelsOfSource, trimLabel } from '../src/lib/host-labels';
 
 test('only the labels that were edited are sent, so that labels that others set in the meantime stay', () => {
   expect(labelDifference({ env: 'prod', site: 'fra', old: '1' }, { env: 'test', site: 'fra', team: 'web' })).toEqual({
@@ -20,6 +20,10 @@ test('hosts with the same name are told apart wherever the user chooses one', ()
   expect(distinctName({ ...one, nameIsShared: false })).toBe('web');
   // A server before version 0.5 sends only the name.
   expect(distinctName(two)).toBe('web');
+});
+
+test('white space around the parts of a label in a filter is ignored', () => {
+  expect([' env = prod ', 'env', 'a= b=c ', ' '].map(trimLabel)).toEqual(['env=prod', 'env', 'a=b=c', '']);
 });
 
 test('a host of an earlier server has no labels', () => {

@@ -25,6 +25,9 @@ export function labelDifference(
 export const labelKeys = (facets: { labels?: HostFacets['labels'] } | undefined): HostFacets['labels']['keys'] =>
   facets?.labels?.keys ?? [];
 
+/** Removes white space around a label, and around the first `=` in it. */
+export const trimLabel = (label: string): string => label.trim().replace(/\s*=\s*/, '=');
+
 /** Formats labels for an entry, one label per line. */
 export const formatLabelLines = (labels: HostLabels): string =>
   Object.entries(labels)
