@@ -125,6 +125,7 @@ describeInChromium('the labels of hosts', () => {
   });
 
   test('filter the lowest availability, the events of hosts and the fleet, and links keep them', async () => {
+    for (const host of [web, db]) await host.beat([]);
     const requested: string[] = [];
     page.on('response', (response) => {
       if (response.url().includes('/api/availability')) requested.push(`${response.status()} ${response.url()}`);
@@ -154,7 +155,7 @@ describeInChromium('the labels of hosts', () => {
 
   test('filter the builds of an image visibly, and its links keep them', async () => {
     await page.goto(`${dashboard.url}/images?hostLabel=env%3Dprod`);
-    await page.getByRole('row', { name: /shop\/web|^1 / }).getByRole('link').nth(1).click();
+    await page.locator('.image-builds').click();
     await page.getByRole('heading', { name: 'shop/web:1' }).waitFor();
     const chip = page.getByRole('button', { name: 'Remove filter Host label: env=prod' });
     await chip.waitFor();
@@ -215,7 +216,7 @@ describeInChromium('the labels of hosts', () => {
     expect(items[0]?.labels).toEqual({ env: 'prod', site: 'muc' });
   });
 
-  test('are not needed to tell hosts with the same name apart, also on a phone', async () => {
+  test('and what tells hosts with the same name apart leave room for the name and the table on a phone', async () => {
     const engineId = (number: number) => `ABCD123${number}-0000-4000-8000-000000000000`;
     const twins = [];
     for (const number of [1, 2]) {
@@ -243,7 +244,7 @@ describeInChromium('the labels of hosts', () => {
     await page.setViewportSize(VIEWPORTS.wide);
     await page.goto(`${dashboard.url}/events`);
     await page.getByRole('button', { name: 'Host', exact: true }).click();
-    await page.getByLabel('Name of a host').fill('twin');
+    await page.getByRole('combobox', { name: 'Name of a host' }).fill('twin');
     await page.getByText('192.168.100.11, engine ABCD1231').click();
     await page.getByRole('button', { name: /Remove filter Host: twin-with-a-long-name \(192\.168\.100\.11/ }).waitFor();
     for (const { id } of twins) await dashboard.api.call('deleteHost', { params: { hostId: id } });
