@@ -2,7 +2,7 @@ import type { ContainerEvent, Freshness, Host, StreamMessage } from '@muster/con
 import type { QueryClient } from '@tanstack/react-query';
 import { cachedHosts, removeHosts, updateHosts } from './host-cache';
 import { updateFleetMap } from './fleet-map-cache';
-import { fleetMapQuery, hostQuery, RECENT_EVENTS_KEY, staleKeysAfter, summaryQuery } from './queries';
+import { hostQuery, RECENT_EVENTS_KEY, staleKeysAfter, summaryQuery } from './queries';
 import { updateRecentEvents } from './recent-events-cache';
 
 type Refresh = (key: readonly string[]) => void;
@@ -70,7 +70,7 @@ function applyHosts(client: QueryClient, hosts: ReadonlyMap<string, Host>, refre
   }
   updateHosts(client, (host) => hosts.get(host.id) ?? host);
   if (changesLists) refresh(['hosts', 'list']);
-  if (!updateFleetMap(client, hosts)) refresh(fleetMapQuery.queryKey);
+  if (!updateFleetMap(client, hosts)) refresh(['fleet-map']);
 }
 
 /**
@@ -96,5 +96,5 @@ function applyFreshness(client: QueryClient, freshnessById: ReadonlyMap<string, 
   updateHosts(client, (host) =>
     host.freshness === freshnessOf(host) ? host : { ...host, freshness: freshnessOf(host) },
   );
-  for (const key of [['hosts', 'list'], fleetMapQuery.queryKey, ['containers']]) refresh(key);
+  for (const key of [['hosts', 'list'], ['fleet-map'], ['containers']]) refresh(key);
 }
