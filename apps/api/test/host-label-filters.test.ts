@@ -185,7 +185,7 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
 
   test('finds the events of a few hosts on the first page, even if all newer events are of other hosts', async () => {
     const own = await context.api.organization();
-    const enroll = async (name: string, labels: object) => {
+    const enroll = async (name: string, labels: Record<string, string>) => {
       const host = await own.enroll({ name });
       await host.sync([container(`of-${name}`)]);
       await context.api.db.prisma.host.update({ where: { id: host.id }, data: { labels } });
@@ -252,7 +252,7 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
 
   test('of the service discovery has the name of the machine as the target, not the one that operators choose', async () => {
     const own = await context.api.organization();
-    const named = async (name: string, reportedName: string | null, labels: object = {}) => {
+    const named = async (name: string, reportedName: string | null, labels: Record<string, string> = {}) => {
       const { id } = await own.enroll({ name });
       await context.api.db.prisma.host.update({ where: { id }, data: { labels } });
       await context.api.db.prisma.hostFacts.upsert({
