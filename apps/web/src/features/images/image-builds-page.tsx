@@ -39,11 +39,7 @@ export function ImageBuildsPage(): ReactNode {
         <HostLabelFilter
           labels={hostLabel}
           onChange={(labels) =>
-            void navigate({
-              to: '/image-builds',
-              search: (previous) => ({ ...previous, hostLabel: labels }),
-              replace: true,
-            })
+            void navigate({ to: '/image-builds', search: { image, hostLabel: labels }, replace: true })
           }
         />
       </div>
