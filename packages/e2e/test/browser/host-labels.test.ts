@@ -20,6 +20,15 @@ const longLabels = () =>
   Object.fromEntries(
     Array.from({ length: 64 }, (_, index) => [`${'k'.repeat(60)}-${index}`.slice(-63), 'v'.repeat(63)] as const),
   );
+/** Reports the containers of the hosts, which are then online for 30 seconds. */
+async function syncHosts(): Promise<void> {
+  for (const [host, name] of [
+    [web, 'web'],
+    [db, 'db'],
+  ] as const) {
+    await host.sync([{ dockerId: name, name: `shop-${name}-1`, image: `shop/${name}:1`, state: 'running' }]);
+  }
+}
 const labelsOf = async ({ id }: RawHost) => (await dashboard.api.call('getHost', { params: { hostId: id } })).labels;
 const setLabels = ({ id }: RawHost, labels: Record<string, string>) =>
   dashboard.api.call('updateHost', { params: { hostId: id }, body: { labels } });
@@ -30,12 +39,7 @@ describeInChromium('the labels of hosts', () => {
     dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
     web = await enrollRawHost(dashboard.muster, { name: 'web-01' });
     db = await enrollRawHost(dashboard.muster, { name: 'db-01' });
-    for (const [host, name] of [
-      [web, 'web'],
-      [db, 'db'],
-    ] as const) {
-      await host.sync([{ dockerId: name, name: `shop-${name}-1`, image: `shop/${name}:1`, state: 'running' }]);
-    }
+    await syncHosts();
   });
   afterAll(() => dashboard.close());
   beforeEach(async () => {
@@ -109,7 +113,7 @@ describeInChromium('the labels of hosts', () => {
     await page.keyboard.press('Escape');
     await add.click();
     await entry.pressSequentially('team');
-    await page.getByRole('heading', { name: 'Ports' }).click();
+    await page.getByRole('heading', { name: 'Ports', exact: true }).click();
     await page.getByRole('button', { name: 'Remove filter Host label: team' }).waitFor();
     expect(new URL(page.url()).searchParams.getAll('hostLabel')).toEqual(['env=prod', 'site=fra', 'team']);
 
@@ -125,7 +129,7 @@ describeInChromium('the labels of hosts', () => {
   });
 
   test('filter the lowest availability, the events of hosts and the fleet, and links keep them', async () => {
-    for (const host of [web, db]) await host.beat([]);
+    await syncHosts();
     const requested: string[] = [];
     page.on('response', (response) => {
       if (response.url().includes('/api/availability')) requested.push(`${response.status()} ${response.url()}`);
