@@ -133,6 +133,10 @@ describe.each(testEngines())('the history of hosts on %s', (engine) => {
         .expect(200);
       await client.until(() => client.of('host').at(-1)?.data.labels['env'] === env);
     }
-    expect(client.of('host').map(({ data }) => data.labels)).toEqual([{ env: 'prod' }, { env: 'test' }, { env: 'prod' }]);
+    expect(client.of('host').map(({ data }) => data.labels)).toEqual([
+      { env: 'prod' },
+      { env: 'test' },
+      { env: 'prod' },
+    ]);
   });
 });

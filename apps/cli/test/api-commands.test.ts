@@ -545,7 +545,10 @@ test('labels of hosts are set and removed on the named hosts, on those with a la
   await label('env=prod', '--host', 'web-1', '--host', hosts[2]!.id!, '--host-label', 'site=fra');
   expect(requests.at(-1)!.body).toEqual({ hostIds: [ids[0]], set: { env: 'prod' }, remove: [] });
   const ambiguous = await label('env=prod', '--host', 'twin');
-  expect(ambiguous).toMatchObject({ code: 1, err: expect.stringContaining(`named twin: use one of the ids ${hosts[2]!.id}`) });
+  expect(ambiguous).toMatchObject({
+    code: 1,
+    err: expect.stringContaining(`named twin: use one of the ids ${hosts[2]!.id}`),
+  });
   requests.length = 0;
 
   expect(await label('env=prod')).toMatchObject({ code: 2, err: expect.stringContaining('--host or --host-label') });

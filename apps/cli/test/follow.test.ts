@@ -84,7 +84,11 @@ test('events --follow warns once when events are delayed and once when the delay
 test('events --follow --host-label follows which hosts have the label, also those that enroll or change later', async () => {
   const at = '2026-03-01T12:00:00.000Z';
   const hostEvent = (id: string, hostId: string, kind = 'engine_up') =>
-    event('host-event', { id, hostId, hostName: `name-of-${hostId}`, kind, from: null, to: null, at, recordedAt: at }, id);
+    event(
+      'host-event',
+      { id, hostId, hostName: `name-of-${hostId}`, kind, from: null, to: null, at, recordedAt: at },
+      id,
+    );
   const host = (id: string, labels: object) => event('host', { id, labels });
   const labels: Record<string, object> = { known: { env: 'prod' }, other: { env: 'test' }, enrolled: { env: 'prod' } };
   const stream = [
@@ -114,12 +118,7 @@ test('events --follow --host-label follows which hosts have the label, also thos
     },
   );
   const printed = [...out.matchAll(/name-of-(\w+),(\w+)/g)].map(([, name, kind]) => `${name} ${kind}`);
-  expect(printed).toEqual([
-    'known engine_up',
-    'enrolled host_enrolled',
-    'other engine_up',
-    'enrolled labels_changed',
-  ]);
+  expect(printed).toEqual(['known engine_up', 'enrolled host_enrolled', 'other engine_up', 'enrolled labels_changed']);
   // A host is read once, and again after its labels have changed.
   expect(read).toEqual(['other', 'enrolled', 'enrolled']);
 });

@@ -50,7 +50,9 @@ test('a segment of the uptime bar has words and a place', () => {
 test('hosts about which nothing is known are not described as online', () => {
   expect(describeAllOnline([])).toBe('No hosts.');
   expect(describeAllOnline([{ ratio: null }, { ratio: null }])).toBe('No availability is known yet.');
-  expect(describeAllOnline([{ ratio: 1 }, { ratio: null }])).toBe('All hosts were online as long as their state is known.');
+  expect(describeAllOnline([{ ratio: 1 }, { ratio: null }])).toBe(
+    'All hosts were online as long as their state is known.',
+  );
 });
 
 test('the number of interruptions is a minimum if short ones were merged, and unknown time is no interruption', () => {

@@ -41,7 +41,12 @@ describe('an error about labels', () => {
     ['/set/example.com~1site', 'must be a label value', 'set', 'example.com/site: must be a label value.'],
     ['/set', 'must have at most 64 labels', 'set', 'The labels must have at most 64 labels.'],
     ['/remove/1', 'must be a label key', 'remove', 'b c: must be a label key.'],
-    ['/remove', 'must not contain a key that set contains', 'remove', 'The labels must not contain a key that set contains.'],
+    [
+      '/remove',
+      'must not contain a key that set contains',
+      'remove',
+      'The labels must not contain a key that set contains.',
+    ],
     ['/remove/1', 'must be a label key', 'set', undefined],
     ['/setting', 'is wrong', 'set', undefined],
   ])('at %s is shown at its own field only, with the key: %s, %s', (path, message, field, expected) => {
@@ -71,7 +76,9 @@ describe('the labels of several hosts', () => {
     let counts = NO_COUNTS;
     expect(describeCounts(counts)).toBe('');
     const changeBatch = (ids: string[]) =>
-      ids.length === 2 ? Promise.reject(new Error('offline')) : Promise.resolve({ changed: ids, unchanged: [], notFound: [] });
+      ids.length === 2
+        ? Promise.reject(new Error('offline'))
+        : Promise.resolve({ changed: ids, unchanged: [], notFound: [] });
     await expect(labelInBatches(hostIds, changeBatch, (next) => (counts = next))).rejects.toThrow('offline');
     expect(counts).toEqual({ changed: HOST_LABEL_CHANGES_MAX, unchanged: 0, notFound: 0 });
   });

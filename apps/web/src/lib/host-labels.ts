@@ -12,10 +12,7 @@ export const labelsOfSource = (
 ): HostLabels => labelsBySource?.[source] ?? {};
 
 /** Returns the change that makes the labels `before` those of `after`; null if they are equal. */
-export function labelDifference(
-  before: HostLabels,
-  after: HostLabels,
-): Pick<HostLabelChange, 'set' | 'remove'> | null {
+export function labelDifference(before: HostLabels, after: HostLabels): Pick<HostLabelChange, 'set' | 'remove'> | null {
   const set = Object.fromEntries(Object.entries(after).filter(([key, value]) => before[key] !== value));
   const remove = Object.keys(before).filter((key) => !Object.hasOwn(after, key));
   return Object.keys(set).length + remove.length === 0 ? null : { set, remove };

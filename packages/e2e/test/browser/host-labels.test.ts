@@ -138,7 +138,10 @@ describeInChromium('the labels of hosts', () => {
     await page.getByText('1 host', { exact: true }).waitFor();
     expect(requested).toEqual([]);
     await page.getByText('Lowest availability').click();
-    await page.getByRole('region', { name: 'Lowest availability' }).getByText(/known|web-01/).waitFor();
+    await page
+      .getByRole('region', { name: 'Lowest availability' })
+      .getByText(/known|web-01/)
+      .waitFor();
     expect(requested).toHaveLength(1);
     expect(requested[0]).toMatch(/^200 .*hostLabel=env%3Dprod/);
 

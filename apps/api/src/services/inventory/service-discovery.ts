@@ -53,7 +53,9 @@ export async function discoverHosts(
     ORDER BY h.name, h.id LIMIT ${SERVICE_DISCOVERY_HOSTS_MAX}::int`);
   return hosts.flatMap((host) => {
     const found = addressOf(host);
-    return found === null ? [] : [{ targets: [targetOf(found.address, port)], labels: toMetaLabels(host, found.source) }];
+    return found === null
+      ? []
+      : [{ targets: [targetOf(found.address, port)], labels: toMetaLabels(host, found.source) }];
   });
 }
 
@@ -77,7 +79,10 @@ function targetOf(address: string, port: number | undefined): string {
 }
 
 /** Returns the labels of a target. If several label keys become the same name, the first one in their order applies. */
-function toMetaLabels({ platform, labels, addresses, ...host }: HostRow, addressSource: string): Record<string, string> {
+function toMetaLabels(
+  { platform, labels, addresses, ...host }: HostRow,
+  addressSource: string,
+): Record<string, string> {
   const meta: Record<string, string> = {
     id: host.id,
     name: host.name,

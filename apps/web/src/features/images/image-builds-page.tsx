@@ -66,12 +66,7 @@ function Builds({ found, hostLabel }: { found: ImageBuilds; hostLabel: string[] 
         {found.isExact ? '' : ' or more'}. {DRIFT_TITLES[found.drift]}
       </p>
       {found.builds.map((build) => (
-        <Build
-          key={`${build.imageDigest} ${build.imageId}`}
-          image={found.image}
-          build={build}
-          hostLabel={hostLabel}
-        />
+        <Build key={`${build.imageDigest} ${build.imageId}`} image={found.image} build={build} hostLabel={hostLabel} />
       ))}
       {found.hasMoreBuilds && <p className="soft">The builds with the most containers are shown.</p>}
     </>
