@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { HostPatch, jsonPointer, MemberPatch, parseParameters, parseWith } from '../src/index.js';
+import { jsonPointer, MemberPatch, parseParameters, parseWith } from '../src/index.js';
 
 /** Parses a JSON Pointer as specified in RFC 6901, section 4. */
 const parsePointer = (pointer: string): string[] =>

@@ -38,6 +38,15 @@ export function followLabelledHosts(client: Client, hostLabel: readonly string[]
         case 'hosts-changed':
         case 'reset':
           known = null;
+          break;
+        case 'container':
+        case 'host-deleted':
+        case 'summary':
+        case 'lagging':
+        case 'caught-up':
+        case 'unauthorized':
+        case 'heartbeat':
+          break;
       }
     },
     async has(hostId) {
