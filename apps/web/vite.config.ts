@@ -9,7 +9,7 @@ import { scriptBudget } from './bundle/script-budget.ts';
  * Maximum script size of a page's first load, in kilobytes. The documented limit is 200 kB. The difference is reserved
  * for the host page's chart, which loads right after the page.
  */
-const SCRIPT_KB_MAX = 176;
+const SCRIPT_KB_MAX = 177;
 
 /** The port of the page in development. The API listens on the next port (apps/api/scripts/development-env.ts). */
 const port = Number(process.env['PORT'] || 3000);

@@ -118,4 +118,25 @@ describe.each(testEngines())('the history of hosts on %s', (engine) => {
       expect(resumed.of('reset')).toEqual([]);
     }
   });
+
+  test('has a message about the host for each change of its labels, also of two in the same millisecond', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const server = await serve();
+    const client = await server.listen(organization.adminKey);
+    await client.until(() => client.of('freshness').length > 0);
+    for (const env of ['prod', 'test', 'prod']) {
+      await context.api.http
+        .patch(Paths.host.replace(':hostId', host.id))
+        .auth(organization.adminKey, { type: 'bearer' })
+        .send({ labels: { env } })
+        .expect(200);
+      await client.until(() => client.of('host').at(-1)?.data.labels['env'] === env);
+    }
+    expect(client.of('host').map(({ data }) => data.labels)).toEqual([
+      { env: 'prod' },
+      { env: 'test' },
+      { env: 'prod' },
+    ]);
+  });
 });

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { createApp } from '../src/app.js';
 import { createAgentReleaseService } from '../src/services/agent-release/index.js';
-import { getHostFacets } from '../src/services/inventory/index.js';
+import { getHostFacets } from '../src/services/inventory/host-facets.sql.js';
 import { clocksOf, TestApi, useApi, type TestOrganization } from './harness.js';
 
 describe.each(testEngines())('the facets of hosts on %s', (engine) => {

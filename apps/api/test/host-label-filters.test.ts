@@ -16,7 +16,7 @@ import {
   type Summary,
 } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
-import { listImages, listProjects } from '../src/services/inventory/index.js';
+import { listEvents, listHostEvents, listImages, listProjects } from '../src/services/inventory/index.js';
 import { getHostGroups } from '../src/services/inventory/host-groups.js';
 import { getLabelFacets } from '../src/services/inventory/label-facets.sql.js';
 import { container } from './fixtures.js';
@@ -183,6 +183,46 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
     });
   });
 
+  test('finds the events of a few hosts on the first page, even if all newer events are of other hosts', async () => {
+    const own = await context.api.organization();
+    const enroll = async (name: string, labels: Record<string, string>) => {
+      const host = await own.enroll({ name });
+      await host.sync([container(`of-${name}`)]);
+      await context.api.db.prisma.host.update({ where: { id: host.id }, data: { labels } });
+      return host;
+    };
+    const [rare, second] = [await enroll('rare', { env: 'lab' }), await enroll('second', { env: 'lab', site: 'fra' })];
+    const busy = await enroll('busy', { env: 'prod' });
+    const { db } = context.api;
+    await busy.sync(Array.from({ length: 10 }, (_, index) => container(`busy-${index}`)));
+    const enrolled = await db.prisma.hostEvent.findFirstOrThrow({ where: { hostId: busy.id } });
+    await db.prisma.hostEvent.createMany({
+      data: Array.from({ length: 10 }, (_, index) => ({
+        ...{ tx: enrolled.tx, id: enrolled.id + BigInt(1_000 + index), hostId: busy.id, organizationId: own.id },
+        ...{ kind: 'engine_up', at: enrolled.at, recordedAt: enrolled.recordedAt },
+      })),
+    });
+    const limits = { eventsReadMax: 3 };
+    const labelOf = (key: string, value: string) => [{ key, value }];
+    const query = { hostLabel: labelOf('env', 'lab'), limit: 10 };
+    const hostsOf = (items: { hostId: string }[]) => items.map(({ hostId }) => hostId);
+    const all = [second.id, rare.id];
+    expect(hostsOf((await listEvents(db, own.id, query, limits)).items)).toEqual(all);
+    expect(hostsOf((await listHostEvents(db, own.id, query, limits)).items)).toEqual(all);
+    for (const list of [listEvents, listHostEvents]) {
+      // Pages of one event, each after the one before.
+      const first = await list(db, own.id, { ...query, limit: 1 }, limits);
+      const next = await list(db, own.id, { ...query, limit: 1, cursor: first.nextCursor! }, limits);
+      expect([...hostsOf(first.items), ...hostsOf(next.items)]).toEqual(all);
+      expect(next.nextCursor).toBeNull();
+      // With a filter by host, a host must match both. A repeated id is the same host.
+      const both = { ...query, hostId: [rare.id, busy.id, rare.id] };
+      expect(hostsOf((await list(db, own.id, both, limits)).items)).toEqual([rare.id]);
+      const none = await list(db, own.id, { ...query, hostLabel: labelOf('env', 'none') }, limits);
+      expect(none).toEqual({ items: [], nextCursor: null });
+    }
+  });
+
   test('groups hosts and containers by the value of a label, and counts the groups above the limit together', async () => {
     const groups = HostGroups.parse(await read(Paths.hostGroups, 'by=env'));
     expect(
@@ -210,6 +250,32 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
     await organization.get(Paths.hostGroups).expect(400);
   });
 
+  test('of the service discovery has the name of the machine as the target, not the one that operators choose', async () => {
+    const own = await context.api.organization();
+    const named = async (name: string, reportedName: string | null, labels: Record<string, string> = {}) => {
+      const { id } = await own.enroll({ name });
+      await context.api.db.prisma.host.update({ where: { id }, data: { labels } });
+      await context.api.db.prisma.hostFacts.upsert({
+        where: { hostId: id },
+        create: { hostId: id, name: reportedName },
+        update: { name: reportedName },
+      });
+    };
+    await named('Berlin rack 3 (old)', 'db-07.example.com', { 'a.b': '2', 'a-b': '1' });
+    await named('a/b', 'no host name');
+    await named('web_1', 'no host name');
+    const { body } = await own.get(`${Paths.serviceDiscoveryHosts}?port=9100`).expect(200);
+    const found = (body as ServiceDiscoveryTargets).map(({ targets, labels }) => [
+      targets[0],
+      labels['__meta_muster_host_address_source'],
+      labels['__meta_muster_host_label_a_b'],
+    ]);
+    expect(found).toEqual([
+      ['db-07.example.com:9100', 'machine_name', '1'],
+      ['web_1:9100', 'name', undefined],
+    ]);
+  });
+
   test('of the service discovery has a target and the labels of each host, and the port', async () => {
     const answer = await organization.get(`${Paths.serviceDiscoveryHosts}?hostLabel=env%3Dtest&port=9100`).expect(200);
     expect(answer.headers['content-type']).toMatch(/^application\/json(; charset=utf-8)?$/);
@@ -228,6 +294,7 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
           __meta_muster_host_engine_version: '28.5.2',
           __meta_muster_host_agent_version: '0.1.0',
           __meta_muster_host_addresses: '',
+          __meta_muster_host_address_source: 'name',
           __meta_muster_host_label_env: 'test',
           __meta_muster_host_label_example_com_site: 'fra',
         },

@@ -30,7 +30,7 @@ describe.each(testEngines())('the search on %s', (engine) => {
   test('finds hosts, containers, images and projects, each project once, and nothing of another organization', async () => {
     const hosts = await find('ZURICH');
     expect(hosts.hosts.items.map(({ name }) => name)).toEqual(['zurich-edge-01', 'zurich-edge-02']);
-    expect(hosts.hosts.items[0]).toMatchObject({ freshness: 'online' });
+    expect(hosts.hosts.items[0]).toMatchObject({ freshness: 'online', nameIsShared: false, addresses: null });
     const found = await find('payments');
     expect(found.hosts).toEqual({ items: [], hasMore: false });
     expect(found.containers.items.map(({ name, hostName }) => `${name} ${hostName}`)).toEqual([

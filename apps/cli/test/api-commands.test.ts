@@ -514,35 +514,47 @@ describe('muster system', () => {
   });
 });
 
-test('labels of hosts are set and removed on the hosts that are named or have a label, each once', async () => {
+test('labels of hosts are set and removed on the named hosts, on those with a label, or on those for which both are true', async () => {
   const requests: { url: string; body: unknown }[] = [];
   const ids = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'];
   const hosts = [
     { id: ids[0], name: 'web-1' },
     { id: ids[1], name: 'web-2' },
+    { id: '33333333-3333-4333-8333-333333333333', name: 'twin' },
+    { id: '44444444-4444-4444-8444-444444444444', name: 'twin' },
   ];
   handler = (request, response) => {
     void readText(request).then((text) => {
       requests.push({ url: request.url!, body: text === '' ? null : JSON.parse(text) });
       const result = { changed: [ids[0]], unchanged: [ids[1]], notFound: [] };
-      (request.method === 'POST' ? json(200, result) : respondWith(hosts))(request, response);
+      const listed = request.url!.includes('hostLabel=') ? hosts.slice(0, 2) : hosts;
+      (request.method === 'POST' ? json(200, result) : respondWith(listed))(request, response);
     });
   };
   const env = { MUSTER_URL: url(), MUSTER_KEY: KEY };
   const label = (...args: string[]) => muster(['hosts', 'label', ...args], null, env);
-  const { code, out } = await label('env=prod', 'old-', '--host', 'web-1', '--host-label', 'site=fra');
+  const { code, out } = await label('env=prod', 'old-', '--host-label', 'site=fra');
   expect([code, out]).toEqual([0, '1 changed, 1 unchanged, 0 not found\n']);
   expect(requests.map((request) => request.url)).toEqual([
-    '/api/hosts?limit=200',
     '/api/hosts?hostLabel=site%3Dfra&limit=200',
     '/api/host-label-changes',
   ]);
-  expect(requests[2]!.body).toEqual({ hostIds: ids, set: { env: 'prod' }, remove: ['old'] });
+  expect(requests[1]!.body).toEqual({ hostIds: ids, set: { env: 'prod' }, remove: ['old'] });
+
+  requests.length = 0;
+  await label('env=prod', '--host', 'web-1', '--host', hosts[2]!.id!, '--host-label', 'site=fra');
+  expect(requests.at(-1)!.body).toEqual({ hostIds: [ids[0]], set: { env: 'prod' }, remove: [] });
+  const ambiguous = await label('env=prod', '--host', 'twin');
+  expect(ambiguous).toMatchObject({
+    code: 1,
+    err: expect.stringContaining(`named twin: use one of the ids ${hosts[2]!.id}`),
+  });
+  requests.length = 0;
 
   expect(await label('env=prod')).toMatchObject({ code: 2, err: expect.stringContaining('--host or --host-label') });
   const invalid = await label('env=a b', '--host', 'web-1');
   expect(invalid).toMatchObject({ code: 2, err: expect.stringContaining('“a b”, the value of env') });
-  expect(requests).toHaveLength(3);
+  expect(requests).toEqual([]);
 });
 
 describe('host labels', () => {
@@ -629,7 +641,10 @@ describe('host labels', () => {
       [''],
     ]);
     const asJson = await muster(['hosts', 'groups', 'env', '-o', 'json'], null, env());
-    expect(JSON.parse(asJson.out)).toMatchObject([{ value: 'prod' }, { value: null }]);
+    expect(JSON.parse(asJson.out)).toMatchObject({
+      groups: [{ value: 'prod' }, { value: null }],
+      other: { hosts: { total: 2 } },
+    });
     await muster(['images', '--host-label', 'env=prod'], null, env());
     await muster(['images', '--builds', 'web:1', '--host-label', 'env=prod'], null, env());
     expect(requests).toEqual([

@@ -81,6 +81,48 @@ test('events --follow warns once when events are delayed and once when the delay
   expect(out).toContain('web-01,shop,started');
 });
 
+test('events --follow --host-label follows which hosts have the label, also those that enroll or change later', async () => {
+  const at = '2026-03-01T12:00:00.000Z';
+  const hostEvent = (id: string, hostId: string, kind = 'engine_up') =>
+    event(
+      'host-event',
+      { id, hostId, hostName: `name-of-${hostId}`, kind, from: null, to: null, at, recordedAt: at },
+      id,
+    );
+  const host = (id: string, labels: object) => event('host', { id, labels });
+  const labels: Record<string, object> = { known: { env: 'prod' }, other: { env: 'test' }, enrolled: { env: 'prod' } };
+  const stream = [
+    event('summary') + event('freshness', { hosts: [] }),
+    hostEvent('1-1', 'known') + hostEvent('1-2', 'other') + hostEvent('1-3', 'enrolled', 'host_enrolled'),
+    host('other', { env: 'prod', site: 'fra' }) + hostEvent('1-4', 'other'),
+    host('known', {}) + hostEvent('1-5', 'known'),
+    hostEvent('1-6', 'enrolled', 'labels_changed'),
+  ].join('');
+  const read: string[] = [];
+  let streams = 0;
+  const { out } = await muster(
+    ['events', '--subject', 'host', '--follow', '--host-label', 'env=prod', '-o', 'csv'],
+    (req, res) => {
+      const { pathname, searchParams } = new URL(req.url!, 'http://muster.test');
+      if (pathname === '/api/stream') {
+        streams += 1;
+        res.writeHead(200, { 'Content-Type': 'text/event-stream' });
+        res.end(streams === 1 ? stream : event('unauthorized'));
+        return;
+      }
+      const [, id] = /^\/api\/hosts\/(.+)$/.exec(pathname) ?? [];
+      if (id !== undefined) read.push(id);
+      const items = searchParams.has('hostLabel') && pathname === '/api/hosts' ? [{ id: 'known', labels: {} }] : [];
+      const body = id === undefined ? { items, nextCursor: null } : { id, labels: labels[id] };
+      res.setHeader('Content-Type', 'application/json').end(JSON.stringify(body));
+    },
+  );
+  const printed = [...out.matchAll(/name-of-(\w+),(\w+)/g)].map(([, name, kind]) => `${name} ${kind}`);
+  expect(printed).toEqual(['known engine_up', 'enrolled host_enrolled', 'other engine_up', 'enrolled labels_changed']);
+  // A host is read once, and again after its labels have changed.
+  expect(read).toEqual(['other', 'enrolled', 'enrolled']);
+});
+
 test('events --follow warns about missing events after a reset, but not after hosts-changed', async () => {
   const { lastIds, warnings } = await follow(
     event('summary') + container('5-1') + event('hosts-changed'),

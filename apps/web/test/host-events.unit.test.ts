@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
-import { HOST_EVENT_KINDS, type HostEvent } from '@muster/contracts';
-import { describeSegment, segmentPlace } from '../src/lib/availability';
+import { HOST_EVENT_KINDS, type HostAvailability, type HostEvent } from '@muster/contracts';
+import { describeAllOnline, describeAvailability, describeSegment, segmentPlace } from '../src/lib/availability';
 import { hostEventWords } from '../src/lib/format-host-event';
 import { formatShortDateTime } from '../src/lib/format-time';
 
@@ -42,7 +42,29 @@ test('an event without the values that this version expects, or of an unknown ki
 test('a segment of the uptime bar has words and a place', () => {
   const segment = { from: SINCE, to: '2026-03-01T12:04:00.000Z', state: 'unknown', reason: 'muster_away' } as const;
   const end = formatShortDateTime(new Date(segment.to));
-  expect(describeSegment(segment)).toBe(`Unknown: Muster was away from ${time} to ${end} (4 min)`);
+  expect(describeSegment(segment)).toBe(`Unknown: Muster was down from ${time} to ${end} (4 min)`);
   const bar = { from: '2026-03-01T11:56:00.000Z', to: '2026-03-01T12:12:00.000Z' };
   expect(segmentPlace(segment, bar)).toEqual({ left: '25%', width: '25%' });
+});
+
+test('hosts about which nothing is known are not described as online', () => {
+  expect(describeAllOnline([])).toBe('No hosts.');
+  expect(describeAllOnline([{ ratio: null }, { ratio: null }])).toBe('No availability is known yet.');
+  expect(describeAllOnline([{ ratio: 1 }, { ratio: null }])).toBe(
+    'All hosts were online as long as their state is known.',
+  );
+});
+
+test('the number of interruptions is a minimum if short ones were merged, and unknown time is no interruption', () => {
+  const segment = { from: SINCE, to: SINCE, reason: null };
+  const seconds = { online: 90, engineDown: 0, stale: 0, offline: 10, unknown: 0 };
+  const availability = {
+    ...{ ratio: 0.9, window: '7d', seconds, from: SINCE, to: SINCE },
+    segments: [
+      { ...segment, state: 'offline' },
+      { ...segment, state: 'unknown' },
+    ],
+  } as unknown as HostAvailability;
+  expect(describeAvailability({ ...availability, isExact: true })).toContain(', 1 interruption, ');
+  expect(describeAvailability({ ...availability, isExact: false })).toContain(', at least 1 interruption, ');
 });

@@ -146,6 +146,7 @@ describe('the cached lists of hosts', () => {
     };
     expect(keysAfter({ ...listed, containersByState: { running: 9 } })).not.toContain('hosts/list');
     expect(keysAfter({ ...listed, freshness: 'stale' })).toContain('hosts/list');
+    expect(keysAfter({ ...listed, freshness: 'stale', labels: { env: 'dev' } })).toContain('hosts/list');
     const unlisted = complete({ id: 'b' });
     expect(keysAfter(unlisted)).toContain('hosts/list');
     // The message above stored the state of host b, so the next message is known to change only container counts.

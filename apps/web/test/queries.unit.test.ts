@@ -9,6 +9,7 @@ import {
   FLEET_TOPICS,
   hostsQuery,
   sessionQuery,
+  SLOW_TOPICS,
   staleKeysAfter,
 } from '../src/lib/api/queries';
 import { event, NOW } from './samples';
@@ -86,7 +87,7 @@ describe('a message of the live stream', () => {
 
   test('about deleted hosts or many changed hosts makes all data about the fleet stale', () => {
     expect(topics('hosts-changed').sort()).toEqual([...FLEET_TOPICS].sort());
-    expect(topics('host-deleted').sort()).toEqual([...FLEET_TOPICS].sort());
+    expect(topics('host-deleted').sort()).toEqual([...FLEET_TOPICS, ...SLOW_TOPICS].sort());
   });
 
   test('makes nothing stale if it describes the connection or contains all the new data', () => {

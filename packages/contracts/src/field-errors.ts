@@ -75,7 +75,13 @@ function toFieldErrors(
     .flatMap((issue) =>
       issue.code === 'unrecognized_keys'
         ? issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not recognized' }))
-        : [{ path: issue.path, message: messageOf(issue) }],
+        : // The issue about a key of a record contains those of the key's schema, which say what is wrong with the key.
+          [
+            {
+              path: issue.path,
+              message: (issue.code === 'invalid_key' && issue.issues[0]?.message) || messageOf(issue),
+            },
+          ],
     )
     .slice(0, PROBLEM_ERRORS_MAX)
     .map(({ path, message }) => ({ path: jsonPointer([...base, ...path]), message }));

@@ -3,7 +3,8 @@ import { z } from 'zod';
 /**
  * The kinds of host events, and what `from` and `to` contain; null where nothing is mentioned.
  *
- * - `host_enrolled`: the host was enrolled. `to` is { name, engineId }, and has `again: true` if the host existed.
+ * - `host_enrolled`: the host was enrolled. `to` is { name, engineId }, has `labels` if a new host has any, and has
+ *   `again: true` if the host existed.
  * - `host_stale`, `host_offline`: the host has been silent for so long (`Freshness`). `to.since` is its last call.
  * - `host_back`: a host that was stale or offline called again. `from` is { state, since }, `to` is { silentSeconds }.
  * - `host_left`: the agent left. Nothing follows until the host is enrolled again.

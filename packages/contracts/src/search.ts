@@ -20,7 +20,19 @@ const group = <S extends z.ZodType>(item: S) => z.object({ items: z.array(item),
  * contain more matches of `q`. A project on several hosts occurs only once.
  */
 export const SearchResult = z.object({
-  hosts: group(Host.pick({ id: true, name: true, freshness: true })),
+  // The fields after `freshness` tell hosts with the same name apart.
+  hosts: group(
+    Host.pick({
+      id: true,
+      name: true,
+      freshness: true,
+      nameIsShared: true,
+      addresses: true,
+      kernel: true,
+      os: true,
+      engineId: true,
+    }),
+  ),
   containers: group(
     ContainerView.pick({ hostId: true, hostName: true, hostFreshness: true, dockerId: true, name: true, image: true }),
   ),

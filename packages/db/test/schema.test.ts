@@ -92,34 +92,60 @@ describe.each(testEngines())('with the schema on %s,', (engine) => {
     expect(await db.prisma.containerEvent.count({ where: { hostId: id } })).toBe(0);
   });
 
+  /** Returns how many rows of a table `action` updates, and how many of these updates are HOT. */
+  async function countUpdates(table: string, rows: number, action: () => Promise<void>) {
+    const updates = async (): Promise<{ total: number; hot: number }> => {
+      await db.prisma.$executeRaw`SELECT pg_stat_force_next_flush()`;
+      const [row] = await db.prisma.$queryRaw<[{ total: number; hot: number }]>`
+        SELECT n_tup_upd::int AS total, n_tup_hot_upd::int AS hot FROM pg_stat_user_tables WHERE relname = ${table}`;
+      return row;
+    };
+    const before = await updates();
+    await action();
+    // The connections of a pool report their statistics up to a second late.
+    let after = await updates();
+    for (let tries = 0; after.total - before.total < rows && tries < 40; tries += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      after = await updates();
+    }
+    return { total: after.total - before.total, hot: after.hot - before.hot };
+  }
+
   test('updates of restarted containers are HOT and write to no index', async () => {
     const id = await createHost(db, 'engine-hot');
     await db.prisma.container.createMany({
       data: Array.from({ length: 50 }, (_, i) => ({ ...container(id, `hot-${i}`), labels: { app: `a${i}` } })),
     });
-    const updates = async (): Promise<{ total: number; hot: number }> => {
-      await db.prisma.$executeRaw`SELECT pg_stat_force_next_flush()`;
-      const [row] = await db.prisma.$queryRaw<[{ total: number; hot: number }]>`
-        SELECT n_tup_upd::int AS total, n_tup_hot_upd::int AS hot FROM pg_stat_user_tables WHERE relname = 'containers'`;
-      return row;
-    };
-    const before = await updates();
-    for (let minute = 1; minute <= 20; minute += 1) {
-      await db.prisma.$executeRaw`
-        UPDATE containers SET
-          status = ${`Up ${minute} minutes`}, digest = ${`${minute}`}, state = ${`state-${minute}`}, health = 'healthy',
-          "exitCode" = ${minute}, "startedAt" = now(), "changedAt" = now(), ports = '[]', labels = (labels::text)::jsonb
-        WHERE "hostId" = ${id}::uuid`;
-    }
-    // The connections of a pool report their statistics up to a second late.
-    let after = await updates();
-    for (let tries = 0; after.total - before.total < 1000 && tries < 40; tries += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-      after = await updates();
-    }
-    expect(after.total - before.total).toBe(1000);
+    const { total, hot } = await countUpdates('containers', 1000, async () => {
+      for (let minute = 1; minute <= 20; minute += 1) {
+        await db.prisma.$executeRaw`
+          UPDATE containers SET
+            status = ${`Up ${minute} minutes`}, digest = ${`${minute}`}, state = ${`state-${minute}`}, health = 'healthy',
+            "exitCode" = ${minute}, "startedAt" = now(), "changedAt" = now(), ports = '[]', labels = (labels::text)::jsonb
+          WHERE "hostId" = ${id}::uuid`;
+      }
+    });
+    expect(total).toBe(1000);
     // Not all updates are HOT, because a full page has no room for an update until it is pruned.
-    expect(after.hot - before.hot).toBeGreaterThan(800);
+    expect(hot).toBeGreaterThan(800);
+  });
+
+  test('updates of hosts with labels are HOT as long as the labels stay, and labels are found with an index', async () => {
+    const id = await createHost(db, 'engine-labels');
+    await db.prisma.host.update({ where: { id }, data: { labels: { env: 'prod', site: 'fra' } } });
+    const { total, hot } = await countUpdates('hosts', 100, async () => {
+      for (let beat = 0; beat < 100; beat += 1) {
+        await db.prisma.$executeRaw`UPDATE hosts SET "lastSeenAt" = now(), revision = ${beat} WHERE id = ${id}::uuid`;
+      }
+    });
+    expect(total).toBeGreaterThanOrEqual(100);
+    expect(hot).toBeGreaterThan(80);
+    const plan = await db.prisma.$transaction(async (tx) => {
+      await tx.$executeRaw`SET LOCAL enable_seqscan = off`;
+      return tx.$queryRaw`EXPLAIN (FORMAT JSON)
+        SELECT FROM hosts WHERE labels @> '{"env": "prod"}' AND labels ? 'site'`;
+    });
+    expect(JSON.stringify(plan)).toContain('hosts_labels_idx');
   });
 });
 

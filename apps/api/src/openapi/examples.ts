@@ -360,12 +360,27 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
         __meta_muster_host_id: HOST_ID,
         __meta_muster_host_name: 'edge-1',
         __meta_muster_host_freshness: 'online',
+        __meta_muster_host_address_source: 'name',
         __meta_muster_host_label_env: 'prod',
       },
     },
   ] satisfies contracts.ServiceDiscoveryTargets,
   SearchResult: {
-    hosts: { items: [{ id: HOST_ID, name: 'edge-1', freshness: 'online' }], hasMore: false },
+    hosts: {
+      items: [
+        {
+          id: HOST_ID,
+          name: 'edge-1',
+          freshness: 'online',
+          nameIsShared: false,
+          addresses: ['192.0.2.17'],
+          kernel: '6.1.0-44-amd64',
+          os: 'Debian GNU/Linux 12 (bookworm)',
+          engineId: '2f0b7c9e-1c1d-4d5e-8a1f-9b7c6d5e4f3a',
+        },
+      ],
+      hasMore: false,
+    },
     containers: { items: [], hasMore: false },
     images: { items: [{ image: 'nginx:1.29', hosts: 3, containers: 5 }], hasMore: false },
     projects: { items: [{ project: 'shop' }], hasMore: false },

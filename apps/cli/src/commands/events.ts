@@ -25,7 +25,6 @@ import {
   parseCount,
   takeFirst,
   resolveHostIds,
-  findHostIds,
   hostOption,
   hostLabelOption,
   projectOption,
@@ -35,6 +34,7 @@ import {
   collectChoices,
 } from './options.js';
 import { followHostEvents, printHostEvents } from './host-events.js';
+import { followLabelledHosts } from './labelled-hosts.js';
 import { createOutageReport, keyInvalidError } from './watch.js';
 
 const LIMIT_DEFAULT = 50;
@@ -153,7 +153,7 @@ async function follow(
   hostId: string[] | undefined,
 ): Promise<void> {
   const { hostLabel, name, kind, exitReason, output } = options;
-  const labelledHosts = hostLabel && new Set(await findHostIds(client, hostLabel));
+  const labelledHosts = followLabelledHosts(client, hostLabel);
   let printedIds: ReadonlySet<string> | null = null;
   const write = createListWriter(terminal, output, COLUMNS);
   const warnOfDelay = createDelayWarnings(terminal);
@@ -174,9 +174,10 @@ async function follow(
       printedIds = new Set(pastEvents.map(({ id }) => id));
       write(pastEvents);
     }
+    labelledHosts.update(message);
     if (message.event !== 'container' || printedIds.has(message.data.id)) continue;
-    if (labelledHosts && !labelledHosts.has(message.data.hostId)) continue;
-    if (isOfWorkload(message.data, options)) write([message.data]);
+    if (!isOfWorkload(message.data, options)) continue;
+    if (await labelledHosts.has(message.data.hostId)) write([message.data]);
   }
 }
 

@@ -17,7 +17,7 @@ import { formatOption, writeList, type Format } from '../output/format.js';
 import { FRESHNESS_STYLES } from '../output/styles.js';
 import type { Column } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { hostLabelOption, parseCount, parseSort, parseText, resolveHostIds, takeFirst } from './options.js';
+import { hostLabelOption, parseCount, parseSort, parseText, resolveUniqueHostIds, takeFirst } from './options.js';
 
 interface Options {
   window: AvailabilityWindow;
@@ -30,7 +30,7 @@ interface Options {
 
 /** The words for each reason why a host's state is unknown. */
 const REASONS: Readonly<Record<UnknownReason, string>> = {
-  muster_away: 'unknown: Muster was away',
+  muster_away: 'unknown: Muster was down',
   not_enrolled: 'unknown: not enrolled yet',
   left: 'unknown: the agent had left',
   no_report: 'unknown: no report yet',
@@ -99,7 +99,7 @@ export function addHostAvailabilityCommand(hosts: Command, terminal: Terminal): 
     .summary('show how long hosts were online')
     .description(
       'Lists hosts with the part of the time in which they were online, the lowest first, or shows what one host was at ' +
-        'each time. Time in which Muster itself was away, or in which a host was not enrolled, does not count.',
+        'each time. Time in which Muster itself was down, or in which a host was not enrolled, does not count.',
     )
     .argument('[host]', 'name or id of one host')
     .addOption(
@@ -133,9 +133,8 @@ export function addHostAvailabilityCommand(hosts: Command, terminal: Terminal): 
 
 async function printHost(terminal: Terminal, client: Client, host: string, options: Options): Promise<void> {
   const { window, output } = options;
-  const [hostId, ...others] = (await resolveHostIds(client, [host])) ?? [];
-  if (hostId === undefined || others.length > 0) throw new CommandError(`several hosts are named ${host}: use an id`);
-  const availability = await client.call('getHostAvailability', { params: { hostId }, query: { window } });
+  const [hostId] = await resolveUniqueHostIds(client, [host]);
+  const availability = await client.call('getHostAvailability', { params: { hostId: hostId! }, query: { window } });
   writeList(terminal, output, SEGMENT_COLUMNS, availability.segments, '');
   if (output !== 'table' && output !== 'wide') return;
   terminal.out(`\nAvailable in the last ${window}: ${formatAvailability(availability.ratio)}\n`);

@@ -12,7 +12,8 @@ import { CommandError, ExitCodes } from '../exit.js';
 import { createListWriter, formatOption, writeList, type Format } from '../output/format.js';
 import type { Column, Style } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { collectChoices, findHostIds, parseCount, parseInstant, resolveHostIds, takeFirst } from './options.js';
+import { followLabelledHosts } from './labelled-hosts.js';
+import { collectChoices, parseCount, parseInstant, resolveHostIds, takeFirst } from './options.js';
 import { createOutageReport, keyInvalidError } from './watch.js';
 
 interface Filters {
@@ -87,7 +88,7 @@ export async function followHostEvents(
 ): Promise<void> {
   const { hostLabel, output } = filters;
   const kind = filters.kind ?? [...HOST_EVENT_KINDS];
-  const labelledHosts = hostLabel && new Set(await findHostIds(client, hostLabel));
+  const labelledHosts = followLabelledHosts(client, hostLabel);
   let printedIds: ReadonlySet<string> | null = null;
   const write = createListWriter(terminal, output, COLUMNS);
   const reportOutage = createOutageReport(terminal, toCommandError);
@@ -100,8 +101,9 @@ export async function followHostEvents(
       printedIds = new Set(pastEvents.map(({ id }) => id));
       write(pastEvents);
     }
+    labelledHosts.update(message);
     if (message.event !== 'host-event' || printedIds.has(message.data.id)) continue;
-    if (labelledHosts === undefined || labelledHosts.has(message.data.hostId)) write([message.data]);
+    if (await labelledHosts.has(message.data.hostId)) write([message.data]);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { HostGroup } from '@muster/contracts';
+import { toTerminalJson, type HostGroup } from '@muster/contracts';
 import type { Command } from 'commander';
 import { withApi } from '../api.js';
 import { formatOption, writeList, type Format } from '../output/format.js';
@@ -46,11 +46,12 @@ export function addHostGroupsCommand(hosts: Command, terminal: Terminal): void {
     .addOption(formatOption())
     .action((by: string, { hostLabel, output }: Options) =>
       withApi(terminal, async (client) => {
-        const { groups, other } = await client.call('getHostGroups', { query: { by, hostLabel } });
+        const answer = await client.call('getHostGroups', { query: { by, hostLabel } });
+        const { groups, other } = answer;
         const rows: Row[] = groups.map(({ value, ...counts }) => ({ title: value ?? '(no label)', ...counts }));
         if (other !== null) rows.push({ title: '(other values)', ...other });
-        // JSON has the value as the API returns it, null for hosts without the label.
-        if (output === 'json') writeList(terminal, output, [], groups, '');
+        // JSON has the API's answer: the value is null for hosts without the label, and `other` is separate.
+        if (output === 'json') terminal.out(`${toTerminalJson(JSON.stringify(answer, null, 2))}\n`);
         else writeList(terminal, output, columnsBy(by), rows, 'No hosts.');
       }),
     );

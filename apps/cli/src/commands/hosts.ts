@@ -28,11 +28,10 @@ import {
   findHostIds,
   formatLabels,
   hostLabelOption,
-  hostOption,
   parseCount,
   parseSort,
   parseText,
-  resolveHostIds,
+  resolveUniqueHostIds,
   takeFirst,
 } from './options.js';
 
@@ -183,13 +182,13 @@ function addHostLabelCommand(hosts: Command, terminal: Terminal): void {
     .command('label')
     .summary('set or remove labels of hosts')
     .description(
-      'Sets the labels that are written as key=value, and removes those written as key-. Changes the hosts that are ' +
-        'selected with --host or --host-label. Labels that an agent or an enrollment token sets can be replaced, but ' +
-        'not removed.',
+      'Sets the labels that are written as key=value, and removes those written as key-. Changes the hosts that --host ' +
+        'names, or those with --host-label, or with both options the named hosts that have the label. Labels that an ' +
+        'agent or an enrollment token sets can be replaced, but not removed.',
     )
     .argument('<change...>', 'key=value to set a label, key- to remove one')
-    .addOption(hostOption())
-    .addOption(hostLabelOption())
+    .option('--host <name or id>', 'host to change (repeatable)', collect)
+    .option('--host-label <key[=value]>', 'change only hosts with this label (repeatable; all must match)', collect)
     .action((changes: string[], { host, hostLabel }: { host?: string[]; hostLabel?: string[] }) => {
       if (host === undefined && hostLabel === undefined) {
         throw new CommandError('select hosts with --host or --host-label', ExitCodes.usage);
@@ -200,9 +199,9 @@ function addHostLabelCommand(hosts: Command, terminal: Terminal): void {
       if ('problem' in parsed) throw new CommandError(parsed.problem, ExitCodes.usage);
       const set = parsed.labels;
       return withApi(terminal, async (client) => {
-        const named = (await resolveHostIds(client, host)) ?? [];
-        const labelled = hostLabel ? await findHostIds(client, hostLabel) : [];
-        const hostIds = [...new Set([...named, ...labelled])];
+        const named = host && new Set(await resolveUniqueHostIds(client, host));
+        const labelled = hostLabel && new Set(await findHostIds(client, hostLabel));
+        const hostIds = [...(named ?? labelled ?? [])].filter((id) => labelled?.has(id) !== false);
         const counts = { changed: 0, unchanged: 0, notFound: 0 };
         for (let start = 0; start < hostIds.length; start += HOST_LABEL_CHANGES_MAX) {
           const body = { hostIds: hostIds.slice(start, start + HOST_LABEL_CHANGES_MAX), set, remove };

@@ -106,11 +106,31 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * resolves to the ids of all of them.
  * @throws CommandError if a name belongs to no host.
  */
-export async function resolveHostIds(
+export const resolveHostIds = async (
   client: Client,
   hosts: readonly string[] | undefined,
-): Promise<string[] | undefined> {
-  if (hosts === undefined) return undefined;
+): Promise<string[] | undefined> => hosts && (await findIdsOfEach(client, hosts)).flat();
+
+/**
+ * Resolves host names and ids to one id each, for commands that change hosts or show one.
+ * @throws CommandError if a name belongs to no host, or to several.
+ */
+export async function resolveUniqueHostIds(client: Client, hosts: readonly string[]): Promise<string[]> {
+  const found = await findIdsOfEach(client, hosts);
+  return found.map((ids, index) => {
+    const [id, ...others] = ids;
+    if (id === undefined || others.length > 0) {
+      throw new CommandError(`several hosts are named ${hosts[index]}: use one of the ids ${ids.join(', ')}`);
+    }
+    return id;
+  });
+}
+
+/**
+ * Returns the ids of the hosts with each name or id.
+ * @throws CommandError if a name belongs to no host.
+ */
+async function findIdsOfEach(client: Client, hosts: readonly string[]): Promise<string[][]> {
   const names = new Set(hosts.filter((host) => !UUID.test(host)));
   const idsByName = new Map<string, string[]>();
   if (names.size > 0) {
@@ -118,8 +138,8 @@ export async function resolveHostIds(
       if (names.has(name)) idsByName.set(name, [...(idsByName.get(name) ?? []), id]);
     }
   }
-  return hosts.flatMap((host) => {
-    if (UUID.test(host)) return host;
+  return hosts.map((host) => {
+    if (UUID.test(host)) return [host];
     const ids = idsByName.get(host);
     if (ids === undefined) throw new CommandError(`no host is named ${host}`);
     return ids;

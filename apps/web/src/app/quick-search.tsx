@@ -102,11 +102,11 @@ function groupsOf(
     {
       title: 'Hosts',
       options: [
-        ...hosts.items.map(({ id, name, freshness }) =>
+        ...hosts.items.map((host) =>
           createOption(
-            `host ${id}`,
-            <HostOption name={name} freshness={freshness} />,
-            linkOptions({ to: '/hosts/$hostId', params: { hostId: id } }),
+            `host ${host.id}`,
+            <HostOption host={host} />,
+            linkOptions({ to: '/hosts/$hostId', params: { hostId: host.id } }),
           ),
         ),
         ...more(hosts.hasMore, 'hosts', linkOptions({ to: '/hosts', search: { q } })),

@@ -14,7 +14,7 @@ import { ErrorNote } from '../components/error-note';
 import { parseContainerSearch } from '../features/containers/search';
 import { parseEventSearch } from '../features/events/search';
 import { prefetchFleet } from '../features/fleet/prefetch';
-import { parseHostSearch } from '../features/hosts/search';
+import { parseHostSearch, type HostSearch } from '../features/hosts/search';
 import { parseWorkloadSearch } from '../features/workload/search';
 import { NotFoundPage } from '../components/not-found';
 import { BASE_PATH } from '../lib/base-path';
@@ -71,14 +71,19 @@ const page = { getParentRoute: () => signedInRoute } as const;
 const fleet = createRoute({
   ...page,
   path: '/',
+  validateSearch: (search: Record<string, unknown>): Pick<HostSearch, 'hostLabel' | 'freshness'> => {
+    const { hostLabel, freshness } = parseHostSearch(search);
+    return { hostLabel, freshness };
+  },
   // In earlier versions, a link to the fleet page could contain a filter by freshness. Such a link is redirected to the
   // list of hosts with the same filter.
   beforeLoad: ({ search }) => {
-    const { freshness } = parseHostSearch(search);
+    const { freshness } = search;
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- the router redirects when an object is thrown
     if (freshness !== undefined) throw redirect({ to: '/hosts', search: { freshness } });
   },
-  loader: ({ context: { client } }) => prefetchFleet(client),
+  loaderDeps: ({ search: { hostLabel } }) => ({ hostLabel }),
+  loader: ({ context: { client }, deps: { hostLabel } }) => prefetchFleet(client, hostLabel),
   component: lazyRouteComponent(() => import('../features/fleet/fleet-page'), 'FleetPage'),
 });
 const containers = createRoute({

@@ -3,6 +3,7 @@ import { useState } from 'react';
 import { isNotFound } from '../lib/api/client';
 import { hostMatchesQuery, hostQuery } from '../lib/api/queries';
 import { useDebounced } from '../lib/debounce';
+import { distinctName } from '../lib/distinction';
 import { exactFirst } from '../lib/exact-first';
 import { removeValue } from '../lib/search-params';
 import { Combobox } from './combobox';
@@ -55,7 +56,8 @@ export function HostFilter({
 
 function HostChip({ hostId, onRemove }: { hostId: string; onRemove: () => void }) {
   const { data, error } = useQuery(hostQuery(hostId));
-  return <FilterChip label="Host:" text={data?.name ?? (isNotFound(error) ? 'not found' : '…')} onRemove={onRemove} />;
+  const text = data === undefined ? (isNotFound(error) ? 'not found' : '…') : distinctName(data);
+  return <FilterChip label="Host:" text={text} onRemove={onRemove} />;
 }
 
 function HostField({
@@ -73,10 +75,10 @@ function HostField({
   const { data, error, isPlaceholderData } = useQuery({ ...hostMatchesQuery(q), enabled: q !== '' });
   const isPending = error === null && (term !== q || data === undefined || isPlaceholderData);
   const hosts = q === '' || data === undefined ? [] : exactFirst(data.items, q);
-  const options = hosts.map(({ id, name, freshness }) => ({
-    key: id,
-    content: <HostOption name={name} freshness={freshness} />,
-    onSelect: () => onChoose(id),
+  const options = hosts.map((host) => ({
+    key: host.id,
+    content: <HostOption host={host} />,
+    onSelect: () => onChoose(host.id),
   }));
   const hasMore = data !== undefined && data.nextCursor !== null;
   return (

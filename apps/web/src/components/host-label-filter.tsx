@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query';
-import { useId, useState } from 'react';
+import { useId, useRef, useState } from 'react';
 import { hostFacetsQuery } from '../lib/api/queries';
-import { labelKeys } from '../lib/host-labels';
+import { labelKeys, trimLabel } from '../lib/host-labels';
 import { removeValue } from '../lib/search-params';
 import { FilterChip } from './filter-chip';
 import { Icon } from './icons';
@@ -18,15 +18,20 @@ export function HostLabelFilter({
   onChange: (labels: string[] | undefined) => void;
 }) {
   const [isOpen, setOpen] = useState(false);
+  const [isFocusRestored, setFocusRestored] = useState(false);
   return (
     <>
       {isOpen ? (
         <LabelEntry
-          onChoose={(label) => onChange([...new Set([...(labels ?? []), label])])}
-          onClose={() => setOpen(false)}
+          onClose={(entry, restoresFocus) => {
+            setFocusRestored(restoresFocus);
+            setOpen(false);
+            const label = trimLabel(entry);
+            if (label !== '') onChange([...new Set([...(labels ?? []), label])]);
+          }}
         />
       ) : (
-        <button type="button" className="chip" onClick={() => setOpen(true)}>
+        <button type="button" className="chip" autoFocus={isFocusRestored} onClick={() => setOpen(true)}>
           <Icon name="add" />
           Host label
         </button>
@@ -43,22 +48,31 @@ export function HostLabelFilter({
   );
 }
 
-/** The field in which the user types or chooses a label. It offers the labels that most hosts have. */
-function LabelEntry({ onChoose, onClose }: { onChoose: (label: string) => void; onClose: () => void }) {
+/**
+ * The field in which the user types or chooses a label. It offers the labels that most hosts have. The text applies when
+ * the user chooses a label, presses Enter or leaves the field. Escape discards it.
+ */
+function LabelEntry({ onClose }: { onClose: (entry: string, restoresFocus: boolean) => void }) {
   const [entry, setEntry] = useState('');
   const listId = useId();
+  const isClosed = useRef(false);
   const { data: facets } = useQuery(hostFacetsQuery);
   const offered = labelKeys(facets).flatMap(({ key, values }) => [
     key,
     ...values.map(({ value }) => `${key}=${value}`),
   ]);
+  // A browser may also report that the field loses the focus because it is removed.
+  const close = (text: string, restoresFocus: boolean): void => {
+    if (isClosed.current) return;
+    isClosed.current = true;
+    onClose(text, restoresFocus);
+  };
   return (
     <form
       className="label-filter"
       onSubmit={(event) => {
         event.preventDefault();
-        if (entry.trim() !== '') onChoose(entry.trim());
-        onClose();
+        close(entry, true);
       }}
     >
       <input
@@ -71,10 +85,13 @@ function LabelEntry({ onChoose, onClose }: { onChoose: (label: string) => void; 
         autoComplete="off"
         spellCheck={false}
         autoCapitalize="off"
-        onChange={(event) => setEntry(event.target.value)}
-        onBlur={onClose}
+        onChange={({ target: { value }, nativeEvent }) => {
+          setEntry(value);
+          if (isReplacement(nativeEvent) && offered.includes(value)) close(value, true);
+        }}
+        onBlur={() => close(entry, false)}
         onKeyDown={(event) => {
-          if (event.key === 'Escape') onClose();
+          if (event.key === 'Escape') close('', true);
         }}
       />
       <datalist id={listId}>
@@ -85,3 +102,7 @@ function LabelEntry({ onChoose, onClose }: { onChoose: (label: string) => void; 
     </form>
   );
 }
+
+/** Returns whether an event replaced the whole text, as the choice of an offered label does. */
+const isReplacement = (event: Event): boolean =>
+  !(event instanceof InputEvent) || event.inputType === '' || event.inputType === 'insertReplacementText';

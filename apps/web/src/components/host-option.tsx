@@ -1,16 +1,23 @@
-import type { Freshness } from '@muster/contracts';
+import type { Host } from '@muster/contracts';
+import { distinctionOf, type DistinctionFields } from '../lib/distinction';
 import { IsolatedText } from './isolated-text';
 import { FreshnessBadge } from './state-badge';
 
-/** A host in the list of a combobox. */
-export function HostOption({ name, freshness }: { name: string; freshness: Freshness }) {
+/** A host in the list of a combobox, with what tells it apart if other hosts have the same name. */
+export function HostOption({ host }: { host: Pick<Host, 'name' | 'freshness'> & DistinctionFields }) {
+  const distinction = distinctionOf(host);
   return (
     <>
       <span className="clip">
-        <IsolatedText text={name} />
+        <IsolatedText text={host.name} />
       </span>
+      {distinction !== '' && (
+        <span className="soft clip">
+          <IsolatedText text={distinction} />
+        </span>
+      )}
       <span className="option-where">
-        <FreshnessBadge freshness={freshness} />
+        <FreshnessBadge freshness={host.freshness} />
       </span>
     </>
   );

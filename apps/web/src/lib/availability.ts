@@ -14,7 +14,7 @@ export const WINDOW_WORDS: Readonly<Record<AvailabilityWindow, string>> = {
 };
 
 const UNKNOWN_WORDS: Readonly<Record<NonNullable<AvailabilitySegment['reason']>, string>> = {
-  muster_away: 'Unknown: Muster was away',
+  muster_away: 'Unknown: Muster was down',
   not_enrolled: 'Unknown: not enrolled yet',
   left: 'Unknown: the agent had left',
   no_report: 'Unknown: waiting for the first report',
@@ -60,13 +60,24 @@ export function describeDowntime({ seconds }: Pick<AvailabilityItem, 'seconds'>)
     .join(', ');
 }
 
-/** Describes a bar of availability for users who cannot see it. */
+/** Describes hosts none of which is known to have been unavailable. */
+export function describeAllOnline(hosts: readonly Pick<AvailabilityItem, 'ratio'>[]): string {
+  if (hosts.length === 0) return 'No hosts.';
+  if (hosts.every(({ ratio }) => ratio === null)) return 'No availability is known yet.';
+  return 'All hosts were online as long as their state is known.';
+}
+
+/**
+ * Describes a bar of availability for users who cannot see it. If short interruptions were merged, their number is not
+ * known exactly.
+ */
 export function describeAvailability(availability: HostAvailability): string {
-  const { ratio, window, segments } = availability;
+  const { ratio, window, segments, isExact } = availability;
   const interruptions = segments.filter(({ state }) => state !== 'online' && state !== 'unknown').length;
+  const count = formatCount(interruptions, 'interruption');
   return [
     `${formatAvailability(ratio)} available in the last ${WINDOW_WORDS[window]}`,
-    interruptions === 0 ? 'no interruptions' : formatCount(interruptions, 'interruption'),
+    interruptions === 0 ? 'no known interruptions' : isExact ? count : `at least ${count}`,
     describeDowntime(availability),
   ]
     .filter(Boolean)

@@ -1,13 +1,29 @@
-import type { HostFacets, HostLabels } from '@muster/contracts';
+import type { HostFacets, HostLabelChange, HostLabels, HostLabelsBySource } from '@muster/contracts';
 import { ProblemError } from '@muster/client';
 
 /** Returns the labels of a host as texts. A server before version 0.5 does not send labels. */
 export const labelTexts = ({ labels = {} }: { labels?: HostLabels }): string[] =>
   Object.entries(labels).map(([key, value]) => `${key}=${value}`);
 
+/** Returns the labels that a source sets on a host. A server before version 0.5 does not send them. */
+export const labelsOfSource = (
+  { labelsBySource }: { labelsBySource?: HostLabelsBySource },
+  source: keyof HostLabelsBySource,
+): HostLabels => labelsBySource?.[source] ?? {};
+
+/** Returns the change that makes the labels `before` those of `after`; null if they are equal. */
+export function labelDifference(before: HostLabels, after: HostLabels): Pick<HostLabelChange, 'set' | 'remove'> | null {
+  const set = Object.fromEntries(Object.entries(after).filter(([key, value]) => before[key] !== value));
+  const remove = Object.keys(before).filter((key) => !Object.hasOwn(after, key));
+  return Object.keys(set).length + remove.length === 0 ? null : { set, remove };
+}
+
 /** Returns the label keys that hosts have, with their values. A server before version 0.5 does not send them. */
 export const labelKeys = (facets: { labels?: HostFacets['labels'] } | undefined): HostFacets['labels']['keys'] =>
   facets?.labels?.keys ?? [];
+
+/** Removes white space around a label, and around the first `=` in it. */
+export const trimLabel = (label: string): string => label.trim().replace(/\s*=\s*/, '=');
 
 /** Formats labels for an entry, one label per line. */
 export const formatLabelLines = (labels: HostLabels): string =>
@@ -32,13 +48,17 @@ export function parseLabelLines(text: string): { labels: HostLabels } | { error:
   return { labels: Object.fromEntries(labels) };
 }
 
-/** Returns the API's message about labels, with the key of the label; undefined if no label is wrong. */
-export function labelError(error: Error | null): string | undefined {
+/**
+ * Returns the API's message about a field with labels or keys as a sentence, which begins with the label's key or the
+ * text at `keys`; undefined if the field is valid.
+ */
+export function labelError(error: Error | null, field: string, keys: readonly string[] = []): string | undefined {
   if (!(error instanceof ProblemError)) return undefined;
-  const [first] = error.problem.errors ?? [];
-  if (first === undefined) return undefined;
-  const [, , ...rest] = first.path.split('/');
-  const key = rest.join('/').replaceAll('~1', '/').replaceAll('~0', '~');
-  const text = key === '' ? `The labels: ${first.message}` : `${key}: ${first.message}`;
-  return `${text}.`.replace(/\.\.$/, '.');
+  const found = error.problem.errors?.find(({ path }) => path === `/${field}` || path.startsWith(`/${field}/`));
+  if (found === undefined) return undefined;
+  const [, , ...rest] = found.path.split('/');
+  const part = rest.join('/').replaceAll('~1', '/').replaceAll('~0', '~');
+  const key = keys[Number(part)] ?? part;
+  const text = part === '' ? `The labels ${found.message}` : `${key}: ${found.message}`;
+  return text.endsWith('.') ? text : `${text}.`;
 }

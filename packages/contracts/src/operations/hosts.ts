@@ -62,7 +62,8 @@ export const HostOperations = {
     summary: 'List hosts for Prometheus',
     description:
       'Returns all hosts in the format of Prometheus’s HTTP service discovery (`http_sd_configs`). The target is the ' +
-      'host’s first address, or its name if no address is known, with `port` if it is given. The labels ' +
+      'host’s first address, or else the name that its machine reports, or else its name, with `port` if it is given. ' +
+      'Names that cannot be DNS names are not used, and a host without any of these is omitted. The labels ' +
       '`__meta_muster_host_*` are its name, id, freshness, platform, engine and labels. At most ' +
       `${SERVICE_DISCOVERY_HOSTS_MAX.toLocaleString('en')} hosts are returned, sorted by name.`,
     query: ServiceDiscoveryQuery,

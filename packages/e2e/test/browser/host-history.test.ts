@@ -102,8 +102,8 @@ describeLargeFleet('the history of a host', () => {
         .evaluateAll((parts) => parts.map((part) => part.getAttribute('title')));
       expect(titles.join('\n')).toMatch(/^Offline from .* to .* \(4 h\)$/m);
       expect(titles.join('\n')).toMatch(/^Engine down from .* to .* \((59 min|1 h|60 min)\)$/m);
-      expect(titles.join('\n')).toMatch(/^Unknown: Muster was away from .* to .* \(\w+ \w+\)$/m);
-      await card.getByText('Periods in which the host was not online').click();
+      expect(titles.join('\n')).toMatch(/^Unknown: Muster was down from .* to .* \(\w+ \w+\)$/m);
+      await card.getByText('Periods in which the host was not known to be online').click();
       await card
         .getByRole('listitem')
         .filter({ hasText: /^Offline from .* \(4 h\)$/ })
@@ -121,6 +121,7 @@ describeLargeFleet('the history of a host', () => {
       await page.setViewportSize(viewport);
       await page.goto(`${dashboard.url}/hosts`);
       const worst = page.getByRole('region', { name: 'Lowest availability' });
+      await worst.getByText('Lowest availability').click();
       await worst.getByRole('button', { name: '30 days' }).click();
       const link = worst.getByRole('link', { name: /edge-berlin-01 [\d.]+ %/ });
       await link.waitFor();

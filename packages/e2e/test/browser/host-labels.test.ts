@@ -20,6 +20,15 @@ const longLabels = () =>
   Object.fromEntries(
     Array.from({ length: 64 }, (_, index) => [`${'k'.repeat(60)}-${index}`.slice(-63), 'v'.repeat(63)] as const),
   );
+/** Reports the containers of the hosts, which are then online for 30 seconds. */
+async function syncHosts(): Promise<void> {
+  for (const [host, name] of [
+    [web, 'web'],
+    [db, 'db'],
+  ] as const) {
+    await host.sync([{ dockerId: name, name: `shop-${name}-1`, image: `shop/${name}:1`, state: 'running' }]);
+  }
+}
 const labelsOf = async ({ id }: RawHost) => (await dashboard.api.call('getHost', { params: { hostId: id } })).labels;
 const setLabels = ({ id }: RawHost, labels: Record<string, string>) =>
   dashboard.api.call('updateHost', { params: { hostId: id }, body: { labels } });
@@ -30,12 +39,7 @@ describeInChromium('the labels of hosts', () => {
     dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
     web = await enrollRawHost(dashboard.muster, { name: 'web-01' });
     db = await enrollRawHost(dashboard.muster, { name: 'db-01' });
-    for (const [host, name] of [
-      [web, 'web'],
-      [db, 'db'],
-    ] as const) {
-      await host.sync([{ dockerId: name, name: `shop-${name}-1`, image: `shop/${name}:1`, state: 'running' }]);
-    }
+    await syncHosts();
   });
   afterAll(() => dashboard.close());
   beforeEach(async () => {
@@ -96,10 +100,22 @@ describeInChromium('the labels of hosts', () => {
       await page.getByText(hidden).first().waitFor();
     }
     await page.goto(`${dashboard.url}/ports?hostLabel=env%3Dprod`);
-    await page.getByRole('button', { name: 'Host label', exact: true }).click();
-    await page.getByLabel('Host label, as key or key=value').fill('site');
+    const add = page.getByRole('button', { name: 'Host label', exact: true });
+    const entry = page.getByLabel('Host label, as key or key=value');
+    await add.click();
+    await entry.pressSequentially(' site = fra');
     await page.keyboard.press('Enter');
-    await page.getByRole('button', { name: 'Remove filter Host label: site' }).waitFor();
+    await page.getByRole('button', { name: 'Remove filter Host label: site=fra' }).waitFor();
+    expect(await add.evaluate((button) => button === document.activeElement)).toBe(true);
+    // A label that was typed also applies when the field is left, but not after Escape.
+    await add.click();
+    await entry.pressSequentially('nothing');
+    await page.keyboard.press('Escape');
+    await add.click();
+    await entry.pressSequentially('team');
+    await page.getByRole('heading', { name: 'Ports', exact: true }).click();
+    await page.getByRole('button', { name: 'Remove filter Host label: team' }).waitFor();
+    expect(new URL(page.url()).searchParams.getAll('hostLabel')).toEqual(['env=prod', 'site=fra', 'team']);
 
     await page.goto(`${dashboard.url}/hosts`);
     await page.getByRole('button', { name: 'Group' }).click();
@@ -112,6 +128,95 @@ describeInChromium('the labels of hosts', () => {
     await page.getByText('1 host', { exact: true }).waitFor();
   });
 
+  test('filter the lowest availability, the events of hosts and the fleet, and links keep them', async () => {
+    await syncHosts();
+    const requested: string[] = [];
+    page.on('response', (response) => {
+      if (response.url().includes('/api/availability')) requested.push(`${response.status()} ${response.url()}`);
+    });
+    await page.goto(`${dashboard.url}/hosts?hostLabel=env%3Dprod`);
+    await page.getByText('1 host', { exact: true }).waitFor();
+    expect(requested).toEqual([]);
+    await page.getByText('Lowest availability').click();
+    await page
+      .getByRole('region', { name: 'Lowest availability' })
+      .getByText(/known|web-01/)
+      .waitFor();
+    expect(requested).toHaveLength(1);
+    expect(requested[0]).toMatch(/^200 .*hostLabel=env%3Dprod/);
+
+    await page.goto(`${dashboard.url}/events?hostLabel=env%3Dprod`);
+    await page.getByRole('navigation', { name: 'Events of' }).getByRole('link', { name: 'Hosts' }).click();
+    await page.getByText('Labels changed').first().waitFor();
+    expect(await page.getByText('db-01').count()).toBe(0);
+    await page.getByRole('button', { name: 'Remove filter Host label: env=prod' }).click();
+    await page.getByText('db-01').first().waitFor();
+
+    await page.goto(`${dashboard.url}/?hostLabel=env%3Dprod`);
+    const summary = page.getByRole('region', { name: 'Fleet summary' });
+    await summary.getByRole('link', { name: '1 host', exact: true }).waitFor();
+    expect(await page.getByText('db-01').count()).toBe(0);
+    await summary.getByRole('link', { name: '1 container', exact: true }).click();
+    await page.getByRole('button', { name: 'Remove filter Host label: env=prod' }).waitFor();
+  });
+
+  test('filter the builds of an image visibly, and its links keep them', async () => {
+    await page.goto(`${dashboard.url}/images?hostLabel=env%3Dprod`);
+    await page.locator('.image-builds').click();
+    await page.getByRole('heading', { name: 'shop/web:1' }).waitFor();
+    const chip = page.getByRole('button', { name: 'Remove filter Host label: env=prod' });
+    await chip.waitFor();
+    await page.getByRole('link', { name: '1 container' }).first().click();
+    await page.waitForURL(/\/containers\?/);
+    await chip.waitFor();
+    await page.goBack();
+    await page.getByRole('link', { name: 'All images' }).click();
+    await page.waitForURL(/\/images\?/);
+    await chip.waitFor();
+  });
+
+  test('keep a change that someone else makes while the dialog is open', async () => {
+    await page.goto(`${dashboard.url}/hosts/${web.id}`);
+    await page.getByRole('button', { name: 'Edit labels' }).click();
+    const entry = page.getByLabel('Labels set by operators');
+    expect(await entry.inputValue()).toBe('env=prod\nsite=fra');
+    await setLabels(web, { env: 'prod', site: 'fra', team: 'web' });
+    await entry.fill('env=prod\nsite=muc');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(await labelsOf(web)).toEqual({ env: 'prod', site: 'muc', team: 'web' });
+  });
+
+  test('are shown with an error at the field that causes it', async () => {
+    await page.goto(`${dashboard.url}/hosts`);
+    await page.getByLabel('Select web-01').check();
+    await page.getByRole('button', { name: 'Labels…' }).click();
+    await page.getByLabel('Remove labels').fill('-wrong');
+    await page.getByRole('button', { name: 'Change labels' }).click();
+    await page.getByText(/^-wrong: must be a label key/).waitFor();
+    expect(await page.getByLabel('Remove labels').getAttribute('aria-invalid')).toBe('true');
+    expect(await page.getByLabel('Set labels').getAttribute('aria-invalid')).toBe('false');
+  });
+
+  test('and facts may be missing in the answers of a server of an earlier version', async () => {
+    // A message of the live stream would add the fields.
+    await page.route('**/api/stream*', (route) => route.abort());
+    await page.route('**/api/hosts/*', async (route) => {
+      const response = await route.fetch();
+      const added = ['labels', 'labelsBySource', 'addresses', 'kernel', 'cpus', 'memoryBytes', 'engineFacts'];
+      const fields = Object.entries((await response.json()) as object);
+      const host = Object.fromEntries(
+        fields.filter(([name]) => ![...added, 'nameIsShared', 'nameSetByOperator'].includes(name)),
+      );
+      await route.fulfill({ response, json: host });
+    });
+    await page.goto(`${dashboard.url}/hosts/${web.id}`);
+    await page.getByRole('heading', { name: 'web-01' }).waitFor();
+    await page.getByRole('button', { name: 'Edit labels' }).click();
+    expect(await page.getByLabel('Labels set by operators').inputValue()).toBe('');
+    expect(await page.getByText(/NaN|undefined/).count()).toBe(0);
+  });
+
   test('are defaults of an enrollment token', async () => {
     await page.goto(`${dashboard.url}/add-host`);
     await page.getByLabel('Labels (optional)').fill('env=prod\nsite=muc');
@@ -119,6 +224,40 @@ describeInChromium('the labels of hosts', () => {
     await page.getByRole('heading', { name: 'Run the agent on the host' }).waitFor();
     const { items } = await dashboard.api.call('listEnrollmentTokens');
     expect(items[0]?.labels).toEqual({ env: 'prod', site: 'muc' });
+  });
+
+  test('and what tells hosts with the same name apart leave room for the name and the table on a phone', async () => {
+    const engineId = (number: number) => `ABCD123${number}-0000-4000-8000-000000000000`;
+    const twins = [];
+    for (const number of [1, 2]) {
+      const twin = await enrollRawHost(dashboard.muster, { name: 'twin-with-a-long-name', engineId: engineId(number) });
+      await twin.sync([]);
+      await twin.beat([], { facts: { addresses: [`192.168.100.1${number}`] } });
+      twins.push(twin);
+    }
+    await page.setViewportSize({ width: 360, height: 640 });
+    await page.goto(`${dashboard.url}/hosts`);
+    const links = page.getByRole('table', { name: 'Hosts' }).getByRole('link', { name: 'twin-with-a-long-name' });
+    await links.nth(1).waitFor();
+    for (const box of [await links.nth(0).boundingBox(), await links.nth(1).boundingBox()]) {
+      expect(box!.width).toBeGreaterThan(60);
+    }
+    expect(await overflowOf(page)).toBe(0);
+    const table = await page.getByRole('region', { name: 'Hosts', exact: true }).boundingBox();
+    expect(table!.height).toBeGreaterThan(250);
+    await page.getByText('Lowest availability').click();
+    await page.getByRole('region', { name: 'Lowest availability' }).getByRole('group', { name: 'Period' }).waitFor();
+    expect((await page.getByRole('region', { name: 'Hosts', exact: true }).boundingBox())!.height).toBeGreaterThan(250);
+    expect(await overflowOf(page)).toBe(0);
+    await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, 'host-twins-phone.png') });
+
+    await page.setViewportSize(VIEWPORTS.wide);
+    await page.goto(`${dashboard.url}/events`);
+    await page.getByRole('button', { name: 'Host', exact: true }).click();
+    await page.getByRole('combobox', { name: 'Name of a host' }).fill('twin');
+    await page.getByText('192.168.100.11, engine ABCD1231').click();
+    await page.getByRole('button', { name: /Remove filter Host: twin-with-a-long-name \(192\.168\.100\.11/ }).waitFor();
+    for (const { id } of twins) await dashboard.api.call('deleteHost', { params: { hostId: id } });
   });
 
   test.each(Object.entries(VIEWPORTS))(

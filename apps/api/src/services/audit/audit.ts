@@ -1,5 +1,5 @@
 import type { AuditEntry, AuditQuery, Page } from '@muster/contracts';
-import { transact, type Database, type Prisma } from '@muster/db';
+import { Prisma, transact, type Database } from '@muster/db';
 import { paginate } from '../../lib/paginate.js';
 import { findActorNames, type OperatorActor } from '../identity/index.js';
 
@@ -50,6 +50,17 @@ export interface NewAuditEntry {
  */
 export const recordAuditEntry = (tx: Pick<Prisma.TransactionClient, 'auditEntry'>, entry: NewAuditEntry) =>
   tx.auditEntry.create({ data: entry });
+
+/** Records actions with one statement, in the transaction that performs them and in the given order. */
+export const recordAuditEntries = (
+  tx: Pick<Prisma.TransactionClient, '$executeRaw'>,
+  entries: readonly NewAuditEntry[],
+) =>
+  tx.$executeRaw(Prisma.sql`
+    INSERT INTO audit_entries ("organizationId", at, actor, action, target, details)
+    SELECT "organizationId", at, actor, action, target, COALESCE(details, '{}')
+    FROM json_to_recordset(${JSON.stringify(entries)}::json) AS entry (
+      "organizationId" text, at timestamptz, actor text, action text, target text, details jsonb)`);
 
 /** Records an action in the transaction of an `auditedWrite`. */
 export type RecordAction = (

@@ -1,2 +1,9 @@
 /** The audit log. */
-export { auditedWrite, listAuditEntries, type NewAuditEntry, type RecordAction, recordAuditEntry } from './audit.js';
+export {
+  auditedWrite,
+  listAuditEntries,
+  type NewAuditEntry,
+  type RecordAction,
+  recordAuditEntries,
+  recordAuditEntry,
+} from './audit.js';

@@ -28,6 +28,10 @@ const ENROLL_NEW_HOST: Statement = {
         UNION ALL
         SELECT key COLLATE "C", value, 2 FROM used, jsonb_each(labels) WHERE NOT "agentLabels" ? key
         ORDER BY rank, key LIMIT ${HOST_LABELS_MAX}) AS applied
+    ), described AS (
+      SELECT jsonb_strip_nulls(jsonb_build_object(
+        'name', $5::text, 'engineId', $4::text, 'labels', NULLIF(labels, '{}'))) AS details
+      FROM merged
     ), host AS (
       INSERT INTO hosts (
         id, "organizationId", "engineId", name, "engineName", "engineVersion", "engineApiVersion", os, arch,
@@ -46,13 +50,13 @@ const ENROLL_NEW_HOST: Statement = {
     ), audit AS (
       INSERT INTO audit_entries ("organizationId", at, actor, action, target, details)
       SELECT used."organizationId", $2::timestamptz, 'enrollment_token:' || used.id, 'host.enrolled', 'host:' || host.id,
-        jsonb_build_object('name', $5::text, 'engineId', $4::text)
-      FROM used CROSS JOIN host
+        details
+      FROM used CROSS JOIN host CROSS JOIN described
     ), event AS (
       INSERT INTO host_events (tx, id, "hostId", "organizationId", kind, "to", at, "recordedAt")
       SELECT pg_current_xact_id()::text::bigint, nextval('container_events_id_seq'), host.id, used."organizationId",
-        'host_enrolled', jsonb_build_object('name', $5::text, 'engineId', $4::text), $2::timestamptz, $2::timestamptz
-      FROM used CROSS JOIN host
+        'host_enrolled', details, $2::timestamptz, $2::timestamptz
+      FROM used CROSS JOIN host CROSS JOIN described
     )
     SELECT id FROM host`,
 };

@@ -8,6 +8,7 @@ import {
   type HostLabels,
 } from '@muster/contracts';
 import { Prisma, transact, type Database } from '@muster/db';
+import { isDeepStrictEqual } from 'node:util';
 import { hashToken, issueToken } from '../../lib/tokens.js';
 import { EngineIdInUseError, ForbiddenError, TokenInvalidError, UnavailableError } from '../../errors.js';
 import { enrollNewHost } from './enroll-new-host.sql.js';
@@ -74,9 +75,13 @@ interface LockedHost {
   /** The heartbeat interval that the host last received; null if it never received one. */
   heartbeatSeconds: number | null;
   tokensRevokedAt: Date | null;
+  factsChangedAt: Date | null;
   hasToken: boolean;
+  /** The labels that apply, and those of each source. */
+  labels: HostLabels;
   operatorLabels: HostLabels;
   agentLabels: HostLabels;
+  enrollmentTokenLabels: HostLabels;
 }
 
 const invalidTokenError = () => new TokenInvalidError('The enrollment token is invalid, expired or revoked.');
@@ -120,7 +125,8 @@ export function createEnrollmentService(
           FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
         if (token === undefined || !isValid(token, at)) throw invalidTokenError();
         const [host] = await tx.$queryRaw<LockedHost[]>(Prisma.sql`
-          SELECT id::text AS id, name, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", "operatorLabels", "agentLabels", EXISTS (
+          SELECT id::text AS id, name, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", "factsChangedAt", labels,
+            "operatorLabels", "agentLabels", "enrollmentTokenLabels", EXISTS (
             SELECT FROM agent_tokens WHERE "hostId" = hosts.id AND "revokedAt" IS NULL) AS "hasToken"
           FROM hosts
           WHERE "organizationId" = ${token.organizationId} AND "engineId" = ${request.engineId}
@@ -264,8 +270,7 @@ const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
 
 /**
  * Resets a host that was enrolled again, so that a new run of its agent can report immediately, even if the host's
- * clock is wrong. The labels of the token replace those of the previous one, unless the token was created to restore
- * this host.
+ * clock is wrong.
  */
 async function updateReenrolledHost(
   tx: Prisma.TransactionClient,
@@ -274,13 +279,11 @@ async function updateReenrolledHost(
   request: EnrollRequest,
   at: Date,
 ) {
-  const { operatorLabels: operator, agentLabels: agent } = host;
-  const labels = mergeHostLabels({ operator, agent, enrollmentToken: token.labels });
+  await replaceTokenLabels(tx, host, token, at);
   await tx.host.update({
     where: { id: host.id },
     data: {
       ...toHostColumns(request),
-      ...(token.hostId === null ? { enrollmentTokenLabels: token.labels, labels } : {}),
       lastSeenAt: at,
       leftAt: null,
       streamHeardAt: null,
@@ -294,4 +297,33 @@ async function updateReenrolledHost(
     },
   });
   if (request.facts !== undefined) await writeHostFacts(tx, host.id, null, request.facts, at);
+}
+
+/**
+ * Replaces the labels of the previous enrollment token by those of this one, and records what changes. A token that was
+ * created to restore the host changes no labels.
+ */
+async function replaceTokenLabels(
+  tx: Prisma.TransactionClient,
+  host: LockedHost,
+  token: LockedToken,
+  at: Date,
+): Promise<void> {
+  const { id: hostId, name, labels: previous, operatorLabels: operator, agentLabels: agent } = host;
+  const { organizationId, labels: enrollmentTokenLabels } = token;
+  if (token.hostId !== null || isDeepStrictEqual(host.enrollmentTokenLabels, enrollmentTokenLabels)) return;
+  const labels = mergeHostLabels({ operator, agent, enrollmentToken: enrollmentTokenLabels });
+  const factsChangedAt = new Date(Math.max(at.getTime(), (host.factsChangedAt?.getTime() ?? 0) + 1));
+  await tx.host.update({ where: { id: hostId }, data: { enrollmentTokenLabels, labels, factsChangedAt } });
+  await recordAuditEntry(tx, {
+    organizationId,
+    at,
+    actor: `enrollment_token:${token.id}`,
+    action: 'host.labels_changed',
+    target: `host:${hostId}`,
+    details: { name, from: host.enrollmentTokenLabels, to: enrollmentTokenLabels },
+  });
+  if (isDeepStrictEqual(previous, labels)) return;
+  const change = { from: { labels: previous }, to: { labels } };
+  await recordHostEvents(tx, [{ organizationId, hostId, kind: 'labels_changed', ...change, at, recordedAt: at }]);
 }

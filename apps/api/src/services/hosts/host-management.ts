@@ -6,21 +6,19 @@ import {
   type HostDeletionResult,
   type HostLabelChange,
   type HostLabelChangeResult,
-  type HostLabels,
-  HOST_LABELS_MAX,
   type HostPatch,
-  mergeHostLabels,
 } from '@muster/contracts';
-import { Prisma } from '@muster/db';
-import { isDeepStrictEqual } from 'node:util';
-import { InvalidRequestError, NotFoundError } from '../../errors.js';
+import { transact, type Prisma } from '@muster/db';
+import { NotFoundError } from '../../errors.js';
 import { deleteHostData } from './delete-host-data.sql.js';
 import { type AgentTokenCache, insertEnrollmentToken } from '../enrollment/index.js';
 import type { FreshnessSource } from '../freshness/index.js';
 import type { OperatorIdentity } from '../identity/index.js';
 import { auditedWrite, type RecordAction } from '../audit/index.js';
 import { recordHostEvents } from '../host-events/index.js';
-import { getHost, labelsBySource, type HostLabelColumns } from '../inventory/index.js';
+import { getHost } from '../inventory/index.js';
+import { lockHost, lockHosts, type LockedHost } from './lock-hosts.sql.js';
+import { changeOperatorLabels, setOperatorLabels } from './operator-labels.js';
 
 export interface HostService {
   /**
@@ -97,34 +95,23 @@ export function createHostService(
       await auditedWrite(db, operator, at, async (tx, record) => {
         const host = await lockHost(tx, operator.organizationId, hostId);
         if (name !== undefined) await setName(tx, record, host, name, at);
-        if (labels !== undefined) await setOperatorLabels(tx, record, host, labels, at);
+        if (labels !== undefined) await setOperatorLabels(tx, operator, [{ host, labels }], at);
       });
       return getHost(source, operator.organizationId, hostId);
     },
 
     async changeLabels(operator, { hostIds, set, remove }) {
       const requested = [...new Set(hostIds)];
-      const changed: string[] = [];
       const at = now();
-      const hosts = await auditedWrite(db, operator, at, async (tx, record) => {
+      const { found, changed } = await transact(db, async (tx) => {
         const hosts = await lockHosts(tx, operator.organizationId, requested);
-        for (const host of hosts) {
-          const kept = Object.entries(labelsBySource(host).operator).filter(([key]) => !remove.includes(key));
-          const labels = { ...Object.fromEntries(kept), ...set };
-          const count = Object.keys(labels).length;
-          if (count > HOST_LABELS_MAX) {
-            const message = `gives the host ${host.name} ${count} labels of operators: at most ${HOST_LABELS_MAX}`;
-            throw new InvalidRequestError(`The field set ${message}.`, [{ path: '/set', message }]);
-          }
-          if (await setOperatorLabels(tx, record, host, labels, at)) changed.push(host.id);
-        }
-        return hosts;
+        const changed = await changeOperatorLabels(tx, operator, hosts, { set, remove }, at);
+        return { found: new Set(hosts.map(({ id }) => id)), changed: new Set(changed) };
       });
-      const found = hosts.map(({ id }) => id);
       return {
-        changed,
-        unchanged: found.filter((id) => !changed.includes(id)),
-        notFound: requested.filter((id) => !found.includes(id)),
+        changed: [...changed],
+        unchanged: [...found].filter((id) => !changed.has(id)),
+        notFound: requested.filter((id) => !found.has(id)),
       };
     },
 
@@ -173,33 +160,6 @@ export function createHostService(
   };
 }
 
-/** A locked host's name, and the labels that each source sets. */
-interface LockedHost extends HostLabelColumns {
-  id: string;
-  organizationId: string;
-  name: string;
-  nameSetByOperator: boolean;
-}
-
-/** Locks the rows of an organization's hosts until the transaction ends, in the order of their ids. */
-const lockHosts = (tx: Prisma.TransactionClient, organizationId: string, hostIds: readonly string[]) =>
-  tx.$queryRaw<LockedHost[]>(Prisma.sql`
-    SELECT id::text AS id, "organizationId", name, "nameSetByOperator", "operatorLabels", "agentLabels",
-      "enrollmentTokenLabels"
-    FROM hosts
-    WHERE id = ANY (${[...hostIds]}::uuid[]) AND "organizationId" = ${organizationId} AND "deletedAt" IS NULL
-    ORDER BY id FOR NO KEY UPDATE`);
-
-/**
- * Locks the host's row until the transaction ends.
- * @throws NotFoundError if the organization has no such host.
- */
-async function lockHost(tx: Prisma.TransactionClient, organizationId: string, hostId: string): Promise<LockedHost> {
-  const [host] = await lockHosts(tx, organizationId, [hostId]);
-  if (host === undefined) throw new NotFoundError('host');
-  return host;
-}
-
 /** Sets the name of a locked host. With null, the host has the name that its machine reports. */
 async function setName(
   tx: Prisma.TransactionClient,
@@ -218,30 +178,4 @@ async function setName(
   const change = { from: { name: host.name }, to: { name } };
   const { id: hostId, organizationId } = host;
   await recordHostEvents(tx, [{ organizationId, hostId, kind: 'host_renamed', ...change, at, recordedAt: at }]);
-}
-
-/** Replaces the labels that operators have set on a locked host. Returns whether they changed. */
-async function setOperatorLabels(
-  tx: Prisma.TransactionClient,
-  record: RecordAction,
-  host: LockedHost,
-  operatorLabels: HostLabels,
-  at: Date,
-): Promise<boolean> {
-  const bySource = labelsBySource(host);
-  if (isDeepStrictEqual(bySource.operator, operatorLabels)) return false;
-  const labels = mergeHostLabels({ ...bySource, operator: operatorLabels });
-  await tx.host.update({ where: { id: host.id }, data: { operatorLabels, labels } });
-  await record('host.labels_changed', `host:${host.id}`, {
-    name: host.name,
-    from: bySource.operator,
-    to: operatorLabels,
-  });
-  const previous = mergeHostLabels(bySource);
-  if (!isDeepStrictEqual(previous, labels)) {
-    const { id: hostId, organizationId } = host;
-    const change = { from: { labels: previous }, to: { labels } };
-    await recordHostEvents(tx, [{ organizationId, hostId, kind: 'labels_changed', ...change, at, recordedAt: at }]);
-  }
-  return true;
 }

@@ -4,6 +4,7 @@ import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { textBeginning } from './container-columns.sql.js';
 import { hostsWithLabels } from './host-labels.sql.js';
 import { toContainerEvent, type EventRow } from './event-row.js';
+import { findFewHosts, selectByHosts, selectInOrder } from './select-events.sql.js';
 
 /** The columns of an event, with the alias `e`. */
 export const EVENT_COLUMNS = Prisma.sql`
@@ -43,7 +44,7 @@ export interface EventListLimits {
  * last page. Only a null `nextCursor` marks the end.
  */
 export async function listEvents(
-  { prisma }: Database,
+  db: Database,
   organizationId: string,
   query: Omit<EventQuery, 'subject'>,
   { eventsReadMax = EVENTS_READ_MAX, pageBytesMax = PAGE_BYTES_MAX }: EventListLimits = {},
@@ -69,11 +70,12 @@ export async function listEvents(
     conditions.push(Prisma.sql`e."recordedAt" >= ${since}::timestamptz`);
     isWithinPeriod = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
   }
+  const hostIds = await findFewHosts(db, organizationId, query);
   // With MATERIALIZED, the planner does not sort events that can be scanned in order, so only as many events as the
   // page needs are read.
-  const rows = await prisma.$queryRaw<ScanRow[]>(Prisma.sql`
+  const rows = await db.prisma.$queryRaw<ScanRow[]>(Prisma.sql`
     WITH walked AS MATERIALIZED (
-      ${selectInOrder(organizationId, query, eventsReadMax)}
+      ${selectNewest(organizationId, query, hostIds, eventsReadMax)}
     ), sized AS (
       SELECT e.*, sum(${EVENT_OCTETS})
         OVER (ROWS UNBOUNDED PRECEDING) AS bytes, row_number() OVER () AS number
@@ -94,29 +96,31 @@ export async function listEvents(
 }
 
 /**
- * Selects the events of one service, one host, one name or the whole organization in the order of an index, newest first.
+ * Selects the events of a few hosts, one service, one name or the whole organization in the order of an index, newest
+ * first.
  */
-function selectInOrder(
+function selectNewest(
   organizationId: string,
-  { hostId, name, service, cursor }: Omit<EventQuery, 'subject'>,
+  { name, service, cursor }: Omit<EventQuery, 'subject'>,
+  hostIds: readonly string[] | null,
   eventsReadMax: number,
 ): Prisma.Sql {
   const conditions = [Prisma.sql`e."organizationId" = ${organizationId}`];
-  // Use `=` instead of ANY: with ANY, the planner would not use the order of the index, and would sort the events.
-  if (hostId?.length === 1) conditions.push(Prisma.sql`e."hostId" = ${hostId[0]}::uuid`);
-  else if (service?.length === 1) {
+  if (cursor !== undefined) {
+    const [tx, id] = decodeCursor(cursor, ['int8', 'int8']);
+    conditions.push(Prisma.sql`(e.tx, e.id) < (${tx}::bigint, ${id}::bigint)`);
+  }
+  const isNamed = service?.length === 1 || name?.length === 1;
+  if (hostIds !== null && (!isNamed || hostIds.length <= 1)) {
+    return selectByHosts('container_events', hostIds, conditions, eventsReadMax);
+  }
+  if (service?.length === 1) {
     const beginning = textBeginning(service[0]!);
     conditions.push(Prisma.sql`e.service IS NOT NULL AND (left(e.service, 200) COLLATE "C") = ${beginning}`);
   } else if (name?.length === 1) {
     conditions.push(Prisma.sql`(left(e.name, 200) COLLATE "C") = ${textBeginning(name[0]!)}`);
   }
-  if (cursor !== undefined) {
-    const [tx, id] = decodeCursor(cursor, ['int8', 'int8']);
-    conditions.push(Prisma.sql`(e.tx, e.id) < (${tx}::bigint, ${id}::bigint)`);
-  }
-  return Prisma.sql`
-    SELECT * FROM container_events AS e WHERE ${Prisma.join(conditions, ' AND ')}
-    ORDER BY e.tx DESC, e.id DESC LIMIT ${eventsReadMax}::int`;
+  return selectInOrder('container_events', conditions, eventsReadMax);
 }
 
 /** The outcome of the whole scan, which is repeated in each row of the result. */

@@ -4,6 +4,7 @@ import { NotFoundError } from '../../errors.js';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { formatPosition } from './feed-position.js';
 import { hostsWithLabels } from './host-labels.sql.js';
+import { findFewHosts, selectByHosts, selectInOrder } from './select-events.sql.js';
 
 /** The row of an event of a host, with the name of the host. */
 export interface HostEventRow {
@@ -44,13 +45,12 @@ type Filters = Omit<HostEventQuery, 'kind'> &
  * event is recorded after it happened, so no event before `since` was recorded earlier.
  */
 export async function listHostEvents(
-  { prisma }: Database,
+  db: Database,
   organizationId: string,
   { hostId, hostLabel, kind, since, until, cursor, limit }: Filters,
   { eventsReadMax = EVENTS_READ_MAX }: { eventsReadMax?: number } = {},
 ): Promise<Page<HostEvent>> {
   const scanned = [Prisma.sql`e."organizationId" = ${organizationId}`];
-  if (hostId?.length === 1) scanned.push(Prisma.sql`e."hostId" = ${hostId[0]}::uuid`);
   if (cursor !== undefined) {
     const [tx, id] = decodeCursor(cursor, ['int8', 'int8']);
     scanned.push(Prisma.sql`(e.tx, e.id) < (${tx}::bigint, ${id}::bigint)`);
@@ -66,10 +66,14 @@ export async function listHostEvents(
     isWithinPeriod = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
   }
   type Row = { stoppedAt: [tx: bigint, id: bigint] | null } & (HostEventRow | { [Column in keyof HostEventRow]: null });
-  const rows = await prisma.$queryRaw<Row[]>(Prisma.sql`
+  const hostIds = await findFewHosts(db, organizationId, { hostId, hostLabel });
+  const newest =
+    hostIds === null
+      ? selectInOrder('host_events', scanned, eventsReadMax)
+      : selectByHosts('host_events', hostIds, scanned, eventsReadMax);
+  const rows = await db.prisma.$queryRaw<Row[]>(Prisma.sql`
     WITH walked AS MATERIALIZED (
-      SELECT * FROM host_events AS e WHERE ${Prisma.join(scanned, ' AND ')}
-      ORDER BY e.tx DESC, e.id DESC LIMIT ${eventsReadMax}::int
+      ${newest}
     ), page AS MATERIALIZED (
       SELECT * FROM walked AS e WHERE ${Prisma.join(conditions, ' AND ')} LIMIT ${limit + 1}::int
     )

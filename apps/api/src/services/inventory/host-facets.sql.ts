@@ -1,5 +1,6 @@
 import { FACET_VALUES_MAX, type HostFacets } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
+import { shareReads } from '../../lib/share-reads.js';
 import { sortVersions } from '../../lib/sort-versions.js';
 import { hasLabels, type HostLabelFilters } from './host-labels.sql.js';
 import { getLabelFacets } from './label-facets.sql.js';
@@ -17,6 +18,10 @@ interface FacetOptions {
   valuesMax?: number;
   releaseVersion?: string | null;
 }
+
+/** Returns a function that reads the facets like `getHostFacets`. Concurrent calls with equal arguments share a read. */
+export const createGetHostFacets = (db: Database) =>
+  shareReads((organizationId: string, options: FacetOptions) => getHostFacets(db, organizationId, options));
 
 /**
  * Returns the values by which an organization's hosts, or those with the labels, can be filtered. `valuesMax` replaces the

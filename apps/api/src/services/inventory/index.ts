@@ -9,7 +9,7 @@ export { exportContainers, exportEvents } from './export.js';
 export { FEED_START, type FeedPosition, formatPosition, isPositionAfter, parsePosition } from './feed-position.js';
 export { createGetFleetMap, type GetFleetMap } from './fleet-map.sql.js';
 export { type HostEventRow, listEventsOfHost, listHostEvents, toHostEvent } from './host-events.js';
-export { getHostFacets } from './host-facets.sql.js';
+export { createGetHostFacets } from './host-facets.sql.js';
 export { hasLabels } from './host-labels.sql.js';
 export { getHostGroups } from './host-groups.js';
 export { getHost, getHosts, labelsBySource, listHosts, type HostLabelColumns } from './hosts.js';

@@ -4,7 +4,8 @@ import { hasLabels, type HostLabelFilters } from './host-labels.sql.js';
 
 /**
  * Returns the label keys of an organization's hosts with their values, each with the number of hosts. Hosts with equal
- * labels are counted first, because many hosts have the same labels.
+ * labels are counted first, because many hosts have the same labels. All keys are ranked in one pass, because a key may
+ * have a value of its own for each host.
  */
 export async function getLabelFacets(
   { prisma }: Database,
@@ -20,21 +21,18 @@ export async function getLabelFacets(
       WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND h.labels <> '{}'
         AND ${hasLabels(hostLabel)}
       GROUP BY h.labels
-    ), pairs AS MATERIALIZED (
+    ), pairs AS (
       SELECT key COLLATE "C" AS key, value COLLATE "C" AS value, sum(hosts)::int AS hosts
       FROM label_sets CROSS JOIN LATERAL jsonb_each_text(labels) AS label (key, value) GROUP BY 1, 2
-    ), keys AS (
-      SELECT key, sum(hosts)::int AS hosts, count(*) AS count FROM pairs
-      GROUP BY key ORDER BY 2 DESC, key LIMIT ${keysMax + 1}::int
+    ), ranked AS (
+      SELECT key, value, hosts, row_number() OVER (PARTITION BY key ORDER BY hosts DESC, value) AS rank,
+        sum(hosts) OVER (PARTITION BY key) AS "hostsOfKey", count(*) OVER (PARTITION BY key) AS "valuesOfKey"
+      FROM pairs
     )
-    SELECT k.key, k.hosts, k.count > ${valuesMax}::int AS "hasMore", (
-        SELECT json_agg(json_build_object('value', value, 'hosts', hosts) ORDER BY value)
-        FROM (
-          SELECT p.value, p.hosts FROM pairs AS p WHERE p.key = k.key
-          ORDER BY p.hosts DESC, p.value LIMIT ${valuesMax}::int
-        ) AS first
-      ) AS values
-    FROM keys AS k ORDER BY k.hosts DESC, k.key`);
+    SELECT key, max("hostsOfKey")::int AS hosts, max("valuesOfKey") > ${valuesMax}::int AS "hasMore",
+      json_agg(json_build_object('value', value, 'hosts', hosts) ORDER BY value) AS values
+    FROM ranked WHERE rank <= ${valuesMax}::int
+    GROUP BY key ORDER BY 2 DESC, key LIMIT ${keysMax + 1}::int`);
   const keys = found.slice(0, keysMax).sort((a, b) => (a.key < b.key ? -1 : 1));
   return { keys, hasMore: found.length > keysMax };
 }

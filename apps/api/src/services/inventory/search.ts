@@ -30,7 +30,16 @@ export async function search(
   ]);
   const names = [...new Set(projects.items.map(({ project }) => project))];
   return {
-    hosts: toGroup(hosts, ({ id, name, freshness }) => ({ id, name, freshness })),
+    hosts: toGroup(hosts, ({ id, name, freshness, nameIsShared, addresses, kernel, os, engineId }) => ({
+      id,
+      name,
+      freshness,
+      nameIsShared,
+      addresses,
+      kernel,
+      os,
+      engineId,
+    })),
     containers: toGroup(containers, ({ hostId, hostName, hostFreshness, dockerId, name, image }) => ({
       hostId,
       hostName,

@@ -6,7 +6,7 @@ import {
   type ServiceDiscoveryTargets,
 } from '@muster/contracts';
 import { Prisma } from '@muster/db';
-import { isIPv6 } from 'node:net';
+import { isIP, isIPv6 } from 'node:net';
 import { metricLabelName } from '../../lib/metric-label-name.js';
 import { freshnessCutoffs, freshnessSql, type FreshnessSource } from '../freshness/index.js';
 import { hasLabels } from './host-labels.sql.js';
@@ -25,12 +25,20 @@ interface HostRow {
   labels: HostLabels;
   /** The addresses, the most important one first; null if the agent has not reported them. */
   addresses: string[] | null;
+  /** The name that the machine reports; null if it has reported none. */
+  reportedName: string | null;
 }
 
 /** The beginning of the names of all labels. Prometheus removes labels that begin with two underscores. */
 const PREFIX = '__meta_muster_host_';
 
-/** Lists an organization's hosts, sorted by name, as targets of Prometheus's HTTP service discovery. */
+/** A DNS name. Names of machines can contain `_`. */
+const DNS_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/i;
+
+/**
+ * Lists an organization's hosts, sorted by name, as targets of Prometheus's HTTP service discovery. Omits hosts that
+ * have neither an address nor a name that can be one.
+ */
 export async function discoverHosts(
   { db, freshnessContext }: FreshnessSource,
   organizationId: string,
@@ -39,15 +47,30 @@ export async function discoverHosts(
   const freshness = freshnessSql(freshnessCutoffs(await freshnessContext())).host;
   const hosts = await db.prisma.$queryRaw<HostRow[]>(Prisma.sql`
     SELECT h.id::text AS id, h.name, ${freshness} AS freshness, ${PLATFORM} AS platform, h.os, h.arch, h."engineName",
-      h."engineVersion", h."agentVersion", h.labels, f.addresses
+      h."engineVersion", h."agentVersion", h.labels, f.addresses, f.name AS "reportedName"
     FROM hosts AS h LEFT JOIN host_facts AS f ON f."hostId" = h.id
     WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${hasLabels(hostLabel)}
     ORDER BY h.name, h.id LIMIT ${SERVICE_DISCOVERY_HOSTS_MAX}::int`);
-  return hosts.map((host) => ({
-    targets: [targetOf(host.addresses?.[0] ?? host.name, port)],
-    labels: toMetaLabels(host),
-  }));
+  return hosts.flatMap((host) => {
+    const found = addressOf(host);
+    return found === null
+      ? []
+      : [{ targets: [targetOf(found.address, port)], labels: toMetaLabels(host, found.source) }];
+  });
 }
+
+/**
+ * Returns the address of a host, and where it comes from. The machine's own name has precedence over the host's name,
+ * which operators choose for people.
+ */
+function addressOf({ addresses, reportedName, name }: HostRow): { address: string; source: string } | null {
+  const [address] = addresses ?? [];
+  if (address !== undefined) return { address, source: 'address' };
+  if (reportedName !== null && isAddress(reportedName)) return { address: reportedName, source: 'machine_name' };
+  return isAddress(name) ? { address: name, source: 'name' } : null;
+}
+
+const isAddress = (text: string): boolean => isIP(text) !== 0 || DNS_NAME.test(text);
 
 /** Returns the address with the port. An IPv6 address is in brackets, so that its last group is not taken for a port. */
 function targetOf(address: string, port: number | undefined): string {
@@ -55,7 +78,11 @@ function targetOf(address: string, port: number | undefined): string {
   return port === undefined ? host : `${host}:${port}`;
 }
 
-function toMetaLabels({ platform, labels, addresses, ...host }: HostRow): Record<string, string> {
+/** Returns the labels of a target. If several label keys become the same name, the first one in their order applies. */
+function toMetaLabels(
+  { platform, labels, addresses, ...host }: HostRow,
+  addressSource: string,
+): Record<string, string> {
   const meta: Record<string, string> = {
     id: host.id,
     name: host.name,
@@ -67,7 +94,8 @@ function toMetaLabels({ platform, labels, addresses, ...host }: HostRow): Record
     engine_version: host.engineVersion,
     agent_version: host.agentVersion,
     addresses: addresses?.join() ?? '',
+    address_source: addressSource,
   };
-  for (const [key, value] of Object.entries(labels)) meta[`label_${metricLabelName(key)}`] = value;
+  for (const key of Object.keys(labels).sort()) meta[`label_${metricLabelName(key)}`] ??= labels[key]!;
   return Object.fromEntries(Object.entries(meta).map(([name, value]) => [PREFIX + name, value]));
 }

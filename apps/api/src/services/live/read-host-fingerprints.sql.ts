@@ -26,8 +26,7 @@ export async function readHostFingerprints(
         hashtextextended(jsonb_build_array(${freshness.containers}, h.name, h."engineName", h."engineVersion",
           h."engineApiVersion", h.os, h.arch, h."agentVersion", h."stateCounts", h."engineError", h."cloneSuspectedAt",
           h."agentProblems", h."snapshotRefusedAt", h."snapshotRefusedReason", h."truncatedCount", h."truncatedSince",
-          h."leftAt", h."enrolledAt", h."factsChangedAt", h."nameSetByOperator", h."operatorLabels", h."agentLabels",
-          h."enrollmentTokenLabels")::text, 0) AS hash
+          h."leftAt", h."enrolledAt", h."factsChangedAt", h."nameSetByOperator")::text, 0) AS hash
       FROM hosts AS h WHERE h."organizationId" = ANY (${organizationIds}::text[]) AND h."deletedAt" IS NULL
     ) AS h
     GROUP BY h."organizationId"`);

@@ -101,7 +101,7 @@ function CreateTokenForm({ onCreated }: { onCreated: (token: EnrollmentTokenCrea
           label="Labels (optional)"
           value={labels}
           hint="One per line. The hosts get these labels. Agents and operators can set others."
-          error={labelProblem ?? (nameError === undefined ? labelError(createMutation.error) : undefined)}
+          error={labelProblem ?? (nameError === undefined ? labelError(createMutation.error, 'labels') : undefined)}
           onChange={setLabels}
         />
         <ErrorNote error={formError(createMutation.error)} />

@@ -44,7 +44,7 @@ export function UptimeBar({ availability }: { availability: HostAvailability }) 
           </ul>
           <details className="uptime-list">
             <summary>
-              {isExact ? 'Periods in which the host was not online' : 'Periods, each with its worst state'}
+              {isExact ? 'Periods in which the host was not known to be online' : 'Periods, each with its worst state'}
             </summary>
             <ul>
               {interruptions.slice(0, LISTED_MAX).map((segment) => (

@@ -3,26 +3,42 @@ import { formatAvailability } from '@muster/contracts/format-availability';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
+import { Loading } from '../../components/empty-state';
+import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
 import { worstHostsQuery, type WorstHostFilters } from '../../lib/api/availability-queries';
-import { describeDowntime } from '../../lib/availability';
+import { describeAllOnline, describeDowntime } from '../../lib/availability';
 import { toPlainText } from '../../lib/plain-text';
 import { WindowSwitch } from './window-switch';
 
-/** The hosts with the lowest availability. Renders nothing if there are no hosts. */
+/**
+ * The hosts with the lowest availability. They are read only after the user opens this part, because the API reads the
+ * history of all hosts.
+ */
 export function WorstHosts({ filters }: { filters: WorstHostFilters }) {
-  const [window, setWindow] = useState<AvailabilityWindow>('7d');
-  const { data } = useQuery(worstHostsQuery(window, filters));
-  if (data === undefined || data.items.length === 0) return null;
-  const worst = data.items.filter(({ ratio }) => ratio !== null && ratio < 1);
+  const [isOpen, setOpen] = useState(false);
   return (
-    <section className="worst-hosts" aria-labelledby="worst-hosts-title">
-      <h2 id="worst-hosts-title">Lowest availability</h2>
+    <section aria-label="Lowest availability">
+      <details className="worst-hosts" onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>Lowest availability</summary>
+        {isOpen && <WorstHostList filters={filters} />}
+      </details>
+    </section>
+  );
+}
+
+function WorstHostList({ filters }: { filters: WorstHostFilters }) {
+  const [window, setWindow] = useState<AvailabilityWindow>('7d');
+  const { data, error, refetch, isPlaceholderData } = useQuery(worstHostsQuery(window, filters));
+  const worst = data?.items.filter(({ ratio }) => ratio !== null && ratio < 1) ?? [];
+  return (
+    <>
       <WindowSwitch window={window} onChange={setWindow} />
-      {worst.length === 0 ? (
-        <p className="soft">All hosts were online all the time.</p>
-      ) : (
-        <ol>
+      <ErrorNote error={error} onRetry={() => void refetch()} />
+      {data === undefined && error === null && <Loading what="the availability" />}
+      {data !== undefined && worst.length === 0 && <p className="soft">{describeAllOnline(data.items)}</p>}
+      {worst.length > 0 && (
+        <ol className={isPlaceholderData ? 'is-stale' : undefined}>
           {worst.map((host) => (
             <li key={host.hostId}>
               <Link
@@ -40,6 +56,6 @@ export function WorstHosts({ filters }: { filters: WorstHostFilters }) {
           ))}
         </ol>
       )}
-    </section>
+    </>
   );
 }

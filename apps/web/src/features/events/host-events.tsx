@@ -3,6 +3,7 @@ import { Button } from '../../components/button';
 import { EmptyState } from '../../components/empty-state';
 import { FilterChip } from '../../components/filter-chip';
 import { HostFilter } from '../../components/host-filter';
+import { HostLabelFilter } from '../../components/host-label-filter';
 import { Icon } from '../../components/icons';
 import { ListStates } from '../../components/list-states';
 import { Menu, MenuCheckbox, MenuItem } from '../../components/menu';
@@ -23,11 +24,11 @@ export function HostEvents({
   search: EventSearch;
   onChange: (changes: Partial<EventSearch>) => void;
 }) {
-  const { hostId, hostKind: kind } = search;
-  const filters = { hostId, kind };
+  const { hostId, hostLabel, hostKind: kind } = search;
+  const filters = { hostId, hostLabel, kind };
   const query = allHostEventsQuery(filters, 100);
   const list = useInfiniteQuery(query);
-  const isFiltered = hostId !== undefined || kind !== undefined;
+  const isFiltered = Object.values(filters).some((value) => value !== undefined);
   const exportAs = (format: 'csv' | 'ndjson'): void =>
     window.location.assign(api.urlOf('exportEvents', { query: { ...filters, subject: 'host', format } }));
   return (
@@ -70,6 +71,7 @@ export function HostEvents({
           ))}
         </Menu>
         <HostFilter hostIds={hostId} onChange={(hostIds) => onChange({ hostId: hostIds })} />
+        <HostLabelFilter labels={hostLabel} onChange={(labels) => onChange({ hostLabel: labels })} />
         {kind?.map((each) => (
           <FilterChip
             key={each}

@@ -6,7 +6,7 @@ const SUBJECTS = [
   ['host', 'Hosts'],
 ] as const;
 
-/** Links that switch between the events of containers and those of hosts. The filter by host is kept. */
+/** Links that switch between the events of containers and those of hosts. The filters by host and by host label are kept. */
 export function SubjectSwitch({ search }: { search: EventSearch }) {
   const subject = search.subject ?? 'container';
   return (
@@ -15,7 +15,7 @@ export function SubjectSwitch({ search }: { search: EventSearch }) {
         <Link
           key={value}
           to="/events"
-          search={{ hostId: search.hostId, subject: value === 'host' ? value : undefined }}
+          search={{ hostId: search.hostId, hostLabel: search.hostLabel, subject: value === 'host' ? value : undefined }}
           className={value === subject ? 'chip chip-on' : 'chip'}
           aria-current={value === subject ? 'page' : undefined}
         >

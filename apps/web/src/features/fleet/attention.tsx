@@ -9,10 +9,11 @@ import { Age } from '../../components/time';
 import { attentionQuery } from '../../lib/api/queries';
 import { formatCount, formatNumber } from '../../lib/format-count';
 import { containerRows, hostRows, type AttentionRow, type AttentionTarget } from './attention-rows';
+import { useHostLabel } from './host-label-context';
 
 /** The hosts and containers that need attention, most severe first. Those with the same problem are grouped. */
 export function Attention() {
-  const { data, error, refetch } = useQuery(attentionQuery);
+  const { data, error, refetch } = useQuery(attentionQuery(useHostLabel()));
   const rows = useMemo(() => data && { hosts: hostRows(data), containers: containerRows(data) }, [data]);
   const total = data === undefined ? 0 : data.hosts.total + data.containers.total;
   return (
@@ -91,6 +92,7 @@ function Row({ row: { icon, name, problem, names, note, times, target } }: { row
 }
 
 function TargetLink({ target, children }: { target: AttentionTarget; children: ReactNode }) {
+  const hostLabel = useHostLabel();
   switch (target.kind) {
     case 'host':
       return (
@@ -100,7 +102,7 @@ function TargetLink({ target, children }: { target: AttentionTarget; children: R
       );
     case 'hosts':
       return (
-        <Link to="/hosts" search={target.filter} className="concern">
+        <Link to="/hosts" search={{ ...target.filter, hostLabel }} className="concern">
           {children}
         </Link>
       );
@@ -122,7 +124,7 @@ function TargetLink({ target, children }: { target: AttentionTarget; children: R
       );
     case 'containers':
       return (
-        <Link to="/containers" search={target.filter} className="concern">
+        <Link to="/containers" search={{ ...target.filter, hostLabel }} className="concern">
           {children}
         </Link>
       );

@@ -8,6 +8,7 @@ import { CURRENT_FRESHNESS, sortStates, LAST_KNOWN_FRESHNESS, iconOfState } from
 import { PROBLEM_TITLES } from '../../lib/format-problem';
 import { isSevereProblem } from '../../lib/severity';
 import { hostCounts, type HostCount } from './host-counts';
+import { useHostLabel } from './host-label-context';
 
 /** The filters that the counts link to. They select exactly the containers that a count includes. */
 const CURRENT_FILTERS = { hostFreshness: [...CURRENT_FRESHNESS] };
@@ -18,11 +19,12 @@ const LAST_KNOWN_FILTERS = { hostFreshness: [...LAST_KNOWN_FRESHNESS] };
  * current state is unknown.
  */
 export function FleetCounts({ summary: { hosts, containers } }: { summary: Summary }) {
+  const hostLabel = useHostLabel();
   return (
     <section className="numbers" aria-label="Fleet summary">
       <div className="number-group">
         <h2 className="number-title">
-          <Link to="/hosts">
+          <Link to="/hosts" search={{ hostLabel }}>
             <strong className="number">{formatNumber(hosts.total)}</strong> {hosts.total === 1 ? 'host' : 'hosts'}
           </Link>
         </h2>
@@ -36,7 +38,7 @@ export function FleetCounts({ summary: { hosts, containers } }: { summary: Summa
       </div>
       <div className="number-group">
         <h2 className="number-title">
-          <Link to="/containers" search={CURRENT_FILTERS}>
+          <Link to="/containers" search={{ ...CURRENT_FILTERS, hostLabel }}>
             <strong className="number">{formatNumber(containers.current.total)}</strong>{' '}
             {containers.current.total === 1 ? 'container' : 'containers'}
           </Link>
@@ -47,7 +49,7 @@ export function FleetCounts({ summary: { hosts, containers } }: { summary: Summa
         />
         {containers.current.infra > 0 && (
           <p className="number-note">
-            <Link to="/containers" search={{ ...CURRENT_FILTERS, infra: true }}>
+            <Link to="/containers" search={{ ...CURRENT_FILTERS, hostLabel, infra: true }}>
               {formatCount(containers.current.infra, 'infra container')}
             </Link>
             , not counted
@@ -57,7 +59,7 @@ export function FleetCounts({ summary: { hosts, containers } }: { summary: Summa
       {containers.lastKnown.total > 0 && (
         <div className="number-group is-stale">
           <h2 className="number-title" title="On hosts that are stale or offline, have left, or whose engine is down.">
-            <Link to="/containers" search={LAST_KNOWN_FILTERS}>
+            <Link to="/containers" search={{ ...LAST_KNOWN_FILTERS, hostLabel }}>
               <strong className="number">{formatNumber(containers.lastKnown.total)}</strong> last known
             </Link>
           </h2>
@@ -70,10 +72,11 @@ export function FleetCounts({ summary: { hosts, containers } }: { summary: Summa
 
 /** A number of hosts, as a link to exactly these hosts. */
 function HostCountLink({ entry: { count, freshness, problem } }: { entry: HostCount }) {
+  const hostLabel = useHostLabel();
   return (
     <Link
       to="/hosts"
-      search={{ freshness: freshness && [freshness], problem: problem && [problem] }}
+      search={{ freshness: freshness && [freshness], problem: problem && [problem], hostLabel }}
       className="number-part"
     >
       <strong className="number">{formatNumber(count)}</strong>
@@ -95,11 +98,12 @@ function StateCounts({
   byState: Readonly<Record<string, number>>;
   unhealthyCount: number;
 }) {
+  const filters = { ...CURRENT_FILTERS, hostLabel: useHostLabel() };
   return (
     <ul className="number-parts">
       {sortStates(byState).map(([state, count]) => (
         <li key={state}>
-          <Link to="/containers" search={{ ...CURRENT_FILTERS, state: [state] }} className="number-part">
+          <Link to="/containers" search={{ ...filters, state: [state] }} className="number-part">
             <strong className="number">{formatNumber(count)}</strong>
             <span className="state">
               <StateIcon icon={iconOfState(state)} />
@@ -110,7 +114,7 @@ function StateCounts({
       ))}
       {unhealthyCount > 0 && (
         <li>
-          <Link to="/containers" search={{ ...CURRENT_FILTERS, health: ['unhealthy'] }} className="number-part">
+          <Link to="/containers" search={{ ...filters, health: ['unhealthy'] }} className="number-part">
             <strong className="number">{formatNumber(unhealthyCount)}</strong>
             <span className="state">
               <StateIcon icon="unhealthy" />

@@ -5,7 +5,7 @@ import { memo, useEffect, useMemo, useRef, useState, type PointerEvent } from 'r
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
-import { fleetMapQuery } from '../../lib/api/queries';
+import { fleetMapQueryOf } from '../../lib/api/queries';
 import { formatCount, formatNumber } from '../../lib/format-count';
 import { toPlainText } from '../../lib/plain-text';
 import {
@@ -19,15 +19,17 @@ import {
   shapeOf,
   type Mark,
 } from './density-map';
+import { useHostLabel } from './host-label-context';
 
-/** A map of all hosts with one small cell per host, sorted by name. It replaces the tiles of a large fleet. */
+/** A map of the hosts with one small cell per host, sorted by name. It replaces the tiles of a large fleet. */
 export function FleetMap() {
-  const { data, error, refetch } = useQuery(fleetMapQuery);
+  const hostLabel = useHostLabel();
+  const { data, error, refetch } = useQuery(fleetMapQueryOf(hostLabel));
   return (
     <section className="hosts" aria-labelledby="hosts-title">
       <div className="section-head">
         <h2 id="hosts-title">Hosts</h2>
-        <Link to="/hosts" className="section-link">
+        <Link to="/hosts" search={{ hostLabel }} className="section-link">
           {data === undefined ? 'All hosts' : `All ${formatNumber(data.total)} hosts`}
         </Link>
       </div>

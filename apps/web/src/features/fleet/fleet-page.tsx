@@ -1,14 +1,16 @@
 import { useQuery } from '@tanstack/react-query';
-import { Navigate } from '@tanstack/react-router';
+import { getRouteApi, Navigate, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useNow } from '../../components/time';
-import { summaryQuery } from '../../lib/api/queries';
+import { summaryQueryOf } from '../../lib/api/queries';
 import { useCanEdit } from '../../lib/session';
 import { EmptyState, Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
+import { HostLabelFilter } from '../../components/host-label-filter';
 import { useTitle } from '../../lib/title';
 import { Attention } from './attention';
 import { FleetMap } from './fleet-map';
+import { HostLabelContext, useHostLabel } from './host-label-context';
 import { HostTiles } from './host-tiles';
 import { TILES_MAX } from './prefetch';
 import { EVENTS_SHOWN_MAX, RecentChanges } from './recent-changes';
@@ -21,10 +23,14 @@ import { useRecentEvents } from './recent-events';
  */
 const EVENTS_WITH_TILES = 200;
 
+const route = getRouteApi('/signed-in/');
+
 /** The overview of the fleet: counts, problems that need attention, all hosts and recent changes. */
 export function FleetPage(): ReactNode {
   useTitle('Fleet');
-  const summary = useQuery(summaryQuery);
+  const { hostLabel } = route.useSearch();
+  const navigate = useNavigate();
+  const summary = useQuery(summaryQueryOf(hostLabel));
   const canEdit = useCanEdit();
 
   if (summary.data === undefined) {
@@ -35,7 +41,7 @@ export function FleetPage(): ReactNode {
     );
   }
   const { total } = summary.data.hosts;
-  if (total === 0) {
+  if (total === 0 && hostLabel === undefined) {
     // Adding a host is the only useful action in an empty fleet.
     if (canEdit) return <Navigate to="/add-host" />;
     return (
@@ -46,17 +52,31 @@ export function FleetPage(): ReactNode {
   }
   const hasTiles = total <= TILES_MAX;
   return (
-    <>
-      <h1>Fleet</h1>
+    <HostLabelContext value={hostLabel}>
+      <header className="page-head">
+        <h1>Fleet</h1>
+        <div className="chips" role="group" aria-label="Filters">
+          <HostLabelFilter
+            labels={hostLabel}
+            onChange={(labels) => void navigate({ to: '/', search: { hostLabel: labels }, replace: true })}
+          />
+        </div>
+      </header>
       <ErrorNote error={summary.error} onRetry={() => void summary.refetch()} />
-      <FleetCounts summary={summary.data} />
-      <Overview key={hasTiles ? 'tiles' : 'map'} hasTiles={hasTiles} />
-    </>
+      {total === 0 ? (
+        <EmptyState title="No matching hosts" />
+      ) : (
+        <>
+          <FleetCounts summary={summary.data} />
+          <Overview key={hasTiles ? 'tiles' : 'map'} hasTiles={hasTiles} />
+        </>
+      )}
+    </HostLabelContext>
   );
 }
 
 function Overview({ hasTiles }: { hasTiles: boolean }) {
-  const recentEvents = useRecentEvents(hasTiles ? EVENTS_WITH_TILES : EVENTS_SHOWN_MAX, useNow());
+  const recentEvents = useRecentEvents(hasTiles ? EVENTS_WITH_TILES : EVENTS_SHOWN_MAX, useNow(), useHostLabel());
   return (
     <div className="fleet">
       <Attention />

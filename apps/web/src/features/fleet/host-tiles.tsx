@@ -12,6 +12,7 @@ import { sortStates, isCurrent, iconOfState } from '../../lib/container-status';
 import { toPlainText } from '../../lib/plain-text';
 import { StateIcon } from '../../components/state-icons';
 import { compareSeverity } from './host-order';
+import { useHostLabel } from './host-label-context';
 import { hostTilesQuery } from './prefetch';
 import type { RecentEvents } from './recent-events';
 import { RunningLine } from './running-line';
@@ -19,7 +20,7 @@ import { groupBy } from '../../lib/group-by';
 
 /** A list with a tile for each host, starting with the hosts that have problems. */
 export function HostTiles({ recentEvents }: { recentEvents: RecentEvents }) {
-  const { data, error, refetch } = useInfiniteQuery(hostTilesQuery);
+  const { data, error, refetch } = useInfiniteQuery(hostTilesQuery(useHostLabel()));
   const sortedHosts = useMemo(() => data?.pages.flatMap((page) => page.items).sort(compareSeverity), [data]);
   const eventsByHost = useMemo(() => groupBy(recentEvents.events, ({ hostId }) => hostId), [recentEvents.events]);
   return (

@@ -1,12 +1,14 @@
 import { Link } from '@tanstack/react-router';
 import { EventRow } from '../events/event-row';
+import { useHostLabel } from './host-label-context';
 import type { RecentEvents } from './recent-events';
 
 /** Number of events in the list. */
 export const EVENTS_SHOWN_MAX = 14;
 
-/** The most recent events of all hosts. */
+/** The most recent events of the hosts. */
 export function RecentChanges({ recentEvents: { events, isLoaded } }: { recentEvents: RecentEvents }) {
+  const hostLabel = useHostLabel();
   return (
     <section className="card recent-changes" aria-labelledby="recent-changes-title">
       <h2 id="recent-changes-title" className="card-title">
@@ -21,7 +23,9 @@ export function RecentChanges({ recentEvents: { events, isLoaded } }: { recentEv
         ))}
       </ol>
       <p className="fleet-foot soft">
-        <Link to="/events">All events</Link>
+        <Link to="/events" search={{ hostLabel }}>
+          All events
+        </Link>
       </p>
     </section>
   );

@@ -7,9 +7,13 @@ import { formatNumber } from '../../lib/format-count';
 
 const GIBIBYTE = 1024 ** 3;
 
+/** The fields that a server before version 0.5 does not send. */
+type NewField = 'nameIsShared' | 'nameSetByOperator' | 'addresses' | 'kernel' | 'cpus' | 'memoryBytes' | 'engineFacts';
+
 /** The facts about the machine that the agent reports, as entries of the list of details. */
-export function HostFacts({ host }: { host: Host }): ReactNode {
-  const { name, nameIsShared, nameSetByOperator, addresses, kernel, cpus, memoryBytes, engineFacts } = host;
+export function HostFacts({ host }: { host: Omit<Host, NewField> & Partial<Pick<Host, NewField>> }): ReactNode {
+  const { name, nameIsShared = false, nameSetByOperator = false, addresses = null } = host;
+  const { kernel = null, cpus = null, memoryBytes = null, engineFacts = null } = host;
   return (
     <>
       {nameIsShared && (

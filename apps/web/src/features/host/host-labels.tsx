@@ -1,16 +1,13 @@
 import type { Host } from '@muster/contracts';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
-import { api, formError } from '../../lib/api/client';
-import { hostQuery } from '../../lib/api/queries';
-import { formatLabelLines, labelError, labelTexts, parseLabelLines } from '../../lib/host-labels';
+import { lazy, Suspense, useState } from 'react';
+import { labelsOfSource, labelTexts } from '../../lib/host-labels';
 import { useCanEdit } from '../../lib/session';
 import { Button } from '../../components/button';
-import { Dialog } from '../../components/dialog';
-import { ErrorNote } from '../../components/error-note';
 import { IsolatedText } from '../../components/isolated-text';
-import { LabelsField } from '../../components/labels-field';
+
+/** The dialog is loaded when it is opened, because the page's first load has a limit. */
+const HostLabelsDialog = lazy(async () => ({ default: (await import('./host-labels-dialog')).HostLabelsDialog }));
 
 /** The sources of labels, the first of which applies if several set the same key. */
 const SOURCES = [
@@ -20,7 +17,7 @@ const SOURCES = [
 ] as const;
 
 const sourceOf = (host: Host, key: string): string | undefined =>
-  SOURCES.find(([source]) => Object.hasOwn(host.labelsBySource[source], key))?.[1];
+  SOURCES.find(([source]) => Object.hasOwn(labelsOfSource(host, source), key))?.[1];
 
 /** The labels of a host, each with its source and a link to the hosts that have it, and the button that edits them. */
 export function HostLabels({ host }: { host: Host }) {
@@ -45,51 +42,11 @@ export function HostLabels({ host }: { host: Host }) {
           Edit labels
         </Button>
       )}
-      {isEditing && <HostLabelsDialog host={host} onClose={() => setEditing(false)} />}
+      {isEditing && (
+        <Suspense>
+          <HostLabelsDialog host={host} onClose={() => setEditing(false)} />
+        </Suspense>
+      )}
     </>
-  );
-}
-
-/** The dialog in which an admin edits the labels that operators have set on a host. */
-function HostLabelsDialog({ host, onClose }: { host: Host; onClose: () => void }) {
-  const client = useQueryClient();
-  const [text, setText] = useState(() => formatLabelLines(host.labelsBySource.operator));
-  const [problem, setProblem] = useState<string>();
-  const mutation = useMutation({
-    mutationFn: (labels: Host['labels']) => api.call('updateHost', { params: { hostId: host.id }, body: { labels } }),
-    onSuccess: (changed) => {
-      client.setQueryData(hostQuery(host.id).queryKey, changed);
-      void client.invalidateQueries({ queryKey: ['hosts'] });
-      onClose();
-    },
-  });
-  return (
-    <Dialog title="Labels of the host" onClose={onClose}>
-      <form
-        className="stack"
-        onSubmit={(event) => {
-          event.preventDefault();
-          const parsed = parseLabelLines(text);
-          setProblem('error' in parsed ? parsed.error : undefined);
-          if ('labels' in parsed) mutation.mutate(parsed.labels);
-        }}
-      >
-        <LabelsField
-          autoFocus
-          label="Labels set by operators"
-          value={text}
-          hint="One per line. They replace labels of the agent and of the enrollment token with the same key."
-          error={problem ?? labelError(mutation.error)}
-          onChange={setText}
-        />
-        <ErrorNote error={formError(mutation.error)} />
-        <div className="actions">
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" kind="primary" busy={mutation.isPending}>
-            Save
-          </Button>
-        </div>
-      </form>
-    </Dialog>
   );
 }

@@ -1,5 +1,4 @@
 import type { Host, HostSortKey } from '@muster/contracts';
-import { distinguishHost } from '@muster/contracts/distinguish-host';
 import { Link } from '@tanstack/react-router';
 import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
@@ -7,6 +6,7 @@ import { StateIcon } from '../../components/state-icons';
 import { Age } from '../../components/time';
 import type { Column } from '../../components/virtual-table';
 import { iconOfState, isCurrent, sortStates } from '../../lib/container-status';
+import { distinctionOf } from '../../lib/distinction';
 import { formatNumber } from '../../lib/format-count';
 import { PROBLEM_TITLES } from '../../lib/format-problem';
 import { labelTexts } from '../../lib/host-labels';
@@ -116,20 +116,20 @@ function Labels({ host }: { host: Host }) {
 
 /** The name, and what tells the host apart if several hosts have this name. */
 function Name({ host }: { host: Host }) {
-  const { id, name, nameIsShared } = host;
-  const distinction = nameIsShared ? distinguishHost(host) : '';
+  const { id, name } = host;
+  const distinction = distinctionOf(host);
   return (
     <>
       <Link
         to="/hosts/$hostId"
         params={{ hostId: id }}
         className="row-name clip"
-        title={toPlainText(nameIsShared ? `${name}: several hosts have this name. This one: ${distinction}` : name)}
+        title={toPlainText(distinction ? `${name}: several hosts have this name. This one: ${distinction}` : name)}
       >
         <IsolatedText text={name} />
       </Link>
-      {nameIsShared && (
-        <span className="soft">
+      {distinction !== '' && (
+        <span className="row-distinction soft clip">
           {' '}
           <IsolatedText text={distinction} />
         </span>

@@ -7,6 +7,7 @@ import { api } from '../../lib/api/client';
 import { removeHosts } from '../../lib/api/host-cache';
 import { refresh } from '../../lib/api/refresh';
 import { isCurrent } from '../../lib/container-status';
+import { distinctName } from '../../lib/distinction';
 import { formatCount } from '../../lib/format-count';
 import { deleteInBatches } from './delete-in-batches';
 
@@ -43,12 +44,12 @@ export function DeleteHostsDialog({
       }}
     >
       <ul className="deleted-hosts" tabIndex={0} aria-label="Hosts to delete">
-        {hosts.map(({ id, name, freshness }) => (
-          <li key={id}>
+        {hosts.map((host) => (
+          <li key={host.id}>
             <span className="break">
-              <IsolatedText text={name} />
+              <IsolatedText text={distinctName(host)} />
             </span>
-            <FreshnessBadge freshness={freshness} />
+            <FreshnessBadge freshness={host.freshness} />
           </li>
         ))}
       </ul>

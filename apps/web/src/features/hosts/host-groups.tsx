@@ -1,4 +1,5 @@
 import type { HostGroup } from '@muster/contracts';
+import { formatAvailability } from '@muster/contracts/format-availability';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 import { Button } from '../../components/button';
@@ -7,6 +8,7 @@ import { ErrorNote } from '../../components/error-note';
 import { Icon } from '../../components/icons';
 import { IsolatedText } from '../../components/isolated-text';
 import { Menu, MenuRadioGroup } from '../../components/menu';
+import { availabilityGroupsQuery } from '../../lib/api/availability-queries';
 import { hostFacetsQuery, hostGroupsQuery } from '../../lib/api/queries';
 import { formatNumber } from '../../lib/format-count';
 import { labelKeys } from '../../lib/host-labels';
@@ -42,6 +44,8 @@ export function GroupMenu({ by, onChange }: { by: string | undefined; onChange: 
 /** The hosts and containers by the value of a label. A value is a link to its hosts. */
 export function HostGroups({ by, hostLabel }: { by: string; hostLabel: string[] | undefined }): ReactNode {
   const { data, error, refetch } = useQuery(hostGroupsQuery(by, hostLabel));
+  const { data: availability } = useQuery(availabilityGroupsQuery(by, hostLabel, '7d'));
+  const ratios = new Map(availability?.groups.map(({ value, ratio }) => [value, ratio]));
   if (data === undefined) {
     return error === null ? <Loading what="groups" /> : <ErrorNote error={error} onRetry={() => void refetch()} />;
   }
@@ -61,6 +65,9 @@ export function HostGroups({ by, hostLabel }: { by: string; hostLabel: string[] 
               Not online
             </th>
             <th scope="col" className="is-number">
+              Available, 7 days
+            </th>
+            <th scope="col" className="is-number">
               Containers
             </th>
             <th scope="col" className="is-number">
@@ -70,7 +77,11 @@ export function HostGroups({ by, hostLabel }: { by: string; hostLabel: string[] 
         </thead>
         <tbody>
           {data.groups.map((group) => (
-            <GroupRow key={group.value === null ? 'none' : `=${group.value}`} group={group}>
+            <GroupRow
+              key={group.value === null ? 'none' : `=${group.value}`}
+              group={group}
+              ratio={ratios.get(group.value)}
+            >
               {group.value === null ? (
                 <span className="soft">Without this label</span>
               ) : (
@@ -84,7 +95,7 @@ export function HostGroups({ by, hostLabel }: { by: string; hostLabel: string[] 
             </GroupRow>
           ))}
           {data.other !== null && (
-            <GroupRow group={data.other}>
+            <GroupRow group={data.other} ratio={undefined}>
               <span className="soft">All other values</span>
             </GroupRow>
           )}
@@ -94,11 +105,14 @@ export function HostGroups({ by, hostLabel }: { by: string; hostLabel: string[] 
   );
 }
 
+/** `ratio` is the availability, or null if nothing is known about it. It is undefined if it is not read. */
 function GroupRow({
   group: { hosts, containers },
+  ratio,
   children,
 }: {
   group: Omit<HostGroup, 'value'>;
+  ratio: number | null | undefined;
   children: ReactNode;
 }) {
   return (
@@ -106,6 +120,7 @@ function GroupRow({
       <td>{children}</td>
       <td className="is-number">{formatNumber(hosts.total)}</td>
       <td className="is-number">{formatNumber(hosts.total - hosts.byFreshness.online)}</td>
+      <td className="is-number">{ratio === undefined ? '' : formatAvailability(ratio)}</td>
       <td className="is-number">{formatNumber(containers.current.total)}</td>
       <td className="is-number">{formatNumber(containers.current.byState['running'] ?? 0)}</td>
     </tr>

@@ -25,7 +25,6 @@ import { EMPTY_SELECTION, rowsBetween, select, selectedPart, type Selection } fr
 import { SelectionContext } from './selection-context';
 import { useHostList } from './use-host-list';
 
-const NO_LABELS = {};
 const route = getRouteApi('/signed-in/hosts');
 const idOf = ({ id }: Host): string => id;
 
@@ -57,7 +56,7 @@ export function HostsPage(): ReactNode {
         />
       </header>
       <HostFilterBar search={search} onChange={updateSearch} />
-      <WorstHosts filters={search.hostLabel ?? NO_LABELS} />
+      <WorstHosts filters={{ hostLabel: search.hostLabel }} />
       {search.group === undefined ? (
         <HostList search={search} onChange={updateSearch} />
       ) : (

@@ -1,4 +1,4 @@
-import { HOST_LABEL_CHANGES_MAX, type Host, type HostLabels } from '@muster/contracts';
+import type { Host, HostLabels } from '@muster/contracts';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Button } from '../../components/button';
@@ -7,8 +7,10 @@ import { ErrorNote } from '../../components/error-note';
 import { Field } from '../../components/field';
 import { LabelsField } from '../../components/labels-field';
 import { api, formError } from '../../lib/api/client';
+import { refresh } from '../../lib/api/refresh';
 import { formatCount } from '../../lib/format-count';
 import { labelError, parseLabelLines } from '../../lib/host-labels';
+import { describeCounts, labelInBatches, NO_COUNTS } from './label-in-batches';
 
 /** The dialog in which an admin sets and removes labels of operators on several hosts. */
 export function LabelHostsDialog({ hosts, onClose }: { hosts: readonly Host[]; onClose: () => void }) {
@@ -16,16 +18,22 @@ export function LabelHostsDialog({ hosts, onClose }: { hosts: readonly Host[]; o
   const [text, setText] = useState('');
   const [removedText, setRemovedText] = useState('');
   const [problem, setProblem] = useState<string>();
+  const [counts, setCounts] = useState(NO_COUNTS);
+  const removedKeys = removedText.split(/[\s,]+/).filter((key) => key !== '');
   const mutation = useMutation({
-    mutationFn: async ({ set, remove }: { set: HostLabels; remove: string[] }) => {
-      for (let start = 0; start < hosts.length; start += HOST_LABEL_CHANGES_MAX) {
-        const hostIds = hosts.slice(start, start + HOST_LABEL_CHANGES_MAX).map(({ id }) => id);
-        await api.call('changeHostLabels', { body: { hostIds, set, remove } });
-      }
+    mutationFn: (change: { set: HostLabels; remove: string[] }) => {
+      setCounts(NO_COUNTS);
+      return labelInBatches(
+        hosts.map(({ id }) => id),
+        (hostIds) => api.call('changeHostLabels', { body: { hostIds, ...change } }),
+        setCounts,
+      );
     },
     // An earlier batch may have been changed although a later one failed.
-    onSettled: () => client.invalidateQueries({ queryKey: ['hosts'] }),
-    onSuccess: onClose,
+    onSettled: () => refresh(client),
+    onSuccess: ({ notFound }) => {
+      if (notFound === 0) onClose();
+    },
   });
   return (
     <Dialog title={`Labels of ${formatCount(hosts.length, 'host')}`} onClose={onClose}>
@@ -34,10 +42,9 @@ export function LabelHostsDialog({ hosts, onClose }: { hosts: readonly Host[]; o
         onSubmit={(event) => {
           event.preventDefault();
           const parsed = parseLabelLines(text);
-          const remove = removedText.split(/[\s,]+/).filter((key) => key !== '');
-          const isEmpty = 'labels' in parsed && Object.keys(parsed.labels).length + remove.length === 0;
+          const isEmpty = 'labels' in parsed && Object.keys(parsed.labels).length + removedKeys.length === 0;
           setProblem('error' in parsed ? parsed.error : isEmpty ? 'Enter a label to set or to remove.' : undefined);
-          if ('labels' in parsed && !isEmpty) mutation.mutate({ set: parsed.labels, remove });
+          if ('labels' in parsed && !isEmpty) mutation.mutate({ set: parsed.labels, remove: removedKeys });
         }}
       >
         <LabelsField
@@ -45,7 +52,7 @@ export function LabelHostsDialog({ hosts, onClose }: { hosts: readonly Host[]; o
           label="Set labels"
           value={text}
           hint="One per line. Other labels of the hosts do not change."
-          error={problem ?? labelError(mutation.error)}
+          error={problem ?? labelError(mutation.error, 'set')}
           onChange={setText}
         />
         <Field
@@ -53,11 +60,15 @@ export function LabelHostsDialog({ hosts, onClose }: { hosts: readonly Host[]; o
           placeholder="site, team"
           value={removedText}
           hint="Keys, separated by commas. Labels of agents and enrollment tokens cannot be removed."
+          error={labelError(mutation.error, 'remove', mutation.variables?.remove)}
           onChange={(event) => setRemovedText(event.target.value)}
         />
         <ErrorNote error={formError(mutation.error)} />
+        <p role="status" className="soft">
+          {!mutation.isPending && describeCounts(counts)}
+        </p>
         <div className="actions">
-          <Button onClick={onClose}>Cancel</Button>
+          <Button onClick={onClose}>{mutation.isSuccess ? 'Close' : 'Cancel'}</Button>
           <Button type="submit" kind="primary" busy={mutation.isPending}>
             Change labels
           </Button>

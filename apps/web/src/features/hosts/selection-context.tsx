@@ -1,5 +1,6 @@
 import type { Host } from '@muster/contracts';
 import { createContext, use, useEffect, useRef } from 'react';
+import { distinctName } from '../../lib/distinction';
 import { toPlainText } from '../../lib/plain-text';
 import type { Selection } from './selection';
 
@@ -30,7 +31,7 @@ export function HostCheckbox({ host }: { host: Host }) {
   return (
     <input
       type="checkbox"
-      aria-label={`Select ${toPlainText(host.name)}`}
+      aria-label={`Select ${toPlainText(distinctName(host))}`}
       checked={selection.has(host.id)}
       onChange={({ target, nativeEvent }) =>
         onSelect(host, target.checked, nativeEvent instanceof MouseEvent && nativeEvent.shiftKey)

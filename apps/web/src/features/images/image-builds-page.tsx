@@ -1,7 +1,7 @@
 import type { ImageBuilds } from '@muster/contracts';
 import { displayImage } from '@muster/contracts/image-name';
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link } from '@tanstack/react-router';
+import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { imageBuildsQuery } from '../../lib/api/queries';
 import { formatCount, formatNumber } from '../../lib/format-count';
@@ -9,6 +9,7 @@ import { isCurrent } from '../../lib/container-status';
 import { CopyButton } from '../../components/copyable';
 import { EmptyState, Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
+import { HostLabelFilter } from '../../components/host-label-filter';
 import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
 import { useTitle } from '../../lib/title';
@@ -17,11 +18,12 @@ import { shortBuild } from './group-images';
 
 const route = getRouteApi('/signed-in/image-builds');
 
-/** The page with the builds of one image reference, and the hosts that run them. */
+/** The page with the builds of one image reference, and the hosts that run them. Links keep the filter by host label. */
 export function ImageBuildsPage(): ReactNode {
   const { image = '', hostLabel } = route.useSearch();
   const name = displayImage({ image, imageId: null });
   useTitle(`Builds of ${name}`);
+  const navigate = useNavigate();
   const query = useQuery(imageBuildsQuery(image, hostLabel));
   return (
     <>
@@ -29,21 +31,34 @@ export function ImageBuildsPage(): ReactNode {
         <h1>
           <IsolatedText text={name} />
         </h1>
-        <Link to="/images">All images</Link>
+        <Link to="/images" search={{ hostLabel }}>
+          All images
+        </Link>
       </header>
+      <div className="chips" role="group" aria-label="Filters">
+        <HostLabelFilter
+          labels={hostLabel}
+          onChange={(labels) =>
+            void navigate({ to: '/image-builds', search: { image, hostLabel: labels }, replace: true })
+          }
+        />
+      </div>
       {query.isError && query.data === undefined ? (
         <ErrorNote error={query.error} onRetry={() => void query.refetch()} />
       ) : query.data === undefined ? (
         <Loading what="the builds" />
       ) : (
-        <Builds found={query.data} />
+        <Builds found={query.data} hostLabel={hostLabel} />
       )}
     </>
   );
 }
 
-function Builds({ found }: { found: ImageBuilds }) {
-  if (found.builds.length === 0) return <EmptyState title="No container uses this image" />;
+function Builds({ found, hostLabel }: { found: ImageBuilds; hostLabel: string[] | undefined }) {
+  if (found.builds.length === 0) {
+    const where = hostLabel === undefined ? '' : ' on hosts with these labels';
+    return <EmptyState title={`No container uses this image${where}`} />;
+  }
   return (
     <>
       <p>
@@ -51,17 +66,25 @@ function Builds({ found }: { found: ImageBuilds }) {
         {found.isExact ? '' : ' or more'}. {DRIFT_TITLES[found.drift]}
       </p>
       {found.builds.map((build) => (
-        <Build key={`${build.imageDigest} ${build.imageId}`} image={found.image} build={build} />
+        <Build key={`${build.imageDigest} ${build.imageId}`} image={found.image} build={build} hostLabel={hostLabel} />
       ))}
       {found.hasMoreBuilds && <p className="soft">The builds with the most containers are shown.</p>}
     </>
   );
 }
 
-function Build({ image, build }: { image: string; build: ImageBuilds['builds'][number] }) {
+function Build({
+  image,
+  build,
+  hostLabel,
+}: {
+  image: string;
+  build: ImageBuilds['builds'][number];
+  hostLabel: string[] | undefined;
+}) {
   const id = build.imageDigest ?? build.imageId;
   const kind = build.imageDigest === null ? 'image ID' : 'digest';
-  const filters = { image: [image], ...(id === null ? {} : { imageDigest: [id] }) };
+  const filters = { image: [image], hostLabel, ...(id === null ? {} : { imageDigest: [id] }) };
   const title = id === null ? 'neither digest nor image ID reported' : `${kind} ${shortBuild(id)}`;
   const more = build.hosts - build.hostList.length;
   return (

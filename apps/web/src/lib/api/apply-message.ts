@@ -2,7 +2,7 @@ import type { ContainerEvent, Freshness, Host, StreamMessage } from '@muster/con
 import type { QueryClient } from '@tanstack/react-query';
 import { cachedHosts, removeHosts, updateHosts } from './host-cache';
 import { updateFleetMap } from './fleet-map-cache';
-import { fleetMapQuery, hostQuery, RECENT_EVENTS_KEY, staleKeysAfter, summaryQuery } from './queries';
+import { hostQuery, RECENT_EVENTS_KEY, staleKeysAfter, summaryQuery } from './queries';
 import { updateRecentEvents } from './recent-events-cache';
 
 type Refresh = (key: readonly string[]) => void;
@@ -70,7 +70,7 @@ function applyHosts(client: QueryClient, hosts: ReadonlyMap<string, Host>, refre
   }
   updateHosts(client, (host) => hosts.get(host.id) ?? host);
   if (changesLists) refresh(['hosts', 'list']);
-  if (!updateFleetMap(client, hosts)) refresh(fleetMapQuery.queryKey);
+  if (!updateFleetMap(client, hosts)) refresh(['fleet-map']);
 }
 
 /**
@@ -78,9 +78,10 @@ function applyHosts(client: QueryClient, hosts: ReadonlyMap<string, Host>, refre
  * which change with almost every report. Lists that are sorted by an omitted field are refetched when they reach their
  * maximum age.
  */
-const filterKeyOf = ({ name, freshness, problems, engine, agentVersion, containersByState }: Host): string =>
+const filterKeyOf = ({ name, freshness, problems, engine, agentVersion, containersByState, labels }: Host): string =>
   JSON.stringify([
     name,
+    labels,
     freshness,
     problems.map(({ code }) => code),
     engine,
@@ -95,5 +96,5 @@ function applyFreshness(client: QueryClient, freshnessById: ReadonlyMap<string, 
   updateHosts(client, (host) =>
     host.freshness === freshnessOf(host) ? host : { ...host, freshness: freshnessOf(host) },
   );
-  for (const key of [['hosts', 'list'], fleetMapQuery.queryKey, ['containers']]) refresh(key);
+  for (const key of [['hosts', 'list'], ['fleet-map'], ['containers']]) refresh(key);
 }

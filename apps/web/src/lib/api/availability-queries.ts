@@ -20,6 +20,15 @@ export const hostAvailabilityQuery = (hostId: string, window: AvailabilityWindow
     refetchInterval: HOST_AGE_MS,
   });
 
+/** The query for the availability of the hosts with each value of a label. */
+export const availabilityGroupsQuery = (by: string, hostLabel: string[] | undefined, window: AvailabilityWindow) =>
+  queryOptions({
+    queryKey: ['availability', 'groups', window, by, hostLabel],
+    queryFn: ({ signal }) => api.call('getAvailabilityGroups', { query: { window, by, hostLabel } }, { signal }),
+    staleTime: WORST_HOSTS_AGE_MS,
+    refetchInterval: WORST_HOSTS_AGE_MS,
+  });
+
 export type WorstHostFilters = Pick<NonNullable<Input<'listAvailabilityItems'>['query']>, 'hostLabel'>;
 
 export const worstHostsQuery = (window: AvailabilityWindow, filters: WorstHostFilters) =>

@@ -46,10 +46,29 @@ export const agentReleaseQuery = queryOptions({
   queryFn: ({ signal }) => api.call('describeAgentRelease', {}, { signal }),
 });
 
-export const summaryQuery = queryOptions({
-  queryKey: ['summary'],
-  queryFn: ({ signal }) => api.call('getSummary', {}, { signal }),
-});
+/**
+ * Milliseconds after which data about hosts with labels is read again. The live stream updates only the data about all
+ * hosts.
+ */
+const LABELLED_AGE_MS = 10_000;
+
+/** Returns the interval at which data about all hosts, or about the hosts with labels, is read again. */
+const intervalOf = (hostLabel: string[] | undefined): number | false =>
+  hostLabel === undefined ? false : LABELLED_AGE_MS;
+
+/** Returns the query key for data about all hosts, or about the hosts with labels. */
+const labelledKey = (topic: string, hostLabel: string[] | undefined): (string | string[])[] =>
+  hostLabel === undefined ? [topic] : [topic, hostLabel];
+
+/** The query for the counts of all hosts, or of the hosts with labels. */
+export const summaryQueryOf = (hostLabel?: string[]) =>
+  queryOptions({
+    queryKey: labelledKey('summary', hostLabel),
+    queryFn: ({ signal }) => api.call('getSummary', { query: { hostLabel } }, { signal }),
+    placeholderData: keepPreviousData,
+    refetchInterval: intervalOf(hostLabel),
+  });
+export const summaryQuery = summaryQueryOf();
 
 /** The query for the hosts to offer while the user types a part of a name. */
 export const hostMatchesQuery = (q: string) =>
@@ -59,9 +78,14 @@ export const hostMatchesQuery = (q: string) =>
     placeholderData: keepPreviousData,
   });
 
+/** Milliseconds after which facets are read again, because counting the labels of a large fleet is slow. */
+const FACETS_AGE_MS = 60_000;
+
 export const hostFacetsQuery = queryOptions({
-  queryKey: ['hosts', 'facets'],
+  queryKey: ['host-facets'],
   queryFn: ({ signal }) => api.call('getHostFacets', {}, { signal }),
+  staleTime: FACETS_AGE_MS,
+  refetchInterval: FACETS_AGE_MS,
 });
 
 /** The query for the hosts grouped by the value of a label. */
@@ -73,19 +97,27 @@ export const hostGroupsQuery = (by: string, hostLabel: string[] | undefined) =>
     refetchInterval: 30_000,
   });
 
-export const attentionQuery = queryOptions({
-  queryKey: ['attention'],
-  queryFn: ({ signal }) => api.call('getAttention', {}, { signal }),
-  staleTime: Infinity,
-});
+export const attentionQuery = (hostLabel?: string[]) =>
+  queryOptions({
+    queryKey: labelledKey('attention', hostLabel),
+    queryFn: ({ signal }) => api.call('getAttention', { query: { hostLabel } }, { signal }),
+    staleTime: Infinity,
+    placeholderData: keepPreviousData,
+    refetchInterval: intervalOf(hostLabel),
+  });
 
-export const fleetMapQuery = queryOptions({
-  queryKey: ['fleet-map'],
-  queryFn: ({ signal }) => api.call('getFleetMap', {}, { signal }),
-  staleTime: Infinity,
-  // Comparing all hosts after each message would block the page.
-  structuralSharing: false,
-});
+/** The query for the map of all hosts, or of the hosts with labels. */
+export const fleetMapQueryOf = (hostLabel?: string[]) =>
+  queryOptions({
+    queryKey: labelledKey('fleet-map', hostLabel),
+    queryFn: ({ signal }) => api.call('getFleetMap', { query: { hostLabel } }, { signal }),
+    staleTime: Infinity,
+    // Comparing all hosts after each message would block the page.
+    structuralSharing: false,
+    placeholderData: keepPreviousData,
+    refetchInterval: intervalOf(hostLabel),
+  });
+export const fleetMapQuery = fleetMapQueryOf();
 
 export const hostQuery = (hostId: string) =>
   queryOptions({
@@ -207,7 +239,7 @@ export const hostEventsQuery = (hostId: string, limit: number) => ({
 
 /** The query for the events of hosts. */
 export const allHostEventsQuery = (
-  filters: { hostId: string[] | undefined; kind: HostEventKind[] | undefined },
+  filters: { hostId: string[] | undefined; hostLabel: string[] | undefined; kind: HostEventKind[] | undefined },
   limit: number,
 ) => ({
   ...pagedQuery(
@@ -288,6 +320,21 @@ export const recentEventsQuery = (since: string, eventsMax: number) =>
     ...LIVE_QUERY_OPTIONS,
   });
 
+/**
+ * The query for the latest events of the hosts with labels. It has the topic of the lists of events, because the live
+ * stream does not say which hosts have the labels.
+ */
+export const labelledRecentEventsQuery = (since: string, eventsMax: number, hostLabel: string[] | undefined) =>
+  queryOptions({
+    queryKey: ['events', 'recent', since, eventsMax, hostLabel],
+    queryFn: async ({ signal }): Promise<RecentEventList> => {
+      const page = await api.call('listEvents', { query: { since, hostLabel, limit: eventsMax } }, { signal });
+      return { events: page.items, isComplete: page.nextCursor === null };
+    },
+    placeholderData: keepPreviousData,
+    ...LIVE_QUERY_OPTIONS,
+  });
+
 export const imagesQuery = (filters: FiltersOf<'listImages'>) =>
   pagedQuery(['images', filters], (page, options) =>
     api.call('listImages', { query: { ...filters, ...page } }, options),
@@ -337,6 +384,9 @@ export const FLEET_TOPICS: readonly string[] = [
   ...CONTAINER_TOPICS,
 ];
 
+/** The topics about the fleet that are read again only after a minute or more, because reading them takes long. */
+export const SLOW_TOPICS: readonly string[] = ['host-facets', 'availability'];
+
 /**
  * Returns the query keys that a message of the live stream makes stale. A `host` message also makes the topics of
  * containers stale, because the container messages of the same change may arrive later. A `freshness` message is the
@@ -353,6 +403,7 @@ export const staleKeysAfter = (event: StreamMessage['event']): readonly (readonl
     case 'freshness':
       return [RECENT_EVENTS_KEY, ['host-events']];
     case 'host-deleted':
+      return [...FLEET_TOPICS, ...SLOW_TOPICS].map((topic) => [topic]);
     case 'hosts-changed':
       return FLEET_TOPICS.map((topic) => [topic]);
     default:
