@@ -45,8 +45,8 @@ export async function openPage(context: BrowserContext): Promise<{ page: Page; e
 const TIMEOUT_MS = 30_000;
 
 /**
- * Waits until an expression or a function is true in the page. Playwright's `waitForFunction` is not used, because it evaluates a text
- * again for each repetition, which the Content Security Policy of the pages forbids.
+ * Waits until an expression or a function is true in the page. Replaces Playwright's `waitForFunction`, which evaluates
+ * a text for each repetition. The Content Security Policy of the pages forbids that.
  */
 export async function waitUntil<Arg = undefined>(
   page: Page,
