@@ -4,7 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { ContainerInput } from '@muster/contracts';
 import type { Page } from 'playwright-core';
-import { describeInChromium, overflowOf, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
+import {
+  describeInChromium,
+  overflowOf,
+  startDashboard,
+  type Dashboard,
+  useBrowserPage,
+  waitUntil,
+} from '../support/browser.js';
 import { enrollRawHost, type RawHost } from '../support/host.js';
 
 const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
@@ -62,11 +69,8 @@ describeInChromium('how a container’s process ended', () => {
   /** Waits until the page fits the window of a phone. The layout may change until the last element was resized. */
   const fitPhone = async (): Promise<void> => {
     await page.setViewportSize({ width: 390, height: 844 });
-    await page.waitForFunction(
-      () => document.documentElement.scrollWidth <= document.documentElement.clientWidth,
-      undefined,
-      { timeout: 5_000 },
-    );
+    const fits = () => document.documentElement.scrollWidth <= document.documentElement.clientWidth;
+    await waitUntil(page, fits, { timeoutMs: 5_000 });
   };
 
   test('is on the page of a container that ran out of memory, with its time, its restarts and its event', async () => {

@@ -15,6 +15,7 @@ import {
   startDashboard,
   type Dashboard,
   type PageErrors,
+  waitUntilLoaded,
 } from '../support/browser.js';
 import { changeContainers, countStates, failContainers } from '../support/churn.js';
 import { seedFleet } from '../support/seed-fleet.js';
@@ -293,7 +294,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     for (const path of paths) {
       await open(path);
       await page.getByRole('heading', { level: 1 }).waitFor();
-      await page.waitForFunction(() => document.querySelector('.loading') === null);
+      await waitUntilLoaded(page);
       expect([path, await overflowOf(page)]).toEqual([path, 0]);
     }
     await open(`/hosts/${host!.id}`);
@@ -311,7 +312,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
       for (const width of [768, 1280, 1920]) {
         await page.setViewportSize({ width, height: 900 });
         await page.getByRole('heading', { level: 1 }).waitFor();
-        await page.waitForFunction(() => document.querySelector('.loading') === null);
+        await waitUntilLoaded(page);
         expect([path, width, await overflowOf(page)]).toEqual([path, width, 0]);
       }
       expect([path, await findViolations(page)]).toEqual([path, []]);

@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { BrowserContext, Page } from 'playwright-core';
-import { describeInChromium, openPage, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
+import {
+  describeInChromium,
+  openPage,
+  startDashboard,
+  type Dashboard,
+  useBrowserPage,
+  waitUntilLoaded,
+} from '../support/browser.js';
 import { enrollRawHost, type RawHost } from '../support/host.js';
 
 const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
@@ -93,7 +100,7 @@ describeInChromium('text from outside Muster with characters that change the wri
   test.each(PAGES)('on the page "%s" is isolated and does not affect other text', async (name, path) => {
     await page.goto(dashboard.url + path());
     await page.getByText(RLO, { exact: false }).first().waitFor();
-    await page.waitForFunction(() => document.querySelector('.loading') === null);
+    await waitUntilLoaded(page);
     await page.screenshot({
       path: join(SCREENSHOT_DIRECTORY, `hostile-${name.replaceAll(' ', '-')}.png`),
       fullPage: true,

@@ -5,7 +5,14 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { ContainerInput } from '@muster/contracts';
 import type { Page } from 'playwright-core';
 import { findViolations } from '../support/axe.js';
-import { describeInChromium, overflowOf, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
+import {
+  describeInChromium,
+  overflowOf,
+  startDashboard,
+  type Dashboard,
+  useBrowserPage,
+  waitUntil,
+} from '../support/browser.js';
 import { enrollRawHost, type RawHost } from '../support/host.js';
 
 const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
@@ -105,7 +112,7 @@ describeInChromium('images', () => {
       const shown = await page.getByRole('row').count();
       // The button is disabled while a page loads. A page also loads when the button becomes visible.
       await more.dispatchEvent('click', {}, { timeout: 2_000 }).catch(() => undefined);
-      await page.waitForFunction((rows) => document.querySelectorAll('tr').length > rows, shown);
+      await waitUntil(page, (rows) => document.querySelectorAll('tr').length > rows, { arg: shown });
     }
     await last.scrollIntoViewIfNeeded();
     expect(await page.getByRole('rowheader').count()).toBeGreaterThan(500);

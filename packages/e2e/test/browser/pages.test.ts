@@ -11,6 +11,7 @@ import {
   startDashboard,
   type Dashboard,
   type PageErrors,
+  waitUntilLoaded,
 } from '../support/browser.js';
 import { findViolations } from '../support/axe.js';
 import { runContainer, type FleetHost } from '../support/host.js';
@@ -100,7 +101,7 @@ describeInChromium('each page', () => {
         await page.setViewportSize({ width, height: HEIGHT });
         await page.getByRole('heading', { name: heading }).first().waitFor();
         // The layout is complete, and axe can check the data, only after the data has loaded.
-        await page.waitForFunction(() => document.querySelector('.loading') === null);
+        await waitUntilLoaded(page);
         expect([width, await overflowOf(page)]).toEqual([width, 0]);
         const file = `${name.replaceAll(' ', '-')}-${theme}-${width}.png`;
         await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, file) });

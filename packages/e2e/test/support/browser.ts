@@ -41,18 +41,38 @@ export async function openPage(context: BrowserContext): Promise<{ page: Page; e
   return { page, errors: { list } };
 }
 
+/** A generous timeout for busy machines. No test measures time with it. */
+const TIMEOUT_MS = 30_000;
+
+/**
+ * Waits until an expression or a function is true in the page. Replaces Playwright's `waitForFunction`, which evaluates
+ * a text for each repetition. The Content Security Policy of the pages forbids that.
+ */
+export async function waitUntil<Arg = undefined>(
+  page: Page,
+  isTrue: string | ((arg: Arg) => boolean),
+  { arg, timeoutMs = TIMEOUT_MS }: { arg?: Arg; timeoutMs?: number } = {},
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await page.evaluate<boolean, unknown>(isTrue as string, arg))) {
+    if (performance.now() > deadline) throw new Error(`not true within ${timeoutMs} ms: ${String(isTrue)}`);
+    await page.waitForTimeout(50);
+  }
+}
+
+/** Waits until everything on the page has loaded. */
+export const waitUntilLoaded = (page: Page): Promise<void> =>
+  waitUntil(page, `document.querySelector('.loading') === null`);
+
 /**
  * Returns by how many pixels a page is wider than its window. After a change of the window's size, the page may need a
  * moment to change its layout. The function therefore waits up to two seconds until the page fits.
  */
 export async function overflowOf(page: Page): Promise<number> {
   const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
-  await page.waitForFunction(`${overflow} === 0`, null, { timeout: 2_000 }).catch(() => undefined);
+  await waitUntil(page, `${overflow} === 0`, { timeoutMs: 2_000 }).catch(() => undefined);
   return page.evaluate(overflow);
 }
-
-/** A generous timeout for busy machines. No test measures time with it. */
-const TIMEOUT_MS = 30_000;
 
 /** Starts a browser. Each test gets a new context without cookies, and fails on errors and policy violations. */
 export function useBrowserPage(): { readonly context: BrowserContext; readonly page: Page } {

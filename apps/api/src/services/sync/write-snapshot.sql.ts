@@ -298,7 +298,10 @@ function addLoop(input: LoopInput, change: LoopChange | undefined): void {
   if (loopingSince !== null) input.loopingSince = new Date(loopingSince);
 }
 
-/** Returns the rows with the changes of their exit counts. The rows themselves do not change: another attempt needs them. */
+/**
+ * Returns the rows with the changes of their exit counts. The given rows do not change, because another attempt needs
+ * them.
+ */
 const withLoops = (rows: readonly ContainerRow[], { changes }: FoldedLoops): readonly ContainerRow[] =>
   changes.size === 0
     ? rows

@@ -262,6 +262,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     60_000,
   );
 
+  // Podman's digests need no registry: the test above checks them.
   (isDocker ? test : test.skip)(
     'the digest of an image is the one that its registry reports, and containers of two builds of a tag show drift',
     async () => {
