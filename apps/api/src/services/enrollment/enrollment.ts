@@ -74,6 +74,8 @@ interface LockedHost {
   /** The heartbeat interval that the host last received; null if it never received one. */
   heartbeatSeconds: number | null;
   tokensRevokedAt: Date | null;
+  leftAt: Date | null;
+  recordedSilence: { from: string; state: 'stale' | 'offline' } | null;
   hasToken: boolean;
   operatorLabels: HostLabels;
   agentLabels: HostLabels;
@@ -120,7 +122,8 @@ export function createEnrollmentService(
           FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
         if (token === undefined || !isValid(token, at)) throw invalidTokenError();
         const [host] = await tx.$queryRaw<LockedHost[]>(Prisma.sql`
-          SELECT id::text AS id, name, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", "operatorLabels", "agentLabels", EXISTS (
+          SELECT id::text AS id, name, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", "leftAt", "recordedSilence",
+            "operatorLabels", "agentLabels", EXISTS (
             SELECT FROM agent_tokens WHERE "hostId" = hosts.id AND "revokedAt" IS NULL) AS "hasToken"
           FROM hosts
           WHERE "organizationId" = ${token.organizationId} AND "engineId" = ${request.engineId}
@@ -146,23 +149,24 @@ export function createEnrollmentService(
           where: { hostId: host.id, revokedAt: null },
           data: { revokedAt: at },
         });
+        const { organizationId } = token;
+        const to = { name: host.name, engineId: request.engineId, again: true };
+        // The trigger `host_history` records the event for replicas that do not record it before they change the host.
+        await recordHostEvents(tx, [
+          { organizationId, hostId: host.id, kind: 'host_enrolled', from: endedState(host), to, at, recordedAt: at },
+        ]);
         await updateReenrolledHost(tx, host, token, request, at);
         await tx.agentToken.create({
           data: { hash: agentToken.hash, hostId: host.id, enrollmentTokenId: token.id, createdAt: at },
         });
         await recordAuditEntry(tx, {
-          organizationId: token.organizationId,
+          organizationId,
           at,
           actor: `enrollment_token:${token.id}`,
           action: 'host.reenrolled',
           target: `host:${host.id}`,
           details: { name: request.name, engineId: request.engineId, tokensRevoked: revoked.count },
         });
-        const to = { name: host.name, engineId: request.engineId, again: true };
-        const { organizationId } = token;
-        await recordHostEvents(tx, [
-          { organizationId, hostId: host.id, kind: 'host_enrolled', to, at, recordedAt: at },
-        ]);
         return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
       },
       // With these limits, many machines that enroll with one token at the same time wait instead of failing.
@@ -253,6 +257,14 @@ async function hasEnrolledLast(tx: Prisma.TransactionClient, { id, maxUses }: Lo
   return newest?.enrollmentTokenId === id;
 }
 
+/** Returns what the host was until an enrollment, and since when; null if it was online. */
+function endedState({ leftAt, lastSeenAt, recordedSilence }: LockedHost) {
+  if (leftAt !== null) return { state: 'left', since: leftAt.toISOString() };
+  // A host that has called since is no longer silent, although the writer has not recorded this yet.
+  const isSilent = recordedSilence !== null && lastSeenAt !== null && lastSeenAt <= new Date(recordedSilence.from);
+  return isSilent ? { state: recordedSilence.state, since: recordedSilence.from } : null;
+}
+
 const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
   engineName: engine.name,
   engineVersion: engine.version,
@@ -264,8 +276,8 @@ const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
 
 /**
  * Resets a host that was enrolled again, so that a new run of its agent can report immediately, even if the host's
- * clock is wrong. The labels of the token replace those of the previous one, unless the token was created to restore
- * this host.
+ * clock is wrong. Its problems stay until the first report, which shows whether they have ended. The labels of the token
+ * replace those of the previous one, unless the token was created to restore this host.
  */
 async function updateReenrolledHost(
   tx: Prisma.TransactionClient,
@@ -284,10 +296,6 @@ async function updateReenrolledHost(
       lastSeenAt: at,
       leftAt: null,
       streamHeardAt: null,
-      engineError: null,
-      agentProblems: [],
-      snapshotRefusedAt: null,
-      snapshotRefusedReason: null,
       cloneSuspectedAt: null,
       cloneSuspectedSince: null,
       tokensRevokedAt: null,
