@@ -26,6 +26,8 @@ export interface HostNow {
   isEngineDown: boolean;
   lastSeenAt: Date | null;
   leftAt: Date | null;
+  /** What the host is according to the last event of a silence; null if that event ended it. */
+  recordedSilence: 'stale' | 'offline' | null;
   /** The first call after the host's last silence, if it is not recorded yet. */
   aliveSince: Date | null;
 }
@@ -111,7 +113,8 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
   }
   // The events of the last seconds may not be recorded yet.
   const isNow = currentContact(host);
-  const last: Contact = contact ?? isNow.contact;
+  const unended = host.recordedSilence === null ? null : silence(host.recordedSilence);
+  const last: Contact = contact ?? unended ?? isNow.contact;
   if (last.state !== isNow.contact.state || last.reason !== isNow.contact.reason) {
     if (isSilent(last) && isSilent(isNow.contact)) contact = isNow.contact;
     else change(isNow.since ?? window.to, isNow.contact, last);

@@ -44,6 +44,7 @@ export async function readHosts(
       h."engineError" IS NOT NULL OR h."agentProblems" @> '[{"code": "engine_unreachable"}]' AS "isEngineDown",
       ${freshnessSql(freshnessCutoffs(context)).host} AS freshness,
       (h."endedSilences" -> -1 ->> 'until')::timestamptz AS "aliveSince",
+      h."recordedSilence" ->> 'state' AS "recordedSilence",
       ${by === undefined ? Prisma.sql`NULL` : Prisma.sql`h.labels ->> ${by}`} AS label
     FROM hosts AS h LEFT JOIN LATERAL (
       SELECT e.kind, e."to", e."recordedAt" FROM host_events AS e WHERE e."hostId" = h.id

@@ -46,17 +46,13 @@ DECLARE
   -- The silence that ended because the agent called to leave.
   left_silence jsonb;
 BEGIN
-  -- If an earlier call has a later time, it was received by a process whose clock was ahead. The silence that it seemed
-  -- to end ended with this call, if it was one.
+  -- If an earlier call has a later time, it was received by a process whose clock was ahead, and ended no silence. The
+  -- clocks of two processes that are right differ by less than a second.
   IF NEW."lastSeenAt" < OLD."lastSeenAt" AND NEW."endedSilences" IS NOT NULL THEN
     NEW."endedSilences" := (
-      SELECT jsonb_agg(
-        CASE WHEN (silence ->> 'until')::timestamptz > NEW."lastSeenAt"
-          THEN silence || jsonb_build_object('until', NEW."lastSeenAt") ELSE silence END
-        ORDER BY place)
+      SELECT jsonb_agg(silence ORDER BY place)
       FROM jsonb_array_elements(NEW."endedSilences") WITH ORDINALITY AS silences (silence, place)
-      WHERE NEW."lastSeenAt" - (silence ->> 'from')::timestamptz
-        > 3 * (silence ->> 'heartbeatSeconds')::int * interval '1 second');
+      WHERE (silence ->> 'until')::timestamptz <= NEW."lastSeenAt" + interval '1 second');
   END IF;
 
   -- A host is `never` until its first snapshot, so its silence before that is none. The limit bounds the row if the
