@@ -74,7 +74,7 @@ BEGIN
   END IF;
 
   IF is_first_snapshot THEN
-    NEW."firstSnapshotAt" := NEW."lastSeenAt";
+    NEW."firstSnapshotAt" := COALESCE(NEW."firstSnapshotAt", NEW."lastSeenAt");
   END IF;
 
   INSERT INTO "host_events" (tx, id, "hostId", "organizationId", kind, "from", "to", at, "recordedAt")
