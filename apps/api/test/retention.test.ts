@@ -40,7 +40,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
       (await db.prisma.retentionStep.findUniqueOrThrow({ where: { step: 'host_events' } })).deletedBefore;
     const tenDaysAgo = new Date(clock().getTime() - 10 * DAY_MS);
     expect(await deletedBefore()).toEqual(tenDaysAgo);
-    await createRetentionService(db, { now: clock, eventDays: 90 }).prune();
+    await createRetentionService(broken, { now: clock, eventDays: 90 }).prune();
     expect(await deletedBefore()).toEqual(tenDaysAgo);
 
     // A restarted process reports when the step last succeeded, although the step fails in this process as well.
