@@ -40,7 +40,7 @@ DECLARE
     WHEN NEW."lastSeenAt" IS NOT DISTINCT FROM OLD."lastSeenAt"
       AND NEW."snapshotRefusedAt" IS DISTINCT FROM OLD."snapshotRefusedAt"
       THEN COALESCE(NEW."snapshotRefusedAt", NEW."lastSeenAt")
-    ELSE NEW."lastSeenAt" END;
+    ELSE COALESCE(NEW."lastSeenAt", now()) END;
   is_first_snapshot boolean :=
     NEW."observedAt" IS NOT NULL AND OLD."observedAt" IS NULL AND OLD."confirmedAt" IS NULL;
   -- The silence that ended because the agent called to leave.
