@@ -5,7 +5,7 @@ import type { AvailabilityEvent } from './availability.js';
 const EVENTS_MAX = 5_000;
 
 /** An event, with times in milliseconds since 1970. */
-export interface EventRow {
+interface EventRow {
   hostId: string;
   kind: AvailabilityEvent['kind'];
   tx: string;

@@ -53,7 +53,7 @@ export interface SilenceOutcome {
 const AHEAD_MS_MAX = 1_000;
 
 /** `readAt` is when the host was read. `now` is earlier: the instant up to which events are known. */
-export type SilenceContext = FreshnessContext & { readAt: Date };
+type SilenceContext = FreshnessContext & { readAt: Date };
 
 /**
  * Returns the events of a host's silences until `context.now` that are not recorded yet. `context.now` must be an instant
