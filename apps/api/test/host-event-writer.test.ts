@@ -264,13 +264,13 @@ serverOnly(describe)('with 5,000 hosts on PostgreSQL, the writer', () => {
     for (const host of [live, locked]) await host.sync([]);
     await pass(api, 1);
     const seenAt = api.clock();
-    await api.db.prisma.host.createMany({
-      data: Array.from({ length: 5_000 }, (_, index) => ({
-        ...{ organizationId: organization.id, name: `h${index}`, engineId: randomUUID() },
-        ...{ engineName: 'Docker', engineVersion: '28', engineApiVersion: '1.51', os: '', arch: '', agentVersion: '1' },
-        ...{ enrolledAt: seenAt, lastSeenAt: seenAt, confirmedAt: seenAt, heartbeatSeconds: 10 },
-      })),
-    });
+    // One statement, because 5,000 rows as values would take seconds.
+    await api.db.prisma.$executeRaw`
+      INSERT INTO hosts (id, "organizationId", name, "engineId", "engineName", "engineVersion", "engineApiVersion", os, arch,
+        "agentVersion", "enrolledAt", "lastSeenAt", "confirmedAt", "heartbeatSeconds")
+      SELECT gen_random_uuid(), ${organization.id}, 'h' || n, gen_random_uuid()::text, 'Docker', '28', '1.51', '', '', '1', at,
+        at, at, 10
+      FROM generate_series(1, 5000) AS n, (SELECT ${seenAt}::timestamptz AS at) AS seen`;
     await pass(api, 400);
     await live.sync([]);
     let statements = 0;

@@ -117,8 +117,8 @@ describe.each(testEngines())('events of hosts on %s', (engine) => {
     const host = await organization.enroll({ engine });
     await host.beat({ digest: null, engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' } }).expect(200);
     await host.beat({ digest: null, engine: { name: 'Docker', version: '29.1.0', apiVersion: '1.52' } }).expect(200);
-    expect((await eventsOf(host.id)).slice(1)).toMatchObject([
-      ['engine_upgraded', { version: '28.5.2' }, { version: '29.1.0' }],
+    expect((await eventsOf(host.id)).slice(1).map((values) => values.slice(0, 3))).toEqual([
+      ['engine_upgraded', { name: 'Docker', version: '28.5.2' }, { name: 'Docker', version: '29.1.0' }],
     ]);
   });
 

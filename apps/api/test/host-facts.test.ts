@@ -2,9 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { HOST_LABELS_MAX, Paths, mergeHostLabels, type AuditEntry, type Host, type Page } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
+import { createApp } from '../src/app.js';
 import { createHeartbeatService } from '../src/services/sync/index.js';
 import { enrollRequest, order } from './fixtures.js';
-import { TestHost, useApi, type TestOrganization } from './harness.js';
+import { clocksOf, TestApi, TestHost, useApi, type TestOrganization } from './harness.js';
 
 const ENGINE_FACTS = {
   rootless: false,
@@ -115,8 +116,10 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
   });
 
   test('can change at most 20 times in a row, so that an agent cannot fill the audit log', async () => {
+    const { db, clock } = context.api;
+    const limited = new TestApi(db, createApp({ db, ...clocksOf(clock), agentRequestsPerMinute: 600 }), clock);
     const organization = await context.api.organization();
-    const host = await organization.enroll();
+    const host = (await organization.enroll()).through(limited);
     for (let round = 0; round < 25; round += 1) await beat(host, { labels: { round: String(round) } });
     expect((await shown(host)).labels).toEqual({ round: '19' });
     expect(await audited(organization)).toHaveLength(20);
