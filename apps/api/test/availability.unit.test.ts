@@ -150,9 +150,10 @@ describe('what a host was', () => {
   test('in a silence that began before the window is offline, also if an enrollment or a departure ended it', () => {
     const enrolled = [event('host_enrolled', 900, -5_000, 'offline'), event('host_back', 900, -5_000, 'offline')];
     expect(periods({}, enrolled)).toEqual(['0-900 offline', '900-1000 online']);
-    expect(
-      periods({ freshness: 'left', leftAt: at(600) }, [event('host_left', 600, -5_000, 'offline')]),
-    ).toEqual(['0-600 offline', '600-1000 left']);
+    expect(periods({ freshness: 'left', leftAt: at(600) }, [event('host_left', 600, -5_000, 'offline')])).toEqual([
+      '0-600 offline',
+      '600-1000 left',
+    ]);
   });
 
   test('before its first snapshot is unknown, also after that snapshot', () => {
@@ -160,9 +161,10 @@ describe('what a host was', () => {
     const before = ['0-100 not_enrolled', '100-600 no_report'];
     expect(periods({ enrolledAt: at(100), reportedFrom: at(600) }, enrolled)).toEqual([...before, '600-1000 online']);
     // Also if the engine refuses its list until then.
-    expect(
-      periods({ enrolledAt: at(100), reportedFrom: null, freshness: 'engine_down' }, enrolled),
-    ).toEqual(['0-100 not_enrolled', '100-1000 no_report']);
+    expect(periods({ enrolledAt: at(100), reportedFrom: null, freshness: 'engine_down' }, enrolled)).toEqual([
+      '0-100 not_enrolled',
+      '100-1000 no_report',
+    ]);
   });
 
   test('with its engine down since before the window is engine_down until it fell silent', () => {
@@ -393,9 +395,16 @@ test('the periods of any host equal those of a model that walks through the wind
     }),
     { numRuns: 500 },
   );
-  expect([...seen].sort()).toEqual(
-    ['engine_down', 'left', 'muster_away', 'no_report', 'not_enrolled', 'offline', 'online', 'stale'],
-  );
+  expect([...seen].sort()).toEqual([
+    'engine_down',
+    'left',
+    'muster_away',
+    'no_report',
+    'not_enrolled',
+    'offline',
+    'online',
+    'stale',
+  ]);
 });
 
 describe('coalesced periods', () => {

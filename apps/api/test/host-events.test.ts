@@ -50,12 +50,7 @@ describe.each(testEngines())('events of hosts on %s', (engine) => {
     await organization.enroll(facts, 200);
     expect((await eventsOf(host.id)).slice(1)).toEqual([
       ['host_left', null, null, leftAt],
-      [
-        'host_enrolled',
-        { state: 'left', since: leftAt },
-        { name: 'web', engineId: facts.engineId, again: true },
-        at,
-      ],
+      ['host_enrolled', { state: 'left', since: leftAt }, { name: 'web', engineId: facts.engineId, again: true }, at],
     ]);
     expect((await host.host()).endedSilences).toBeNull();
   });
@@ -131,7 +126,7 @@ describe.each(testEngines())('events of hosts on %s', (engine) => {
       const sentAt = new Date(clock().getTime() + seconds * 1_000).toISOString();
       await host.beat({ digest: null, sentAt }).expect(200);
       const events = await eventsOf(host.id);
-      kinds.push(`${seconds} ${String(events.at(-1)![0])} ${events.length}`);
+      kinds.push(`${seconds} ${events.at(-1)![0] as string} ${events.length}`);
     }
     expect(kinds).toEqual([
       '59 host_enrolled 1',

@@ -135,11 +135,7 @@ serverOnly(describe)('what a replica of an earlier version does to a host', () =
     expect((await eventsOf(old)).slice(1)).toEqual([
       ['host_renamed', { name: 'old' }, { name: 'renamed' }],
       ['host_left', null, null],
-      [
-        'host_enrolled',
-        { state: 'left', since: leftAt.toISOString() },
-        { name: 'renamed', engineId, again: true },
-      ],
+      ['host_enrolled', { state: 'left', since: leftAt.toISOString() }, { name: 'renamed', engineId, again: true }],
     ]);
     expect((await old.host()).endedSilences).toBeNull();
   });

@@ -112,7 +112,8 @@ export function silenceInstants(
   const now = context.now.getTime();
   // Only outages that ended, with the time to reconnect, after the last call can postpone these instants.
   const outages = context.outages.filter((outage) => reconnectedAt(outage) > lastSeenAt.getTime());
-  const stateAt = (at: number) => freshnessBySilence(lastSeenAt, heartbeatSeconds, { ...context, outages, now: new Date(at) });
+  const stateAt = (at: number) =>
+    freshnessBySilence(lastSeenAt, heartbeatSeconds, { ...context, outages, now: new Date(at) });
   const findFirst = (holds: (state: string) => boolean): number | null => {
     if (lastSeenAt > context.now || !holds(stateAt(now))) return null;
     let [no, yes] = [lastSeenAt.getTime() - 1, now];

@@ -131,7 +131,8 @@ async function recordChanges(
     const omitted = omittedLabels === undefined ? {} : { omittedLabels };
     addEntry('host.labels_changed', { name: currentName, from: from.labels, to: to.labels, ...omitted });
   }
-  if (engineId !== undefined) addEntry('host.engine_changed', { name: currentName, from: stored.engineId, to: engineId });
+  if (engineId !== undefined)
+    addEntry('host.engine_changed', { name: currentName, from: stored.engineId, to: engineId });
 
   const events: NewHostEvent[] = [];
   const event = { organizationId, hostId, at, recordedAt: at };

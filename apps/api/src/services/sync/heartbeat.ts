@@ -34,7 +34,13 @@ export interface HeartbeatServiceOptions {
 
 export function createHeartbeatService(
   db: Database,
-  { recordFacts, logFactsFailure, now, cadence = CADENCE_DEFAULT, reports = createHostReports(db) }: HeartbeatServiceOptions,
+  {
+    recordFacts,
+    logFactsFailure,
+    now,
+    cadence = CADENCE_DEFAULT,
+    reports = createHostReports(db),
+  }: HeartbeatServiceOptions,
 ): HeartbeatService {
   return {
     async beat(hostId, heartbeat, stream) {
