@@ -227,6 +227,11 @@ export function createApp({
     onFailure: (error) => logger.warn({ err: error }, 'could not measure the lag of the live stream'),
   });
 
+  const agentLimits = createAgentLimits({
+    perMinute: agentRequestsPerMinute,
+    elapsedMs,
+    retryAfterMsMax: cadence.heartbeatSeconds * 1_000,
+  });
   const agents = createAgentRouting({
     agentTokens,
     containers: createContainerService(db, { ...options, reports, memoryBytesMax: snapshotMemoryBytesMax }),
@@ -235,7 +240,11 @@ export function createApp({
     heartbeats: createHeartbeatService(db, {
       ...options,
       reports,
-      recordFacts: (...reported) => recordHostFacts(db, ...reported),
+      recordFacts: async (hostId, ...reported) => {
+        const historyBytes = await recordHostFacts(db, hostId, ...reported, () => agentLimits.facts(hostId));
+        agentLimits.chargeHistory(hostId, historyBytes);
+      },
+      logFactsFailure: (error) => logger.warn({ err: error }, 'could not store the facts about a host'),
     }),
     refusals: createSnapshotRefusals(db, {
       now,
@@ -244,11 +253,7 @@ export function createApp({
     cadence,
     recordSnapshot: (summary) => metrics.recordSnapshot(summary),
     enrollmentLimit: createEnrollmentLimit(elapsedMs),
-    limits: createAgentLimits({
-      perMinute: agentRequestsPerMinute,
-      elapsedMs,
-      retryAfterMsMax: cadence.heartbeatSeconds * 1_000,
-    }),
+    limits: agentLimits,
     delayRefusal: createRefusalDelay(elapsedMs),
   });
   const guards = {

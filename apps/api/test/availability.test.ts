@@ -51,7 +51,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
     await host.sync([container('a')]);
     const { prisma } = context.api.db;
     const enrolledAt = hoursAgo(hours);
-    await prisma.host.update({ where: { id: host.id }, data: { enrolledAt, labels } });
+    await prisma.host.update({ where: { id: host.id }, data: { enrolledAt, firstSnapshotAt: enrolledAt, labels } });
     await prisma.hostEvent.updateMany({ where: { hostId: host.id }, data: { at: enrolledAt, recordedAt: enrolledAt } });
     return host;
   };
@@ -99,6 +99,78 @@ describe.each(testEngines())('availability on %s', (engine) => {
     await left.organization.api.http.delete(Paths.agentToken).auth(left.token, { type: 'bearer' }).expect(204);
     context.api.clock.advance(24 * HOUR_MS);
     expect(await ofHost(left, '24h')).toMatchObject({ ratio: null, segments: [{ reason: 'left' }] });
+  });
+
+  test('of a host that left while it was offline counts as offline until then', async () => {
+    const { prisma } = context.api.db;
+    const host = await enroll(await context.api.organization(), 'a', 1_000);
+    const since = hoursAgo(240);
+    await record(host, [
+      ['host_stale', 239.9, null, { since: since.toISOString() }],
+      ['host_offline', 239.8, null, { since: since.toISOString() }],
+    ]);
+    const recordedSilence = { from: since.toISOString(), state: 'offline' };
+    await prisma.host.update({ where: { id: host.id }, data: { lastSeenAt: since, recordedSilence } });
+    await context.api.http.delete(Paths.agentToken).auth(host.token, { type: 'bearer' }).expect(204);
+    context.api.clock.advance(24 * HOUR_MS);
+    const week = await ofHost(host, '7d');
+    expect(week).toMatchObject({ ratio: 0, seconds: { offline: 6 * 86_400, unknown: 86_400 } });
+  });
+
+  test('of a host whose engine was down before it fell silent counts as engine_down until then', async () => {
+    const host = await enroll(await context.api.organization(), 'a', 1_000);
+    const problem = { code: 'engine_unreachable', message: 'no answer', since: hoursAgo(100).toISOString() };
+    await context.api.db.prisma.host.update({
+      where: { id: host.id },
+      data: { engineError: 'no answer', agentProblems: [problem], lastSeenAt: hoursAgo(12) },
+    });
+    const day = await ofHost(host, '24h');
+    expect(day).toMatchObject({ ratio: 0, seconds: { engineDown: 12 * 3_600, offline: 12 * 3_600 } });
+  });
+
+  test('of a host is unknown before its first snapshot, also afterwards', async () => {
+    const host = await (await context.api.organization()).enroll({ name: 'late' });
+    context.api.clock.advance(3 * HOUR_MS);
+    await host.sync([container('a')]);
+    context.api.clock.advance(20_000);
+    const { segments, ratio } = await ofHost(host, '24h');
+    expect(segments.map(({ state, reason }) => reason ?? state)).toEqual(['not_enrolled', 'no_report', 'online']);
+    expect(segments[1]).toMatchObject({ to: new Date(context.api.clock().getTime() - 20_000).toISOString() });
+    expect(ratio).toBe(1);
+  });
+
+  test('of a time whose events may have been deleted is unknown, although events are kept for longer now', async () => {
+    const { prisma } = context.api.db;
+    const host = await enroll(await context.api.organization(), 'a', 1_000);
+    const where = { step: 'host_events' };
+    const deletedBefore = hoursAgo(48);
+    await prisma.retentionStep.upsert({
+      where,
+      create: { ...where, succeededAt: hoursAgo(0), deletedBefore },
+      update: { deletedBefore },
+    });
+    try {
+      const week = await ofHost(host, '7d');
+      expect(week.seconds).toMatchObject({ online: 48 * 3_600, unknown: 5 * 86_400 });
+      expect(week.segments[0]).toMatchObject({ reason: 'no_history' });
+    } finally {
+      await prisma.retentionStep.update({ where, data: { deletedBefore: null } });
+    }
+  });
+
+  test('of hosts with more events than one statement reads is complete', async () => {
+    const organization = await context.api.organization();
+    const hosts = [await enroll(organization, 'a', 1_000), await enroll(organization, 'b', 1_000)];
+    for (const { id } of hosts) {
+      await context.api.db.prisma.$executeRaw`
+        INSERT INTO host_events (tx, id, "hostId", "organizationId", kind, "from", at, "recordedAt")
+        SELECT pg_current_xact_id()::text::bigint, nextval('container_events_id_seq'), ${id}::uuid, ${organization.id},
+          'host_back', jsonb_build_object('state', 'stale', 'since', at), at + interval '10 s', at + interval '10 s'
+        FROM generate_series(1, 3000) AS step, LATERAL (
+          SELECT ${hoursAgo(20)}::timestamptz + step * interval '20 s' AS at) AS silence`;
+    }
+    const { items } = await read<AvailabilityItemPage>(organization, '/api/availability?window=24h&sort=name');
+    expect(items.map(({ seconds }) => seconds.stale)).toEqual([30_000, 30_000]);
   });
 
   test('does not count time in which Muster was away', async () => {

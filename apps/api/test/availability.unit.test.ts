@@ -12,6 +12,7 @@ import {
   type Period,
 } from '../src/services/availability/availability.js';
 import { Outages } from '../src/services/availability/outages.js';
+import { inOrder } from '../src/services/availability/read-events.sql.js';
 
 const START = Date.UTC(2026, 2, 1, 12);
 const at = (second: number) => new Date(START + second * 1_000);
@@ -32,9 +33,13 @@ const event = (
 
 const hostAt = (now: Partial<HostNow> = {}): HostNow => ({
   enrolledAt: at(-100_000),
+  historyFrom: null,
+  reportedFrom: at(-100_000),
   freshness: 'online',
+  isEngineDown: false,
   lastSeenAt: at(1_000),
   leftAt: null,
+  recordedSilence: null,
   aliveSince: null,
   ...now,
 });
@@ -55,8 +60,8 @@ describe('what a host was', () => {
     expect(periods({}, [])).toEqual(['0-1000 online']);
     expect(periods({ freshness: 'offline', lastSeenAt: at(-50) }, [])).toEqual(['0-1000 offline']);
     expect(periods({ freshness: 'left', leftAt: at(-50) }, [])).toEqual(['0-1000 left']);
-    expect(periods({ freshness: 'engine_down' }, [])).toEqual(['0-1000 engine_down']);
-    expect(periods({ freshness: 'never', enrolledAt: at(400) }, [])).toEqual([
+    expect(periods({ freshness: 'engine_down', isEngineDown: true }, [])).toEqual(['0-1000 engine_down']);
+    expect(periods({ freshness: 'never', enrolledAt: at(400), reportedFrom: null }, [])).toEqual([
       '0-400 not_enrolled',
       '400-1000 no_report',
     ]);
@@ -94,7 +99,8 @@ describe('what a host was', () => {
   test('before the first event of the window is what that event says it was', () => {
     expect(periods({}, [event('host_back', 500, -800, 'offline')])).toEqual(['0-500 offline', '500-1000 online']);
     expect(periods({}, [event('engine_up', 500)])).toEqual(['0-500 engine_down', '500-1000 online']);
-    expect(periods({}, [event('host_enrolled', 500)])).toEqual(['0-500 left', '500-1000 online']);
+    expect(periods({}, [event('host_enrolled', 500, -200, 'left')])).toEqual(['0-500 left', '500-1000 online']);
+    expect(periods({}, [event('host_enrolled', 500)])).toEqual(['0-1000 online']);
   });
 
   test('is what it is now if the last events are not recorded yet', () => {
@@ -109,6 +115,8 @@ describe('what a host was', () => {
       '950-1000 online',
     ]);
     expect(periods({ freshness: 'left', leftAt: at(990) }, [])).toEqual(['0-990 online', '990-1000 left']);
+    const returned = periods({ recordedSilence: 'offline', aliveSince: at(950) }, []);
+    expect(returned).toEqual(['0-950 offline', '950-1000 online']);
   });
 
   test('is unknown while Muster was away, before the enrollment, before the history, and after the agent left', () => {
@@ -139,9 +147,54 @@ describe('what a host was', () => {
     ]);
   });
 
+  test('in a silence that began before the window is offline, also if an enrollment or a departure ended it', () => {
+    const enrolled = [event('host_enrolled', 900, -5_000, 'offline'), event('host_back', 900, -5_000, 'offline')];
+    expect(periods({}, enrolled)).toEqual(['0-900 offline', '900-1000 online']);
+    expect(periods({ freshness: 'left', leftAt: at(600) }, [event('host_left', 600, -5_000, 'offline')])).toEqual([
+      '0-600 offline',
+      '600-1000 left',
+    ]);
+  });
+
+  test('before its first snapshot is unknown, also after that snapshot', () => {
+    const enrolled = [event('host_enrolled', 100)];
+    const before = ['0-100 not_enrolled', '100-600 no_report'];
+    expect(periods({ enrolledAt: at(100), reportedFrom: at(600) }, enrolled)).toEqual([...before, '600-1000 online']);
+    // Also if the engine refuses its list until then.
+    expect(periods({ enrolledAt: at(100), reportedFrom: null, freshness: 'engine_down' }, enrolled)).toEqual([
+      '0-100 not_enrolled',
+      '100-1000 no_report',
+    ]);
+  });
+
+  test('with its engine down since before the window is engine_down until it fell silent', () => {
+    const silence = [event('host_stale', 431, 400), event('host_offline', 700, 400)];
+    const host = { freshness: 'offline', lastSeenAt: at(400), isEngineDown: true } as const;
+    expect(periods(host, silence)).toEqual(['0-400 engine_down', '400-1000 offline']);
+  });
+
+  test('is not engine_down forever because a process with a wrong clock recorded the beginning of a downtime', () => {
+    expect(periods({}, [event('engine_up', 350, 345), event('engine_down', 500)])).toEqual([
+      '0-345 online',
+      '345-350 engine_down',
+      '350-1000 online',
+    ]);
+    const row = { hostId: '', since: null, before: null };
+    const rows = [
+      { ...row, kind: 'engine_up' as const, tx: '10', id: '2', at: 350 },
+      { ...row, kind: 'host_stale' as const, tx: '11', id: '3', at: 400 },
+      { ...row, kind: 'engine_down' as const, tx: '9', id: '1', at: 500 },
+    ];
+    expect(inOrder(rows).map(({ kind, at: instant }) => [kind, instant.getTime()])).toEqual([
+      ['engine_down', 350],
+      ['engine_up', 350],
+      ['host_stale', 400],
+    ]);
+  });
+
   test('with its engine down is engine_down only while its agent calls', () => {
     const down = [event('engine_down', 100), event('host_stale', 331, 300), event('host_back', 400, 300, 'stale')];
-    expect(periods({ freshness: 'engine_down' }, down)).toEqual([
+    expect(periods({ freshness: 'engine_down', isEngineDown: true }, down)).toEqual([
       '0-100 online',
       '100-300 engine_down',
       '300-400 stale',
@@ -157,25 +210,40 @@ describe('what a host was', () => {
   });
 });
 
-/** The truth about a host, as sorted, disjoint spans of seconds. */
-interface Truth {
-  enrolled: number;
-  silences: [from: number, to: number][];
-  downtimes: [from: number, to: number][];
-  away: [from: number, to: number][];
-  left: number | null;
+type Spans = readonly (readonly [from: number, to: number])[];
+
+/** A silence, and what ended it: a call, another enrollment, or the departure of the agent. */
+interface Silence {
+  from: number;
+  to: number;
+  ending: 'back' | 'enrolled' | 'left';
 }
 
+/** The truth about a host, in seconds. Spans are sorted and disjoint. */
+interface Truth {
+  enrolled: number;
+  /** When the first snapshot was applied. */
+  reported: number;
+  silences: Silence[];
+  /** From when the agent left until it was enrolled again. */
+  departures: [from: number, to: number][];
+  /** Other enrollments of the host, which was online. */
+  enrollments: number[];
+  downtimes: [from: number, to: number][];
+  away: [from: number, to: number][];
+}
+
+const START_SECOND = -1_500;
 const LENGTH = 2_000;
 const OFFLINE_AFTER = 300;
 
-/** Arbitrary disjoint spans, at least `gapMin` apart, from gaps and lengths. */
-const spans = (lengthMax: number, gapMin: number) =>
+/** Arbitrary disjoint spans, from gaps and lengths. */
+const spans = (lengthMax: number) =>
   fc
-    .array(fc.tuple(fc.integer({ min: gapMin, max: 600 }), fc.integer({ min: 31, max: lengthMax })), { maxLength: 8 })
+    .array(fc.tuple(fc.integer({ min: 1, max: 900 }), fc.integer({ min: 31, max: lengthMax })), { maxLength: 8 })
     .map((pairs) => {
       const found: [number, number][] = [];
-      let second = -500;
+      let second = START_SECOND;
       for (const [gap, length] of pairs) {
         found.push([second + gap, second + gap + length]);
         second += gap + length;
@@ -183,89 +251,133 @@ const spans = (lengthMax: number, gapMin: number) =>
       return found;
     });
 
+/** What happens to the contact with the agent, one after the other. */
+const steps = fc.array(
+  fc.record({
+    gap: fc.integer({ min: 1, max: 700 }),
+    length: fc.integer({ min: 31, max: 900 }),
+    kind: fc.constantFrom('back', 'enrolled', 'left', 'departure', 'enrollment'),
+    leftFor: fc.integer({ min: 1, max: 900 }),
+  }),
+  { maxLength: 10 },
+);
+
 const truths: fc.Arbitrary<Truth> = fc
   .record({
-    enrolled: fc.integer({ min: -700, max: 900 }),
-    silences: spans(700, 1),
-    downtimes: spans(400, 1),
-    away: spans(200, 1),
-    left: fc.option(fc.integer({ min: 900, max: LENGTH - 1 })),
+    enrolled: fc.integer({ min: START_SECOND, max: 900 }),
+    reportedAfter: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 1_500 })),
+    steps,
+    downtimes: spans(3_000),
+    away: spans(200),
   })
-  .map(({ enrolled, silences, downtimes, away, left }) => {
-    const end = left ?? LENGTH;
-    // A host is not silent before its enrollment or after it left, and its engine is down only while its agent calls.
-    const kept = silences.filter(([from, to]) => from > enrolled && (to < end || left === null));
-    const isSilentAt = (second: number) => kept.some(([from, to]) => from <= second && second <= to);
-    return {
-      enrolled,
-      silences: kept,
-      downtimes: downtimes.filter(([from, to]) => from > enrolled && to < end && !isSilentAt(from) && !isSilentAt(to)),
-      away,
-      left,
+  .map(({ enrolled, reportedAfter, steps: list, downtimes, away }) => {
+    const reported = enrolled + reportedAfter;
+    const truth: Truth = { enrolled, reported, silences: [], departures: [], enrollments: [], downtimes: [], away };
+    let second = reported;
+    for (const { gap, length, kind, leftFor } of list) {
+      const from = second + gap;
+      second = kind === 'enrollment' ? from : from + length;
+      if (kind === 'enrollment') truth.enrollments.push(from);
+      else if (kind === 'departure') truth.departures.push([from, second]);
+      else truth.silences.push({ from, to: second, ending: kind });
+      if (kind === 'left') {
+        truth.departures.push([second, second + leftFor]);
+        second += leftFor;
+      }
+    }
+    // The state of the engine changes only with a call.
+    const nextCall = (instant: number): number => {
+      const silence = truth.silences.find(({ from, to }) => from < instant && instant < to);
+      const reached = silence?.to ?? instant;
+      return truth.departures.find(([from, to]) => from <= reached && reached < to)?.[1] ?? reached;
     };
+    for (const span of downtimes) {
+      const [from, to] = span.map((instant) => nextCall(Math.max(instant, enrolled))) as [number, number];
+      if (from < to && from > (truth.downtimes.at(-1)?.[1] ?? -Infinity)) truth.downtimes.push([from, to]);
+    }
+    return truth;
   });
 
-const contains = (list: readonly [number, number][], second: number) =>
-  list.some(([from, to]) => from <= second && second < to);
+const contains = (list: Spans, second: number) => list.some(([from, to]) => from <= second && second < to);
+
+const stateOf = ({ from, to }: Silence) => (Math.min(to, LENGTH) - from >= OFFLINE_AFTER ? 'offline' : 'stale');
 
 /** What the host was during one second. A silence that goes on at the end has lasted until then. */
-function stateAt({ enrolled, silences, downtimes, away, left }: Truth, second: number): string {
+function stateAt({ enrolled, reported, silences, departures, downtimes, away }: Truth, second: number): string {
   if (second < enrolled) return 'not_enrolled';
-  if (left !== null && second >= left) return 'left';
+  if (second < reported) return 'no_report';
+  if (contains(departures, second)) return 'left';
   if (contains(away, second)) return 'muster_away';
-  const silence = silences.find(([from, to]) => from <= second && second < to);
-  if (silence !== undefined) {
-    return Math.min(silence[1], LENGTH) - silence[0] >= OFFLINE_AFTER ? 'offline' : 'stale';
-  }
+  const silence = silences.find(({ from, to }) => from <= second && second < to);
+  if (silence !== undefined) return stateOf(silence);
   return contains(downtimes, second) ? 'engine_down' : 'online';
 }
 
-/** The events that Muster recorded, and the host as it is at the end. */
-function record({ enrolled, silences, downtimes, left }: Truth): { events: AvailabilityEvent[]; host: HostNow } {
+/** The events that Muster recorded until the end, in the order in which they happened. */
+function eventsOf({ enrolled, silences, departures, enrollments, downtimes }: Truth): AvailabilityEvent[] {
   const events = [event('host_enrolled', enrolled)];
-  let [freshness, lastSeenAt, aliveSince]: [HostNow['freshness'], number, number | null] = ['online', LENGTH, null];
-  for (const [from, to] of silences) {
-    if (from >= LENGTH) continue;
-    const isOffline = Math.min(to, LENGTH) - from >= OFFLINE_AFTER;
-    if (from + 30 < LENGTH) events.push(event('host_stale', from + 30, from));
-    if (isOffline) events.push(event('host_offline', from + OFFLINE_AFTER, from));
-    if (to <= LENGTH) {
-      events.push(event('host_back', to, from, isOffline ? 'offline' : 'stale'));
-      aliveSince = to;
-    } else [freshness, lastSeenAt] = [isOffline ? 'offline' : 'stale', from];
+  for (const silence of silences) {
+    const { from, to, ending } = silence;
+    const state = stateOf(silence);
+    events.push(event('host_stale', from + 30, from));
+    if (state === 'offline') events.push(event('host_offline', from + OFFLINE_AFTER, from));
+    if (ending === 'left') events.push(event('host_left', to, from, state));
+    if (ending === 'enrolled') events.push(event('host_enrolled', to, from, state));
+    if (ending !== 'left') events.push(event('host_back', to, from, state));
   }
-  for (const [from, to] of downtimes) {
-    if (from >= LENGTH) continue;
-    events.push(event('engine_down', from));
-    if (to <= LENGTH) events.push(event('engine_up', to));
-    else if (freshness === 'online') freshness = 'engine_down';
+  for (const [from, to] of departures) {
+    if (!silences.some((silence) => silence.to === from && silence.ending === 'left')) {
+      events.push(event('host_left', from));
+    }
+    events.push(event('host_enrolled', to, from, 'left'));
   }
-  if (left !== null) {
-    events.push(event('host_left', left));
-    freshness = 'left';
-  }
+  for (const enrollment of enrollments) events.push(event('host_enrolled', enrollment));
+  for (const [from, to] of downtimes) events.push(event('engine_down', from), event('engine_up', to, from));
+  return events.filter((each) => each.at <= at(LENGTH)).sort((a, b) => a.at.getTime() - b.at.getTime());
+}
+
+/** What the events say about a silence that has not ended. */
+const recordedSilence = (events: readonly AvailabilityEvent[]): HostNow['recordedSilence'] =>
+  events.reduce<HostNow['recordedSilence']>((state, { kind }) => {
+    if (kind === 'host_stale') return 'stale';
+    if (kind === 'host_offline') return 'offline';
+    return kind === 'host_back' || kind === 'host_left' ? null : state;
+  }, null);
+
+/** The host as it is at the end, if these events have been recorded. */
+function hostOf(
+  { enrolled, reported, silences, departures, downtimes }: Truth,
+  events: readonly AvailabilityEvent[],
+): HostNow {
+  const isOver = ({ to }: { to: number }) => to <= LENGTH;
+  const left = departures.find(([from, to]) => from <= LENGTH && LENGTH < to);
+  const silence = silences.find((each) => each.from < LENGTH && !isOver(each));
+  const last = silences.filter(isOver).at(-1);
   return {
-    events: events.sort((a, b) => a.at.getTime() - b.at.getTime()),
-    host: {
-      enrolledAt: at(enrolled),
-      freshness,
-      lastSeenAt: at(lastSeenAt),
-      leftAt: left === null ? null : at(left),
-      aliveSince: aliveSince === null ? null : at(aliveSince),
-    },
+    enrolledAt: at(enrolled),
+    historyFrom: null,
+    reportedFrom: reported <= LENGTH ? at(reported) : null,
+    freshness: reported > LENGTH ? 'never' : left ? 'left' : silence ? stateOf(silence) : 'online',
+    isEngineDown: contains(downtimes, LENGTH),
+    lastSeenAt: at(left?.[0] ?? silence?.from ?? LENGTH),
+    leftAt: left ? at(left[0]) : null,
+    recordedSilence: recordedSilence(events),
+    aliveSince: last === undefined || last.ending === 'left' ? null : at(last.to),
   };
 }
 
 test('the periods of any host equal those of a model that walks through the window second by second', () => {
+  const seen = new Set<string>();
   fc.assert(
     fc.property(truths, fc.boolean(), (truth, isLastEventMissing) => {
-      const { events, host } = record(truth);
-      let seen = events.filter((each) => each.at >= at(0));
-      // The task that records events runs after some seconds, so what happened last may be missing. Whether an engine is
-      // down is recorded with the heartbeat.
-      if (isLastEventMissing && !/engine/.test(seen.at(-1)?.kind ?? '')) seen = seen.slice(0, -1);
+      let recorded = eventsOf(truth);
+      // The task that records silences runs after some seconds, so what happened last may be missing. Everything else is
+      // recorded immediately.
+      const last = recorded.at(-1)!;
+      if (isLastEventMissing && /stale|offline|back/.test(last.kind)) recorded = recorded.slice(0, -1);
+      const events = recorded.filter((each) => each.at >= at(0));
       const outages = outagesOf(truth.away);
-      const known = hostPeriods(window(0, LENGTH), host, seen);
+      const known = hostPeriods(window(0, LENGTH), hostOf(truth, recorded), events);
       const periods = withOutages(known, outages);
       const seconds: string[] = [];
       for (const { from, to, state, reason } of periods) {
@@ -273,6 +385,7 @@ test('the periods of any host equal those of a model that walks through the wind
       }
       const expected = Array.from({ length: LENGTH }, (_, second) => stateAt(truth, second));
       expect(seconds).toEqual(expected);
+      for (const state of expected) seen.add(state);
       const knownSeconds = expected.filter((state) => /online|engine_down|stale|offline/.test(state)).length;
       const { ratio, seconds: sums } = toAvailability(timesOf(known, outages));
       expect(ratio).toEqual(
@@ -282,6 +395,16 @@ test('the periods of any host equal those of a model that walks through the wind
     }),
     { numRuns: 500 },
   );
+  expect([...seen].sort()).toEqual([
+    'engine_down',
+    'left',
+    'muster_away',
+    'no_report',
+    'not_enrolled',
+    'offline',
+    'online',
+    'stale',
+  ]);
 });
 
 describe('coalesced periods', () => {

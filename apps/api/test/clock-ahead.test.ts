@@ -4,7 +4,9 @@ import { createTestDatabase, testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
 import { createDatabaseClock } from '../src/services/maintenance/database-clock.js';
-import { createLivenessService } from '../src/services/freshness/liveness.js';
+import { createLease } from '../src/lib/lease.js';
+import { createFreshnessContext, createLivenessService } from '../src/services/freshness/index.js';
+import { createHostEventWriter } from '../src/services/host-events/index.js';
 import { container } from './fixtures.js';
 import { clocksOf, TestApi, testClock, useApi, type TestHost } from './harness.js';
 
@@ -108,6 +110,52 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
     // Agents may still reconnect after the outage of the test before.
     await runLiveness(95);
     expect(await freshness(host)).toBe('stale');
+  });
+
+  test('no silence is recorded of a host that called all the time, or of one whose last call was then', async () => {
+    const { api } = context;
+    const { liveness, ahead, runLiveness } = createProcesses(api);
+    const organization = await api.organization();
+    const [calling, silent] = [await organization.enroll(), await organization.enroll()];
+    // Agents may still reconnect after the outages of the tests before.
+    await runLiveness(95);
+    for (const host of [calling, silent]) await host.sync([container('a')]);
+    const source = { now: api.clock, cadence: CADENCE_DEFAULT };
+    const freshnessContext = createFreshnessContext(api.db, liveness, source);
+    const lease = createLease(api.db, { name: randomUUID(), ttlMs: 600_000 });
+    const writer = createHostEventWriter(api.db, { now: api.clock, freshnessContext, lease });
+    const silences = async () => {
+      await writer.record();
+      const hostId = { in: [calling.id, silent.id] };
+      const kind = { in: ['host_stale', 'host_offline', 'host_back'] };
+      return (await api.db.prisma.hostEvent.findMany({ where: { hostId, kind } })).map(({ kind: each }) => each);
+    };
+    // For 40 s, all calls reach the process whose clock is ahead.
+    for (let seconds = 0; seconds < 40; seconds += 10) {
+      for (const host of [calling, silent]) await host.through(ahead.api).beat({ digest: null }).expect(200);
+      ahead.api.clock.advance(10_000);
+      await runLiveness(10);
+      expect(await silences()).toEqual([]);
+    }
+    await calling.beat({ digest: null }).expect(200);
+    expect((await calling.host()).endedSilences).toBeNull();
+    await liveness.lowerFutureInstants();
+    expect(await silent.host()).toMatchObject({ lastSeenAt: api.clock(), endedSilences: null });
+    await runLiveness(20);
+    expect(await silences()).toEqual([]);
+    // A call whose time is a little earlier does not show that the clock before was wrong.
+    api.clock.advance(100_000);
+    await liveness.recordLiveness();
+    await calling.beat({ digest: null }).expect(200);
+    const { endedSilences } = await calling.host();
+    expect(endedSilences).toHaveLength(1);
+    const lowerBy = (ms: number) =>
+      api.db.prisma.host.update({
+        where: { id: calling.id },
+        data: { lastSeenAt: new Date(api.clock().getTime() - ms) },
+      });
+    expect(await lowerBy(200)).toMatchObject({ endedSilences });
+    expect(await lowerBy(5_000)).toMatchObject({ endedSilences: null });
   });
 
   test('a lastSeenAt in the future is lowered even by a call that changes nothing else', async () => {

@@ -77,6 +77,32 @@ describe.each(testEngines())('the history of hosts on %s', (engine) => {
     }
   });
 
+  test('lists pages of limited size, however large the events are', async () => {
+    const organization = await context.api.organization();
+    const host = await organization.enroll();
+    const { db, clock } = context.api;
+    const [at, message] = [clock(), 'm'.repeat(10_000)];
+    const events = Array.from({ length: 60 }, (_, index) => ({
+      ...{ tx: 3n, id: BigInt(index), hostId: host.id, organizationId: organization.id, at, recordedAt: at },
+      ...{ kind: 'problem_started', to: { code: String(index), message } },
+    }));
+    await db.prisma.hostEvent.createMany({ data: events });
+    const found: HostEvent[] = [];
+    let pages = 0;
+    for (let cursor: string | null = ''; cursor !== null; pages += 1) {
+      const path = `${ofHost(host)}?limit=200${cursor && `&cursor=${cursor}`}`;
+      const response = await organization.get(path).expect(200);
+      expect(response.text.length).toBeLessThan(300_000);
+      const page = HostEventPage.parse(response.body);
+      found.push(...page.items);
+      cursor = page.nextCursor;
+    }
+    expect(pages).toBe(3);
+    expect(new Set(found.map(({ id }) => id)).size).toBe(61);
+    const { text } = await organization.get(`${Paths.exportEvents}?subject=host`).expect(200);
+    expect(text.trim().split('\r\n')).toHaveLength(62);
+  });
+
   test('is exported as CSV and NDJSON', async () => {
     const { organization } = await start();
     const path = `${Paths.exportEvents}?subject=host`;

@@ -2,8 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { HOST_LABELS_MAX, Paths, mergeHostLabels, type AuditEntry, type Host, type Page } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
+import { createApp } from '../src/app.js';
+import { createHeartbeatService } from '../src/services/sync/index.js';
 import { enrollRequest, order } from './fixtures.js';
-import { TestHost, useApi, type TestOrganization } from './harness.js';
+import { clocksOf, TestApi, TestHost, useApi, type TestOrganization } from './harness.js';
 
 const ENGINE_FACTS = {
   rootless: false,
@@ -111,6 +113,37 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
     context.api.clock.advance(10_000);
     await beat(host, FACTS);
     expect(await host.host()).toMatchObject({ factsChangedAt, lastSeenAt: context.api.clock() });
+  });
+
+  test('can change at most 20 times in a row, so that an agent cannot fill the audit log', async () => {
+    const { db, clock } = context.api;
+    const limited = new TestApi(db, createApp({ db, ...clocksOf(clock), agentRequestsPerMinute: 600 }), clock);
+    const organization = await context.api.organization();
+    const host = (await organization.enroll()).through(limited);
+    for (let round = 0; round < 25; round += 1) await beat(host, { labels: { round: String(round) } });
+    expect((await shown(host)).labels).toEqual({ round: '19' });
+    expect(await audited(organization)).toHaveLength(20);
+    // Unchanged facts cost nothing.
+    for (let round = 0; round < 3; round += 1) await beat(host, { labels: { round: '19' } });
+    context.api.clock.advance(5 * 60_000);
+    await beat(host, { labels: { round: 'later' } });
+    expect((await shown(host)).labels).toEqual({ round: 'later' });
+  });
+
+  test('that cannot be stored do not fail the heartbeat', async () => {
+    const { db, clock } = context.api;
+    const host = await (await context.api.organization()).enroll();
+    const failure = new Error('the row is locked');
+    const failures: unknown[] = [];
+    const heartbeats = createHeartbeatService(db, {
+      now: clock,
+      recordFacts: () => Promise.reject(failure),
+      logFactsFailure: (error) => failures.push(error),
+    });
+    clock.advance(10_000);
+    await heartbeats.beat(host.id, { digest: null, facts: { kernel: '6.1.0' } }, null);
+    expect(failures).toEqual([failure]);
+    expect((await host.host()).lastSeenAt).toEqual(clock());
   });
 
   test('contain labels of the agent, which have precedence over those of the token, but not of operators', async () => {

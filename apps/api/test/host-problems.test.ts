@@ -271,13 +271,16 @@ describe.each(testEngines())("a host's problems on %s:", (engine) => {
     expect(await codes(host)).toEqual(['clone_suspected']);
   });
 
-  test('enrolling again clears all problems', async () => {
+  test('stay after the host is enrolled again, until its first report shows that they have ended', async () => {
     const host = await enrollHost();
     await host.sync([]);
     await host.post('[').expect(400);
     await host.beat({ digest: null, problems: [{ code: 'list_refused', message: 'for a reason' }] }).expect(200);
     context.api.clock.advance(600_000);
     const again = await enrollAgain(host);
+    expect(await codes(again)).toEqual(await codes(host));
+    expect(await codes(again)).toHaveLength(2);
+    await again.sync([]);
     expect(await codes(again)).toEqual([]);
   });
 

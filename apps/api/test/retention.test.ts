@@ -35,6 +35,14 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     expect(retention.lastSuccesses().get('removed_containers')).toEqual(startedAt);
     expect(retention.lastSuccesses().get('events')).toEqual(clock());
 
+    // Before this time, the history of hosts is no longer complete, also if events are kept for longer from now on.
+    const deletedBefore = async () =>
+      (await db.prisma.retentionStep.findUniqueOrThrow({ where: { step: 'host_events' } })).deletedBefore;
+    const tenDaysAgo = new Date(clock().getTime() - 10 * DAY_MS);
+    expect(await deletedBefore()).toEqual(tenDaysAgo);
+    await createRetentionService(broken, { now: clock, eventDays: 90 }).prune();
+    expect(await deletedBefore()).toEqual(tenDaysAgo);
+
     // A restarted process reports when the step last succeeded, although the step fails in this process as well.
     const restarted = createRetentionService(broken, { now: clock, eventDays: 10 });
     clock.advance(3_600_000);

@@ -101,3 +101,50 @@ serverOnly(describe)('on a database that this version migrated, a replica of ver
     expect(await host.host()).toMatchObject({ containerCount: 3, failedCount: 0 });
   });
 });
+
+// Statements of versions 0.3 and 0.4, which record no events of hosts.
+serverOnly(describe)('what a replica of an earlier version does to a host', () => {
+  const context = useApi('postgresql');
+
+  const eventsOf = async ({ id }: TestHost) => {
+    const events = await context.api.db.prisma.hostEvent.findMany({
+      where: { hostId: id },
+      orderBy: [{ tx: 'asc' }, { id: 'asc' }],
+    });
+    return events.map(({ kind, from, to }) => [kind, from, to]);
+  };
+
+  test('is in the history of the host, once', async () => {
+    const { api } = context;
+    const { prisma } = api.db;
+    const organization = await api.organization();
+    const old = await organization.enroll({ name: 'old' });
+    await prisma.hostEvent.deleteMany({ where: { hostId: old.id } });
+    const { engineId } = await old.host();
+    const enrolled = ['host_enrolled', null, { name: 'old', engineId }];
+    await old.sync([container('a')]);
+    expect(await eventsOf(old)).toEqual([enrolled]);
+
+    await prisma.$executeRaw`UPDATE hosts SET name = 'renamed' WHERE id = ${old.id}::uuid`;
+    const leftAt = api.clock();
+    await prisma.$executeRaw`UPDATE hosts SET "leftAt" = ${leftAt} WHERE id = ${old.id}::uuid`;
+    api.clock.advance(3_600_000);
+    await prisma.$executeRaw`
+      UPDATE hosts SET "lastSeenAt" = ${api.clock()}, "leftAt" = NULL, "streamHeardAt" = NULL, "engineError" = NULL,
+        "agentProblems" = '[]' WHERE id = ${old.id}::uuid`;
+    expect((await eventsOf(old)).slice(1)).toEqual([
+      ['host_renamed', { name: 'old' }, { name: 'renamed' }],
+      ['host_left', null, null],
+      ['host_enrolled', { state: 'left', since: leftAt.toISOString() }, { name: 'renamed', engineId, again: true }],
+    ]);
+    expect((await old.host()).endedSilences).toBeNull();
+  });
+
+  test('does not give a name of an operator back to the machine', async () => {
+    const host = await (await context.api.organization()).enroll({ name: 'machine' });
+    await context.api.db.prisma.$executeRaw`UPDATE hosts SET name = 'operator' WHERE id = ${host.id}::uuid`;
+    expect(await host.host()).toMatchObject({ nameSetByOperator: true });
+    await host.beat({ digest: null, facts: { name: 'machine' } }).expect(200);
+    expect(await host.host()).toMatchObject({ name: 'operator' });
+  });
+});

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { CADENCE_DEFAULT } from '@muster/contracts';
 import fc from 'fast-check';
-import type { Outage } from '../src/services/freshness/freshness.js';
+import { silenceInstants, type Outage } from '../src/services/freshness/freshness.js';
 import {
   silenceEvents,
   type EndedSilence,
@@ -14,8 +14,9 @@ const START = Date.UTC(2026, 2, 1, 12);
 const at = (seconds: number) => new Date(START + seconds * 1000);
 const secondsOf = (date: Date) => (date.getTime() - START) / 1000;
 const outage = (from: number, to: number): Outage => ({ startedAt: at(from), endedAt: at(to) });
-const context = (seconds: number, outages: readonly Outage[] = []) => ({
+const context = (seconds: number, outages: readonly Outage[] = [], readAt = seconds) => ({
   now: at(seconds),
+  readAt: at(readAt),
   cadence: CADENCE_DEFAULT,
   otherHeartbeats: [],
   outages,
@@ -25,6 +26,8 @@ const silence = (from: number, until: number, heartbeatSeconds = 10): EndedSilen
   until: at(until),
   heartbeatSeconds,
 });
+/** A silence whose end is the agent's call to leave. */
+const silenceUntilLeaving = (from: number, until: number): EndedSilence => ({ ...silence(from, until), left: true });
 const host = (columns: Partial<SilenceColumns> = {}): SilenceColumns => ({
   lastSeenAt: at(0),
   heartbeatSeconds: 10,
@@ -50,10 +53,29 @@ describe('the events of a silent host', () => {
     ['after Muster was away and the host did not return', host(), 3_691, [outage(10, 3_600)], [['host_stale', 3_690]]],
     ['a silence that began and ended between two runs', host({ lastSeenAt: at(1_000), endedSilences: [silence(0, 400), silence(500, 531)] }), 1_010, [], [['host_stale', 30], ['host_offline', 300], ['host_back', 400], ['host_stale', 530], ['host_back', 531]]], // prettier-ignore
     ['nothing of a silence that ends later', host({ lastSeenAt: at(400), endedSilences: [silence(0, 400)] }), 200, [], [['host_stale', 30]]], // prettier-ignore
-    ['no return of a host that only called to leave', host({ lastSeenAt: at(400), leftAt: at(400), endedSilences: [silence(0, 400)] }), 500, [], [['host_stale', 30], ['host_offline', 300]]], // prettier-ignore
+    ['no return of a host that only called to leave', host({ lastSeenAt: at(400), leftAt: at(400), endedSilences: [silenceUntilLeaving(0, 400)] }), 500, [], [['host_stale', 30], ['host_offline', 300]]], // prettier-ignore
+    ['no return of a host that called to leave, and was enrolled again before the writer ran', host({ lastSeenAt: at(500), endedSilences: [silenceUntilLeaving(0, 400)] }), 510, [], [['host_stale', 30], ['host_offline', 300]]], // prettier-ignore
     ['the return of a host whose silence was not noted', host({ lastSeenAt: at(400), recordedSilence: { from: at(0), state: 'offline' } }), 410, [], [['host_back', 400]]], // prettier-ignore
   ])('are: %s', (_name, columns, now, outages, expected) => {
-    expect(brief(silenceEvents(columns, context(now, outages)).events)).toEqual(expected);
+    const readAt = Math.max(now, secondsOf(columns.lastSeenAt!));
+    expect(brief(silenceEvents(columns, context(now, outages, readAt)).events)).toEqual(expected);
+  });
+
+  test('are recorded once if the agent leaves after the instant up to which events are known', () => {
+    let row = host({ recordedSilence: { from: at(0), state: 'offline' }, lastSeenAt: at(400), leftAt: at(400) });
+    row = { ...row, endedSilences: [silenceUntilLeaving(0, 400)] };
+    const early = silenceEvents(row, context(398, [], 402));
+    expect(early).toEqual({ events: [], endedSilences: row.endedSilences, recordedSilence: row.recordedSilence });
+    const late = silenceEvents({ ...row, ...early }, context(403));
+    expect(late).toEqual({ events: [], endedSilences: [], recordedSilence: null });
+  });
+
+  test('that a clock which was ahead has noted are forgotten', () => {
+    const columns = host({ lastSeenAt: at(3_600), endedSilences: [silence(0, 3_600)] });
+    expect(silenceEvents(columns, context(95, [], 100))).toMatchObject({ events: [], endedSilences: [] });
+    // A call of the last seconds is later than the instant up to which events are known.
+    const recent = host({ lastSeenAt: at(100), endedSilences: [silence(0, 100)] });
+    expect(silenceEvents(recent, context(95, [], 100)).endedSilences).toEqual(recent.endedSilences);
   });
 
   test('say since when, and how long', () => {
@@ -67,8 +89,17 @@ describe('the events of a silent host', () => {
   });
 });
 
-/** Counts second by second. Knows nothing of the product's functions. */
-function model(calls: ReadonlySet<number>, outages: readonly [from: number, to: number][], end: number) {
+/**
+ * Counts second by second. Knows nothing of the product's functions. The agent leaves with the calls in `departures`, and is
+ * enrolled again with the next call.
+ */
+function model(
+  calls: ReadonlySet<number>,
+  departures: ReadonlySet<number>,
+  outages: readonly [from: number, to: number][],
+  end: number,
+) {
+  let hasLeft = false;
   const [graceSeconds, offlineAfterSeconds] = [30, 300];
   const events: [string, number][] = [];
   let reported: null | 'stale' | 'offline' = null;
@@ -77,12 +108,13 @@ function model(calls: ReadonlySet<number>, outages: readonly [from: number, to: 
   let counted = 0;
   let reconnectedAt = -Infinity;
   for (let second = 0; second <= end; second += 1) {
-    if (counted === offlineAfterSeconds && reported === 'stale') {
+    if (!hasLeft && counted === offlineAfterSeconds && reported === 'stale') {
       events.push(['host_offline', second]);
       reported = 'offline';
     }
     if (calls.has(second)) {
-      if (reported !== null) events.push(['host_back', second]);
+      if (reported !== null && !departures.has(second)) events.push(['host_back', second]);
+      hasLeft = departures.has(second);
       reported = null;
       silent = 0;
       counted = Math.min(0, second - reconnectedAt);
@@ -100,7 +132,7 @@ function model(calls: ReadonlySet<number>, outages: readonly [from: number, to: 
       continue;
     }
     if (second === end) break;
-    if (counted === graceSeconds && reported === null) {
+    if (!hasLeft && counted === graceSeconds && reported === null) {
       events.push(['host_stale', second]);
       reported = 'stale';
     }
@@ -123,9 +155,10 @@ test('the writer records the same events as the model, however often and late it
   const runsOf = fc.array(fc.tuple(fc.integer({ min: 1, max: 800 }), fc.integer({ min: 0, max: 40 })), {
     maxLength: 30,
   });
+  const leavingOf = fc.array(fc.nat(60), { maxLength: 4 });
   let eventCount = 0;
   fc.assert(
-    fc.property(pauses, outagesOf, runsOf, (pauseSeconds, outageSeconds, runs) => {
+    fc.property(pauses, outagesOf, runsOf, leavingOf, (pauseSeconds, outageSeconds, runs, leaving) => {
       const outages: [number, number][] = [];
       let free = 0;
       for (const [after, length] of outageSeconds) {
@@ -141,20 +174,30 @@ test('the writer records the same events as the model, however often and late it
         if (next < END) calls.push(next);
       }
 
+      // The agent does not leave with its first call, nor with the call that enrolls it again.
+      const departures = new Set<number>();
+      for (const index of leaving.filter((index) => index > 0).sort((a, b) => a - b)) {
+        const call = calls[index];
+        if (call !== undefined && !departures.has(calls[index - 1]!)) departures.add(call);
+      }
+
       const recorded: [string, number][] = [];
       let row = host();
       let seen = 1;
       const receiveUntil = (second: number) => {
         for (; seen < calls.length && calls[seen]! <= second; seen += 1) {
           const [from, until] = [secondsOf(row.lastSeenAt!), calls[seen]!];
-          const added = until - from > 30 ? [silence(from, until)] : [];
-          row = { ...row, lastSeenAt: at(until), endedSilences: [...row.endedSilences, ...added] };
+          const leaves = departures.has(until);
+          const noted = leaves ? silenceUntilLeaving(from, until) : silence(from, until);
+          const added = until - from > 30 && row.leftAt === null ? [noted] : [];
+          const leftAt = leaves ? at(until) : null;
+          row = { ...row, lastSeenAt: at(until), leftAt, endedSilences: [...row.endedSilences, ...added] };
         }
       };
       const run = (aliveAt: number, readAt: number) => {
         receiveUntil(readAt);
         const known = outages.filter(([, to]) => to <= aliveAt).map(([from, to]) => outage(from, to));
-        const { events, ...columns } = silenceEvents(row, context(aliveAt, known));
+        const { events, ...columns } = silenceEvents(row, context(aliveAt, known, readAt));
         recorded.push(...(brief(events) as [string, number][]));
         row = { ...row, ...columns };
       };
@@ -166,11 +209,31 @@ test('the writer records the same events as the model, however often and late it
         if (aliveAt > 0 && readAt < END) run(aliveAt, readAt);
       }
       run(END, END);
-      const expected = model(new Set(calls), outages, END);
+      const expected = model(new Set(calls), departures, outages, END);
       expect(recorded).toEqual(expected);
       eventCount += expected.length;
     }),
     { numRuns: 500 },
   );
   expect(eventCount).toBeGreaterThan(1_000);
+});
+
+test('outages that ended before a silence cost almost nothing', () => {
+  let reads = 0;
+  const outages = Array.from({ length: 1_000 }, (_, index): Outage => {
+    const from = 20 * (index - 2_000);
+    return {
+      get startedAt() {
+        reads += 1;
+        return at(from);
+      },
+      get endedAt() {
+        reads += 1;
+        return at(from + 11);
+      },
+    };
+  });
+  const { staleAt, offlineAt } = silenceInstants(at(0), 10, context(1_000, outages));
+  expect([secondsOf(staleAt!), secondsOf(offlineAt!)]).toEqual([30, 300]);
+  expect(reads).toBeLessThanOrEqual(5 * outages.length);
 });

@@ -13,7 +13,12 @@ function labelChanges({ from, to }: HostEvent): string {
   const [before, after] = [labelsOf(from), labelsOf(to)];
   const set = Object.entries(after).filter(([key, value]) => before[key] !== value);
   const removed = Object.keys(before).filter((key) => !Object.hasOwn(after, key));
-  return [...set.map(([key, value]) => `${key}=${String(value)}`), ...removed.map((key) => `${key}-`)].join(' ');
+  const omitted = valueOf(to, 'omittedLabels');
+  return [
+    ...set.map(([key, value]) => `${key}=${String(value)}`),
+    ...removed.map((key) => `${key}-`),
+    ...(omitted === '' ? [] : [`and ${omitted} more`]),
+  ].join(' ');
 }
 
 /** Returns a length of time in two units, such as `4 min 12 s`. */

@@ -26,6 +26,7 @@ describe('an event of a host is described', () => {
       event('labels_changed', { labels: { a: '1', b: '2', c: '3' } }, { labels: { a: '1', b: '4', d: '' } }),
       'b=4 d= c-',
     ],
+    [event('labels_changed', { labels: {} }, { labels: { a: '1' }, omittedLabels: 2 }), 'a=1 and 2 more'],
     [event('problem_started', null, { code: 'truncated' }), 'truncated'],
     [event('problem_ended', { code: 'clone_suspected', since: at }, null), `clone_suspected since ${at}`],
     [event('host_left', null, null), ''],

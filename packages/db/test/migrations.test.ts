@@ -186,6 +186,55 @@ describe.each(testEngines())('on %s,', (engine) => {
     await after.close();
   });
 
+  test('the history of existing hosts begins with their enrollment, without news for clients of the stream', async () => {
+    const FIRST_NAME = '20261130161600_expired_clone_suspicions';
+    const before = await openBefore(FIRST_NAME);
+    await before.prisma.$executeRaw`INSERT INTO organizations (id, name, slug) VALUES ('org', 'Org', 'org')`;
+    // Raw SQL, because the client would write columns that later migrations add.
+    await before.prisma.$executeRaw`
+      INSERT INTO hosts (id, "organizationId", name, "engineId", "engineName", "engineVersion", "engineApiVersion", os,
+        arch, "agentVersion", "enrolledAt", "observedAt", "lastSeenAt", "leftAt", "deletedAt", "cloneSuspectedAt")
+      SELECT gen_random_uuid(), 'org', name, name, '', '', '', '', '', '', '2026-01-01T00:00:00Z', now(), now(), left_at, deleted_at,
+        suspected_at
+      FROM (VALUES
+        ('old clone', NULL::timestamptz, NULL::timestamptz, now() - interval '25 hours'),
+        ('clone', NULL, NULL, now()), ('left', '2026-02-01T00:00:00Z', NULL, NULL), ('deleted', NULL, now(), NULL)
+      ) AS host (name, left_at, deleted_at, suspected_at)`;
+    await before.prisma.$executeRaw`
+      INSERT INTO audit_entries ("organizationId", at, actor, action, target)
+      SELECT 'org', now(), 'system', 'host.renamed', 'host:' || id FROM hosts WHERE name = 'left'`;
+    await before.close();
+
+    const later = (await loadMigrations()).filter(({ name }) => name >= FIRST_NAME);
+    const files = await Promise.all(later.map(async ({ name }) => [name, await sqlOf(name)] as const));
+    const after = await openWith(Object.fromEntries(files));
+    const hosts = await after.prisma.host.findMany({ include: { hostEvents: { orderBy: { id: 'asc' } } } });
+    const historyOf = (hostName: string) => {
+      const { hostEvents, cloneSuspectedAt, nameSetByOperator } = hosts.find(({ name }) => name === hostName)!;
+      const events = hostEvents.map(({ kind, at, tx }) => [kind, at.toISOString().slice(0, 10), tx]);
+      return { events, isSuspected: cloneSuspectedAt !== null, nameSetByOperator };
+    };
+    const enrolled = ['host_enrolled', '2026-01-01', 2n];
+    expect(historyOf('old clone')).toEqual({ events: [enrolled], isSuspected: false, nameSetByOperator: false });
+    expect(historyOf('clone')).toEqual({ events: [enrolled], isSuspected: true, nameSetByOperator: false });
+    expect(historyOf('left')).toEqual({
+      events: [enrolled, ['host_left', '2026-02-01', 2n]],
+      isSuspected: false,
+      nameSetByOperator: true,
+    });
+    expect(historyOf('deleted').events).toEqual([]);
+    await after.close();
+  });
+
+  test('a migration that locks a table of a running version does not read or write its rows in the same transaction', async () => {
+    const changesSchema = /^(?:ALTER TABLE|CREATE TRIGGER)/m;
+    const changesRows = /^(?:INSERT INTO|UPDATE|DELETE FROM)/m;
+    for (const { name } of (await loadMigrations()).filter(({ name: each }) => each >= '20261130161600')) {
+      const sql = await sqlOf(name);
+      expect([name, changesSchema.test(sql) && changesRows.test(sql)]).toEqual([name, false]);
+    }
+  });
+
   test('a later version applies its new migrations in order', async () => {
     await applyFirst();
     const later = await openWith({ ...BROKEN_FIXED, ...SECOND });

@@ -46,6 +46,12 @@ const HISTORY_BURST_MIN = 2_048;
  */
 const ROTATION_LIMIT = { perMinute: 2, burst: 20 };
 
+/**
+ * The limit of changed facts per host. Each change can write a few entries of the audit log, which is never pruned. An
+ * agent whose facts are not stored sends them again after an hour.
+ */
+const FACTS_LIMIT = { perMinute: 0.2, burst: 20 };
+
 /** Minimum milliseconds between two delayed snapshots that update a host's last-seen time. */
 const LAST_SEEN_INTERVAL_MS = 5_000;
 
@@ -61,6 +67,10 @@ export interface AgentLimits {
   snapshots: AgentLimit;
   /** Limits rotations, in addition to `calls`. */
   rotations: AgentLimit;
+  /** Returns whether changed facts of a host may be stored now, and counts them. */
+  facts(hostId: string): boolean;
+  /** Charges written history to a host. The host's snapshots and facts then wait until it is paid off. */
+  chargeHistory(hostId: string, historyBytes: number): void;
   /** Charges a snapshot's cost to its host. */
   chargeSnapshot(hostId: string, cost: SnapshotCost): void;
 }
@@ -94,7 +104,15 @@ export interface AgentLimitOptions {
 export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: AgentLimitOptions): AgentLimits {
   if (perMinute === 0) {
     const admit: AgentLimit = () => null;
-    return { calls: admit, snapshots: admit, rotations: admit, chargeSnapshot: () => undefined };
+    const charge = () => undefined;
+    return {
+      calls: admit,
+      snapshots: admit,
+      rotations: admit,
+      facts: () => true,
+      chargeHistory: charge,
+      chargeSnapshot: charge,
+    };
   }
   const burst = Math.min(perMinute, Math.max(BURST_MIN, Math.ceil(perMinute * BURST_SHARE)));
   const calls = createTokenBuckets({ perMinute, burst });
@@ -104,6 +122,7 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
   const texts = createTokenBuckets({ perMinute, burst: Math.max(perMinute, TEXT_BURST_MIN), debtMax: perMinute });
   const history = createTokenBuckets({ perMinute, burst: Math.max(perMinute, HISTORY_BURST_MIN), debtMax: perMinute });
   const rotations = createTokenBuckets(ROTATION_LIMIT);
+  const facts = createTokenBuckets(FACTS_LIMIT);
   const lastSeenUpdates = createTokenBuckets({ perMinute: 60_000 / LAST_SEEN_INTERVAL_MS, burst: 1 });
   const policy = `"agent";q=${perMinute};w=60`;
 
@@ -133,6 +152,13 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
     rotations(hostId) {
       const { isAllowed, retryAfterMs } = rotations.take(hostId, elapsedMs());
       return isAllowed ? null : new RateLimitedError('This host rotates its token too often.', retryAfterMs);
+    },
+    facts(hostId) {
+      const nowMs = elapsedMs();
+      return history.waitMs(hostId, nowMs) === 0 && facts.take(hostId, nowMs).isAllowed;
+    },
+    chargeHistory(hostId, historyBytes) {
+      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_COST, elapsedMs());
     },
     chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes }) {
       const nowMs = elapsedMs();

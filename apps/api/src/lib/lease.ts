@@ -1,11 +1,11 @@
-import type { Database, Prisma } from '@muster/db';
+import { Prisma, type Database } from '@muster/db';
 
 /**
  * A named lease in the database, held by at most one process at a time.
  *
  * The lease expires according to the database's clock, so the clocks of processes do not matter. A holder that was
- * paused or disconnected may not notice that its lease has expired. Writes that require the lease must therefore be in
- * a transaction that calls `confirm`.
+ * paused or disconnected may not notice that its lease has expired. Writes that require the lease must therefore contain
+ * `confirmation`.
  */
 export interface Lease {
   /**
@@ -22,10 +22,11 @@ export interface Lease {
   remainingMs(): number;
 
   /**
-   * Resolves with whether this process still holds the lease. The result is valid until the transaction ends, because
-   * no other process can acquire the lease until then. A transaction that gets false must write nothing.
+   * Returns a query that selects one row if this process still holds the lease, and otherwise none. The result is valid
+   * until the transaction ends, because no other process can acquire the lease until then. Use it as a CTE of the
+   * statement that writes: with a query of its own, a process that freezes in between would keep the lease's row locked.
    */
-  confirm(tx: Prisma.TransactionClient): Promise<boolean>;
+  confirmation(): Prisma.Sql;
 
   /** Releases the lease, so that another process need not wait until it expires. */
   release(): Promise<void>;
@@ -89,13 +90,10 @@ export function createLease(
     acquire: async () => (await renew()) || (await takeIfExpired()),
     renew,
     remainingMs: () => Math.max(0, heldUntil - elapsedMs()),
-    async confirm(tx) {
-      if (epoch === null) return false;
-      // Acquiring the lease updates the row, so FOR SHARE makes another process wait until this transaction has ended.
-      const rows = await tx.$queryRaw<unknown[]>`
-        SELECT 1 FROM leases WHERE name = ${name} AND epoch = ${epoch} AND "expiresAt" > clock_timestamp() FOR SHARE`;
-      return rows.length > 0;
-    },
+    // Acquiring the lease updates the row, so FOR SHARE makes another process wait until this transaction has ended.
+    confirmation: () => Prisma.sql`
+      SELECT 1 FROM leases
+      WHERE name = ${name} AND epoch = ${epoch}::bigint AND "expiresAt" > clock_timestamp() FOR SHARE`,
     async release() {
       const held = epoch;
       setTenure(undefined, 0);

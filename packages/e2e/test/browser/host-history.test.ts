@@ -26,7 +26,7 @@ describeLargeFleet('the history of a host', () => {
     const { prisma } = db;
     const { organizationId } = await prisma.host.update({
       where: { id: hostId },
-      data: { enrolledAt: hoursAgo(20 * 24) },
+      data: { enrolledAt: hoursAgo(20 * 24), firstSnapshotAt: hoursAgo(20 * 24) },
     });
     const enrolled = { at: hoursAgo(20 * 24), recordedAt: hoursAgo(20 * 24) };
     await prisma.hostEvent.updateMany({ where: { hostId }, data: enrolled });

@@ -67,10 +67,17 @@ export function createAvailabilityService(
     const from = new Date(end.getTime() - AVAILABILITY_WINDOW_HOURS[window] * 3_600_000);
     const { outages, completeFrom } = await readOutages(db, from, context);
     const keptFrom = eventDays === 0 ? -Infinity : context.now.getTime() - eventDays * 86_400_000;
+    // The setting may have been lower, or may be lower in another process.
+    const retention = await db.prisma.retentionStep.findUnique({ where: { step: 'host_events' } });
+    const deletedBefore = retention?.deletedBefore?.getTime() ?? -Infinity;
     return {
       context,
       outages,
-      window: { from: from.getTime(), to: end.getTime(), historyFrom: Math.max(completeFrom, keptFrom) },
+      window: {
+        from: from.getTime(),
+        to: end.getTime(),
+        historyFrom: Math.max(completeFrom, keptFrom, deletedBefore),
+      },
     };
   }
 
@@ -81,7 +88,7 @@ export function createAvailabilityService(
   ): AsyncGenerator<[AvailabilityHost, Period[]]> {
     const yielder = createYielder();
     const byId = new Map(hosts.map((host) => [host.id, host]));
-    for await (const { hostId, events } of readEvents(db, [...byId.keys()].sort(), new Date(window.from))) {
+    for await (const { hostId, events } of readEvents(db, [...byId.keys()], new Date(window.from))) {
       const host = byId.get(hostId)!;
       byId.delete(hostId);
       yield [host, hostPeriods(window, host, events)];

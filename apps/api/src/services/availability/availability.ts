@@ -6,21 +6,29 @@ export interface AvailabilityEvent {
   kind: 'host_enrolled' | 'host_stale' | 'host_offline' | 'host_back' | 'host_left' | 'engine_down' | 'engine_up';
   at: Date;
   /**
-   * When what this event begins or ends began: the last call before a silence, or the time from which the engine was down,
-   * or when an enrollment was recorded. Null if it is not known.
+   * When what this event begins or ends began: the last call before a silence, the departure of the agent, or the time from
+   * which the engine was down. Null if it is not known.
    */
   since: Date | null;
-  /** What the host was until this event; null if it is not known. */
-  before: 'stale' | 'offline' | null;
+  /** What the host was until this event; null if it was online. */
+  before: 'stale' | 'offline' | 'left' | null;
 }
 
 /** What a host is now, which the events need not contain yet. */
 export interface HostNow {
   enrolledAt: Date;
+  /** When the host's history was first recorded, which is later if an earlier version enrolled it; null if it is not known. */
+  historyFrom: Date | null;
+  /** When the first snapshot was applied; null if none was. */
+  reportedFrom: Date | null;
   freshness: 'online' | 'stale' | 'offline' | 'never' | 'engine_down' | 'left';
+  /** Whether the agent last reported that it cannot reach its engine, also if it has been silent since. */
+  isEngineDown: boolean;
   lastSeenAt: Date | null;
   leftAt: Date | null;
-  /** The first call after the host's last silence; null if the host was never silent. */
+  /** What the host is according to the last event of a silence; null if that event ended it. */
+  recordedSilence: 'stale' | 'offline' | null;
+  /** The first call after the host's last silence, if it is not recorded yet. */
   aliveSince: Date | null;
 }
 
@@ -48,27 +56,18 @@ export interface Window {
 
 /**
  * Returns what a host was during a window, as periods without gaps, oldest first, as if Muster had never been down.
- * `events` are those of the host since the
- * beginning of the window, ordered by `at`. The first event of each kind also shows what the host was before it, so no
- * earlier event is needed.
+ * `events` are those of the host since the beginning of the window, in the order in which they happened. The first event of
+ * each kind also shows what the host was before it, so no earlier event is needed.
  */
 export function hostPeriods(window: Window, host: HostNow, events: readonly AvailabilityEvent[]): Period[] {
-  // A host of an earlier version of Muster was enrolled before its history began.
-  const [first] = events;
-  const recordedFrom = first?.kind === 'host_enrolled' && first.since !== null ? first.since.getTime() : -Infinity;
-  const historyFrom = Math.max(window.historyFrom, recordedFrom);
-  const knownFrom = Math.max(window.from, historyFrom, host.enrolledAt.getTime());
+  const enrolledAt = host.enrolledAt.getTime();
+  const historyFrom = Math.max(window.historyFrom, host.historyFrom?.getTime() ?? -Infinity);
   const timeline = new Timeline(window.from, window.to);
-  if (host.enrolledAt.getTime() < historyFrom) {
-    timeline.add(historyFrom, { state: 'unknown', reason: 'no_history' });
-  }
-  timeline.add(host.enrolledAt.getTime(), { state: 'unknown', reason: 'not_enrolled' });
-  if (host.freshness === 'never') {
-    timeline.add(window.to, { state: 'unknown', reason: 'no_report' });
-    return timeline.periods;
-  }
+  if (enrolledAt < historyFrom) timeline.add(historyFrom, { state: 'unknown', reason: 'no_history' });
+  timeline.add(enrolledAt, { state: 'unknown', reason: 'not_enrolled' });
+  timeline.add(host.reportedFrom?.getTime() ?? window.to, { state: 'unknown', reason: 'no_report' });
   const downtimes = engineDowntimes(host, events);
-  for (const { from, to, ...contact } of contacts({ ...window, from: Math.min(knownFrom, window.to) }, host, events)) {
+  for (const { from, to, ...contact } of contacts({ ...window, from: timeline.end }, host, events)) {
     if (contact.state === 'online') addOnline(timeline, from, to, downtimes);
     else timeline.add(to, contact);
   }
@@ -87,14 +86,7 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
     contact = next;
   };
   for (const { kind, at, since, before } of events) {
-    const instant = at.getTime();
     switch (kind) {
-      case 'host_enrolled':
-        change(instant, ONLINE, LEFT);
-        break;
-      case 'host_left':
-        change(instant, LEFT, ONLINE);
-        break;
       case 'host_stale':
       case 'host_offline': {
         const next = silence(kind === 'host_stale' ? 'stale' : 'offline');
@@ -103,10 +95,15 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
         else change((since ?? at).getTime(), next, ONLINE);
         break;
       }
+      case 'host_enrolled':
+      case 'host_left':
       case 'host_back': {
-        const ended = silence(before ?? 'stale');
-        if ((contact === null || !isSilent(contact)) && since !== null) change(since.getTime(), ended, ONLINE);
-        change(instant, ONLINE, ended);
+        const ended = before === null ? ONLINE : before === 'left' ? LEFT : silence(before);
+        // What ends here may have begun before the window, or its beginning may not be recorded yet.
+        if (before !== null && since !== null && (contact ?? ONLINE).state === 'online') {
+          change(since.getTime(), ended, ONLINE);
+        }
+        change(at.getTime(), kind === 'host_left' ? LEFT : ONLINE, ended);
         break;
       }
       case 'engine_down':
@@ -116,7 +113,8 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
   }
   // The events of the last seconds may not be recorded yet.
   const isNow = currentContact(host);
-  const last: Contact = contact ?? isNow.contact;
+  const unended = host.recordedSilence === null ? null : silence(host.recordedSilence);
+  const last: Contact = contact ?? unended ?? isNow.contact;
   if (last.state !== isNow.contact.state || last.reason !== isNow.contact.reason) {
     if (isSilent(last) && isSilent(isNow.contact)) contact = isNow.contact;
     else change(isNow.since ?? window.to, isNow.contact, last);
@@ -144,8 +142,11 @@ function currentContact({ freshness, lastSeenAt, leftAt, aliveSince }: HostNow):
   return { contact: ONLINE, since: (aliveSince ?? lastSeenAt)?.getTime() ?? null };
 }
 
-/** Returns the periods in which the agent reported that it could not list its containers. */
-function engineDowntimes({ freshness }: HostNow, events: readonly AvailabilityEvent[]): Span[] {
+/**
+ * Returns the periods in which the agent could not reach its engine. What the agent last reported is certain: if the engine
+ * is not down now, a downtime without an end is none.
+ */
+function engineDowntimes({ isEngineDown }: HostNow, events: readonly AvailabilityEvent[]): Span[] {
   const spans: Span[] = [];
   let downFrom: number | null = null;
   let isFirst = true;
@@ -159,8 +160,8 @@ function engineDowntimes({ freshness }: HostNow, events: readonly AvailabilityEv
     }
     isFirst = false;
   }
-  if (isFirst && freshness === 'engine_down') downFrom = -Infinity;
-  if (downFrom !== null) spans.push({ from: downFrom, to: Infinity });
+  if (isFirst) downFrom = -Infinity;
+  if (isEngineDown && downFrom !== null) spans.push({ from: downFrom, to: Infinity });
   return spans;
 }
 
@@ -193,7 +194,8 @@ class Timeline {
   readonly periods: Period[] = [];
 
   constructor(
-    private end: number,
+    /** Where the last period ended. */
+    public end: number,
     private readonly endMax: number,
   ) {}
 

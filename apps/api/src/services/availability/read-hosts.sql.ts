@@ -37,9 +37,19 @@ export async function readHosts(
   const direction = descending ? Prisma.sql`DESC` : Prisma.sql`ASC`;
   return prisma.$queryRaw<AvailabilityHost[]>(Prisma.sql`
     SELECT h.id::text AS id, h.name, h."enrolledAt", h."lastSeenAt", h."leftAt",
+      CASE WHEN h."observedAt" IS NOT NULL OR h."confirmedAt" IS NOT NULL
+        THEN COALESCE(h."firstSnapshotAt", h."enrolledAt") END AS "reportedFrom",
+      CASE WHEN first.kind = 'host_enrolled' AND first."to" ->> 'again' IS NULL
+        THEN first."recordedAt" END AS "historyFrom",
+      h."engineError" IS NOT NULL OR h."agentProblems" @> '[{"code": "engine_unreachable"}]' AS "isEngineDown",
       ${freshnessSql(freshnessCutoffs(context)).host} AS freshness,
       (h."endedSilences" -> -1 ->> 'until')::timestamptz AS "aliveSince",
+      h."recordedSilence" ->> 'state' AS "recordedSilence",
       ${by === undefined ? Prisma.sql`NULL` : Prisma.sql`h.labels ->> ${by}`} AS label
-    FROM hosts AS h WHERE ${Prisma.join(conditions, ' AND ')}
+    FROM hosts AS h LEFT JOIN LATERAL (
+      SELECT e.kind, e."to", e."recordedAt" FROM host_events AS e WHERE e."hostId" = h.id
+      ORDER BY e.tx, e.id LIMIT 1
+    ) AS first ON TRUE
+    WHERE ${Prisma.join(conditions, ' AND ')}
     ORDER BY h.name ${direction}, h.id ${direction} LIMIT ${limit}::int`);
 }

@@ -7,7 +7,6 @@ import { markFirstUses, type UnusedToken } from './mark-first-uses.sql.js';
 import { lockForAgentCall, recordAgentCall } from './record-agent-call.sql.js';
 import { createAgentTokenCache, type AgentIdentity, type AgentTokenCache } from './agent-token-cache.js';
 import { recordAuditEntry } from '../audit/index.js';
-import { recordHostEvents } from '../host-events/index.js';
 import { cloneSuspectedFrom } from '../sync/index.js';
 import { createBatcher } from '../../lib/batcher.js';
 
@@ -184,6 +183,7 @@ export function createAgentTokenService(
           data: { revokedAt: at },
         });
         if (host === null) return;
+        // A trigger records the event `host_left`.
         await tx.host.update({ where: { id: hostId }, data: { leftAt: at } });
         await recordAuditEntry(tx, {
           organizationId: host.organizationId,
@@ -193,8 +193,6 @@ export function createAgentTokenService(
           action: 'host.left',
           details: { tokensRevoked: count },
         });
-        const { organizationId } = host;
-        await recordHostEvents(tx, [{ organizationId, hostId, kind: 'host_left', at, recordedAt: at }]);
       });
       cache.invalidateHost(hostId);
     },

@@ -76,6 +76,8 @@ interface LockedHost {
   heartbeatSeconds: number | null;
   tokensRevokedAt: Date | null;
   factsChangedAt: Date | null;
+  leftAt: Date | null;
+  recordedSilence: { from: string; state: 'stale' | 'offline' } | null;
   hasToken: boolean;
   /** The labels that apply, and those of each source. */
   labels: HostLabels;
@@ -125,8 +127,8 @@ export function createEnrollmentService(
           FROM enrollment_tokens WHERE id = ${enrollmentTokenId}::uuid FOR NO KEY UPDATE`);
         if (token === undefined || !isValid(token, at)) throw invalidTokenError();
         const [host] = await tx.$queryRaw<LockedHost[]>(Prisma.sql`
-          SELECT id::text AS id, name, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", "factsChangedAt", labels,
-            "operatorLabels", "agentLabels", "enrollmentTokenLabels", EXISTS (
+          SELECT id::text AS id, name, "lastSeenAt", "heartbeatSeconds", "tokensRevokedAt", "factsChangedAt", "leftAt",
+            "recordedSilence", labels, "operatorLabels", "agentLabels", "enrollmentTokenLabels", EXISTS (
             SELECT FROM agent_tokens WHERE "hostId" = hosts.id AND "revokedAt" IS NULL) AS "hasToken"
           FROM hosts
           WHERE "organizationId" = ${token.organizationId} AND "engineId" = ${request.engineId}
@@ -152,23 +154,24 @@ export function createEnrollmentService(
           where: { hostId: host.id, revokedAt: null },
           data: { revokedAt: at },
         });
+        const { organizationId } = token;
+        const to = { name: host.name, engineId: request.engineId, again: true };
+        // The trigger `host_history` records the event for replicas that do not record it before they change the host.
+        await recordHostEvents(tx, [
+          { organizationId, hostId: host.id, kind: 'host_enrolled', from: endedState(host), to, at, recordedAt: at },
+        ]);
         await updateReenrolledHost(tx, host, token, request, at);
         await tx.agentToken.create({
           data: { hash: agentToken.hash, hostId: host.id, enrollmentTokenId: token.id, createdAt: at },
         });
         await recordAuditEntry(tx, {
-          organizationId: token.organizationId,
+          organizationId,
           at,
           actor: `enrollment_token:${token.id}`,
           action: 'host.reenrolled',
           target: `host:${host.id}`,
           details: { name: request.name, engineId: request.engineId, tokensRevoked: revoked.count },
         });
-        const to = { name: host.name, engineId: request.engineId, again: true };
-        const { organizationId } = token;
-        await recordHostEvents(tx, [
-          { organizationId, hostId: host.id, kind: 'host_enrolled', to, at, recordedAt: at },
-        ]);
         return { hostId: host.id, agentToken: agentToken.token, cadence, created: false };
       },
       // With these limits, many machines that enroll with one token at the same time wait instead of failing.
@@ -259,6 +262,14 @@ async function hasEnrolledLast(tx: Prisma.TransactionClient, { id, maxUses }: Lo
   return newest?.enrollmentTokenId === id;
 }
 
+/** Returns what the host was until an enrollment, and since when; null if it was online. */
+function endedState({ leftAt, lastSeenAt, recordedSilence }: LockedHost) {
+  if (leftAt !== null) return { state: 'left', since: leftAt.toISOString() };
+  // A host that has called since is no longer silent, although the writer has not recorded this yet.
+  const isSilent = recordedSilence !== null && lastSeenAt !== null && lastSeenAt <= new Date(recordedSilence.from);
+  return isSilent ? { state: recordedSilence.state, since: recordedSilence.from } : null;
+}
+
 const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
   engineName: engine.name,
   engineVersion: engine.version,
@@ -270,7 +281,7 @@ const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
 
 /**
  * Resets a host that was enrolled again, so that a new run of its agent can report immediately, even if the host's
- * clock is wrong.
+ * clock is wrong. Its problems stay until the first report, which shows whether they have ended.
  */
 async function updateReenrolledHost(
   tx: Prisma.TransactionClient,
@@ -287,10 +298,6 @@ async function updateReenrolledHost(
       lastSeenAt: at,
       leftAt: null,
       streamHeardAt: null,
-      engineError: null,
-      agentProblems: [],
-      snapshotRefusedAt: null,
-      snapshotRefusedReason: null,
       cloneSuspectedAt: null,
       cloneSuspectedSince: null,
       tokensRevokedAt: null,

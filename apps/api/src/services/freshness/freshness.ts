@@ -110,7 +110,10 @@ export function silenceInstants(
   context: FreshnessContext,
 ): { staleAt: Date | null; offlineAt: Date | null } {
   const now = context.now.getTime();
-  const stateAt = (at: number) => freshnessBySilence(lastSeenAt, heartbeatSeconds, { ...context, now: new Date(at) });
+  // Only outages that ended, with the time to reconnect, after the last call can postpone these instants.
+  const outages = context.outages.filter((outage) => reconnectedAt(outage) > lastSeenAt.getTime());
+  const stateAt = (at: number) =>
+    freshnessBySilence(lastSeenAt, heartbeatSeconds, { ...context, outages, now: new Date(at) });
   const findFirst = (holds: (state: string) => boolean): number | null => {
     if (lastSeenAt > context.now || !holds(stateAt(now))) return null;
     let [no, yes] = [lastSeenAt.getTime() - 1, now];

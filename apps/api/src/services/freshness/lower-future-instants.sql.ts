@@ -9,12 +9,20 @@ const TOLERANCE_MS = 5_000;
 /** Maximum number of hosts that one statement writes. */
 const BATCH_ROWS = 1_000;
 
-const COLUMNS = ['lastSeenAt', 'confirmedAt', 'streamHeardAt', 'observedAt', 'cloneSuspectedAt'] as const;
+const COLUMNS = [
+  'lastSeenAt',
+  'confirmedAt',
+  'streamHeardAt',
+  'observedAt',
+  'firstSnapshotAt',
+  'cloneSuspectedAt',
+] as const;
 const quoted = (column: string) => Prisma.raw(`"${column}"`);
 
 /**
  * If a host has an instant in the future, sets that instant to `now`, so that the host's silence counts from now. A
- * process with a wrong clock may have written such an instant. Reads all hosts and writes only those with a future
+ * process with a wrong clock may have written such an instant. Also drops silences that seem to end in the future. Reads
+ * all hosts and writes only those with a future
  * instant. Skips rows locked by other transactions, so it never waits. Resolves with the number of hosts written.
  */
 export async function lowerFutureInstants({ prisma }: Database, now: Date): Promise<number> {
@@ -41,7 +49,10 @@ export async function lowerFutureInstants({ prisma }: Database, now: Date): Prom
               THEN superseded || jsonb_build_object('at', ${now}::timestamptz) ELSE superseded END
             ORDER BY place)
           FROM jsonb_array_elements(hosts."supersededStreams") WITH ORDINALITY AS streams (superseded, place)
-        ), '[]')
+        ), '[]'), "endedSilences" = (
+          SELECT jsonb_agg(silence ORDER BY place)
+          FROM jsonb_array_elements(hosts."endedSilences") WITH ORDINALITY AS silences (silence, place)
+          WHERE (silence ->> 'until')::timestamptz <= ${now}::timestamptz)
       FROM ahead WHERE hosts.id = ahead.id`);
   }
   return hostCount;

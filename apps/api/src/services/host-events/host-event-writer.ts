@@ -1,7 +1,8 @@
 import type { Database } from '@muster/db';
 import type { Lease } from '../../lib/lease.js';
+import { createYielder } from '../../lib/yielder.js';
 import type { ReadFreshnessContext } from '../freshness/index.js';
-import { findSilences, readUptime, writeSilences } from './record-silences.sql.js';
+import { findSilences, readUptime, writeSilences, type HostOutcome } from './record-silences.sql.js';
 import { silenceEvents, type SilenceColumns, type SilenceOutcome } from './silence-events.js';
 
 /**
@@ -10,7 +11,7 @@ import { silenceEvents, type SilenceColumns, type SilenceOutcome } from './silen
  */
 export const HOST_EVENTS_LEASE = { name: 'host_events', ttlMs: 15_000 };
 
-/** Maximum number of hosts that one transaction records. */
+/** Maximum number of hosts that one statement records. */
 const BATCH_SIZE = 500;
 
 const NO_HOST = '00000000-0000-0000-0000-000000000000';
@@ -54,18 +55,18 @@ export function createHostEventWriter(
       const at = now();
       const until = uptime.aliveAt < at ? uptime.aliveAt : at;
       const context = { ...(await freshnessContext()), now: until, outages: uptime.outages };
+      const yielder = createYielder();
       let events = 0;
       for (let after = NO_HOST; !isStopped();) {
         const hosts = await findSilences(db, after, batchSize, context);
-        const outcomes = hosts
-          .map((host) => ({ host, outcome: silenceEvents(host, context) }))
-          .filter(({ host, outcome }) => host.isCloneExpired || !isUnchanged(host, outcome));
-        const recorded =
-          outcomes.length === 0
-            ? 0
-            : await db.prisma.$transaction(async (tx) =>
-                (await lease.confirm(tx)) ? writeSilences(tx, outcomes, now()) : null,
-              );
+        const readAt = now();
+        const outcomes: HostOutcome[] = [];
+        for (const host of hosts) {
+          const outcome = silenceEvents(host, { ...context, readAt });
+          if (host.isCloneExpired || !isUnchanged(host, outcome)) outcomes.push({ host, outcome });
+          if (yielder.shouldYield()) await yielder.yieldToEventLoop();
+        }
+        const recorded = outcomes.length === 0 ? 0 : await writeSilences(db, lease, outcomes, now());
         if (recorded === null) return events;
         events += recorded;
         if (hosts.length < batchSize) return events;

@@ -1,12 +1,15 @@
-import type { HostEventKind } from '@muster/contracts';
+import type { HostEventKind, HostLabels } from '@muster/contracts';
 import { Prisma } from '@muster/db';
+import { labelChanges } from './label-changes.js';
 
 /** An event to record. `from` and `to` are described at `HOST_EVENT_KINDS`. */
 export interface NewHostEvent {
   organizationId: string;
   hostId: string;
   kind: HostEventKind;
+  /** With `labels_changed`, all labels that applied. Only those that changed are recorded. */
   from?: Prisma.InputJsonObject | null;
+  /** With `labels_changed`, all labels that apply. Only those that changed are recorded. */
   to?: Prisma.InputJsonObject | null;
   /** When it happened. */
   at: Date;
@@ -15,20 +18,30 @@ export interface NewHostEvent {
 }
 
 /**
- * Records events of hosts, in their order, in the transaction that makes the changes. The trigger `host_history` records
- * problems and upgrades, and `enroll-new-host.sql.ts` records `host_enrolled`; do not record these here.
+ * Records events of hosts, in their order, in the transaction that makes the changes. Record `host_enrolled` and
+ * `host_renamed` before the host is changed: otherwise, triggers record them as changes by an earlier version. The trigger
+ * `host_history` records departures, problems and upgrades, and `enroll-new-host.sql.ts` records the first
+ * `host_enrolled`; do not record these here. Resolves with the size of the events in bytes.
  */
 export async function recordHostEvents(
   tx: Pick<Prisma.TransactionClient, '$executeRaw'>,
   events: readonly NewHostEvent[],
-): Promise<void> {
-  if (events.length === 0) return;
-  const rows = events.map((event) => ({ ...event, from: event.from ?? undefined, to: event.to ?? undefined }));
+): Promise<number> {
+  if (events.length === 0) return 0;
+  const rows = JSON.stringify(events.map((event) => ({ ...event, ...valuesOf(event) })));
   await tx.$executeRaw(Prisma.sql`
     INSERT INTO host_events (tx, id, "hostId", "organizationId", kind, "from", "to", at, "recordedAt")
     SELECT pg_current_xact_id()::text::bigint, nextval('container_events_id_seq'), e."hostId", e."organizationId", e.kind,
       e."from", e."to", e.at, e."recordedAt"
-    FROM json_to_recordset(${JSON.stringify(rows)}::json) AS e (
+    FROM json_to_recordset(${rows}::json) AS e (
       "hostId" uuid, "organizationId" text, kind text, "from" jsonb, "to" jsonb, at timestamptz,
       "recordedAt" timestamptz)`);
+  return Buffer.byteLength(rows);
 }
+
+function valuesOf({ kind, from, to }: NewHostEvent) {
+  if (kind === 'labels_changed') return labelChanges(labelsOf(from), labelsOf(to));
+  return { from: from ?? undefined, to: to ?? undefined };
+}
+
+const labelsOf = (value: NewHostEvent['from']): HostLabels => (value?.['labels'] ?? {}) as HostLabels;

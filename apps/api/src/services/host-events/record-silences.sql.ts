@@ -1,6 +1,8 @@
 import { Prisma, type Database } from '@muster/db';
+import type { Lease } from '../../lib/lease.js';
 import { freshnessCutoffs, freshnessSql, type FreshnessContext, type Outage } from '../freshness/index.js';
-import type { EndedSilence, RecordedSilence, SilenceColumns, SilenceOutcome } from './silence-events.js';
+import { CLONE_SUSPECTED_MS } from '../sync/index.js';
+import type { RecordedSilence, SilenceColumns, SilenceOutcome } from './silence-events.js';
 
 /** Until when Muster was up for certain, and its outages before that; null if no process was ever up. */
 export async function readUptime({ prisma }: Database): Promise<{ aliveAt: Date; outages: Outage[] } | null> {
@@ -22,6 +24,8 @@ export interface FoundHost extends SilenceColumns {
   organizationId: string;
   /** Whether the suspicion of a clone has expired, whose end is then recorded. */
   isCloneExpired: boolean;
+  cloneSuspectedAt: Date | null;
+  cloneSuspectedSince: Date | null;
   /** The columns as text, to detect that they changed since. */
   version: string;
 }
@@ -40,16 +44,16 @@ export async function findSilences(
   context: FreshnessContext,
 ): Promise<FoundHost[]> {
   const { silence } = freshnessSql(freshnessCutoffs(context));
-  // 24 hours, like `CLONE_SUSPECTED_MS` and the trigger.
-  const expired = Prisma.sql`COALESCE(h."cloneSuspectedAt" <= ${context.now}::timestamptz - interval '24 hours', FALSE)`;
+  const expired = Prisma.sql`COALESCE(
+    h."cloneSuspectedAt" <= ${new Date(context.now.getTime() - CLONE_SUSPECTED_MS)}::timestamptz, FALSE)`;
   type Row = Omit<FoundHost, 'endedSilences' | 'recordedSilence'> & {
-    endedSilences: Record<keyof EndedSilence, string | number>[] | null;
+    endedSilences: { from: string; until: string; heartbeatSeconds: number; left?: boolean }[] | null;
     recordedSilence: { from: string; state: RecordedSilence['state'] } | null;
   };
   const rows = await prisma.$queryRaw<Row[]>(Prisma.sql`
     SELECT h.id::text AS id, h."organizationId", h."lastSeenAt", h."heartbeatSeconds", h."leftAt", h."endedSilences",
       h."recordedSilence", h."observedAt" IS NOT NULL OR h."confirmedAt" IS NOT NULL AS "hasSnapshot",
-      ${expired} AS "isCloneExpired", ${VERSION} AS version
+      ${expired} AS "isCloneExpired", h."cloneSuspectedAt", h."cloneSuspectedSince", ${VERSION} AS version
     FROM hosts AS h
     WHERE h.id > ${after}::uuid AND h."deletedAt" IS NULL AND (
       h."endedSilences" IS NOT NULL
@@ -61,25 +65,40 @@ export async function findSilences(
     ORDER BY h.id LIMIT ${limit}::int`);
   return rows.map(({ endedSilences, recordedSilence, ...row }) => ({
     ...row,
-    endedSilences: (endedSilences ?? []).map(({ from, until, heartbeatSeconds }) => ({
+    endedSilences: (endedSilences ?? []).map(({ from, until, ...silence }) => ({
+      ...silence,
       from: new Date(from),
       until: new Date(until),
-      heartbeatSeconds: Number(heartbeatSeconds),
     })),
     recordedSilence: recordedSilence && { ...recordedSilence, from: new Date(recordedSilence.from) },
   }));
 }
 
+/** What is to be recorded of a host. */
+export interface HostOutcome {
+  host: FoundHost;
+  outcome: SilenceOutcome;
+}
+
+/** Returns the end of a suspicion of a clone, a day after the clone was last seen. */
+function endOfSuspicion({ cloneSuspectedAt, cloneSuspectedSince }: FoundHost) {
+  const since = (cloneSuspectedSince ?? cloneSuspectedAt!).toISOString();
+  const at = new Date(cloneSuspectedAt!.getTime() + CLONE_SUSPECTED_MS);
+  return { kind: 'problem_ended', from: { code: 'clone_suspected', since }, to: null, at } as const;
+}
+
 /**
- * Records the outcomes of hosts, with their events, in one statement. Locks the hosts' rows in the order of their ids,
- * and only for this statement. Skips a host whose row is locked or has changed since it was read; the next run finds it
- * again. Agents therefore never wait for more than one statement. Resolves with the number of recorded events.
+ * Records the outcomes of hosts, with their events, in one statement, if this process still holds the lease. Locks the
+ * hosts' rows in the order of their ids, and only for this statement. Skips a host whose row is locked or has changed
+ * since it was read; the next run finds it again. Agents therefore never wait for more than one statement. Resolves with
+ * the number of recorded events; null if the lease is lost.
  */
 export async function writeSilences(
-  tx: Prisma.TransactionClient,
-  outcomes: readonly { host: FoundHost; outcome: SilenceOutcome }[],
+  { prisma }: Database,
+  lease: Pick<Lease, 'confirmation'>,
+  outcomes: readonly HostOutcome[],
   now: Date,
-): Promise<number> {
+): Promise<number | null> {
   const hosts = outcomes.map(({ host, outcome: { endedSilences, recordedSilence } }) => ({
     id: host.id,
     version: host.version,
@@ -88,15 +107,21 @@ export async function writeSilences(
     recordedSilence,
   }));
   const events = outcomes.flatMap(({ host, outcome }) =>
-    outcome.events.map((event, place) => ({ hostId: host.id, place, ...event })),
+    [...outcome.events, ...(host.isCloneExpired ? [endOfSuspicion(host)] : [])].map((event, place) => ({
+      hostId: host.id,
+      place,
+      ...event,
+    })),
   );
   // The timestamps of `version` are compared as text, in the session's time zone, as they were read.
-  return tx.$executeRaw(Prisma.sql`
-    WITH entry AS (
+  const [written] = await prisma.$queryRaw<{ isHeld: boolean; events: number }[]>(Prisma.sql`
+    WITH lease AS MATERIALIZED (
+      ${lease.confirmation()}
+    ), entry AS (
       SELECT * FROM json_to_recordset(${JSON.stringify(hosts)}::json) AS entry (
         id uuid, version text, "isCloneExpired" boolean, "endedSilences" jsonb, "recordedSilence" jsonb)
     ), locked AS (
-      SELECT h.id FROM hosts AS h WHERE h.id IN (SELECT id FROM entry)
+      SELECT h.id FROM hosts AS h WHERE h.id IN (SELECT id FROM entry) AND EXISTS (SELECT FROM lease)
       ORDER BY h.id FOR NO KEY UPDATE SKIP LOCKED
     ), written AS (
       UPDATE hosts AS h SET
@@ -107,15 +132,19 @@ export async function writeSilences(
       FROM entry JOIN locked USING (id)
       WHERE h.id = entry.id AND h."deletedAt" IS NULL AND ${VERSION} = entry.version
       RETURNING h.id, h."organizationId"
+    ), recorded AS (
+      INSERT INTO host_events (tx, id, "hostId", "organizationId", kind, "from", "to", at, "recordedAt")
+      SELECT pg_current_xact_id()::text::bigint, nextval('container_events_id_seq'), event."hostId",
+        event."organizationId", event.kind, event."from", event."to", event.at, ${now}::timestamptz
+      FROM (
+        SELECT event.*, written."organizationId"
+        FROM json_to_recordset(${JSON.stringify(events)}::json) AS event (
+          "hostId" uuid, kind text, "from" jsonb, "to" jsonb, at timestamptz, place int)
+        JOIN written ON written.id = event."hostId"
+        ORDER BY event.at, event.place
+      ) AS event
+      RETURNING 1
     )
-    INSERT INTO host_events (tx, id, "hostId", "organizationId", kind, "from", "to", at, "recordedAt")
-    SELECT pg_current_xact_id()::text::bigint, nextval('container_events_id_seq'), event."hostId", event."organizationId",
-      event.kind, event."from", event."to", event.at, ${now}::timestamptz
-    FROM (
-      SELECT event.*, written."organizationId"
-      FROM json_to_recordset(${JSON.stringify(events)}::json) AS event (
-        "hostId" uuid, kind text, "from" jsonb, "to" jsonb, at timestamptz, place int)
-      JOIN written ON written.id = event."hostId"
-      ORDER BY event.at, event.place
-    ) AS event`);
+    SELECT EXISTS (SELECT FROM lease) AS "isHeld", (SELECT count(*)::int FROM recorded) AS events`);
+  return written?.isHeld === true ? written.events : null;
 }

@@ -8,6 +8,8 @@ export interface EndedSilence {
   until: Date;
   /** The heartbeat interval during the silence. */
   heartbeatSeconds: number;
+  /** Whether the agent called only to leave, so that the host did not come back. */
+  left?: boolean;
 }
 
 /** A silence for which `host_stale`, or both `host_stale` and `host_offline`, have been recorded. */
@@ -45,12 +47,21 @@ export interface SilenceOutcome {
 }
 
 /**
+ * Milliseconds by which a call may be later than the clock of the process that reads it. A call that is later was received
+ * by a process whose clock was ahead.
+ */
+const AHEAD_MS_MAX = 1_000;
+
+/** `readAt` is when the host was read. `now` is earlier: the instant up to which events are known. */
+type SilenceContext = FreshnessContext & { readAt: Date };
+
+/**
  * Returns the events of a host's silences until `context.now` that are not recorded yet. `context.now` must be an instant
  * at which Muster was up for certain, because an outage that began before could still turn out to cover the silence. The
- * events of all calls together are then the same, however often and whenever this is called.
+ * events of all calls together are then the same, however often and whenever this is called. A silence that ends in the
+ * future was noted because of a clock that was ahead, and is dropped.
  */
-export function silenceEvents(host: SilenceColumns, context: FreshnessContext): SilenceOutcome {
-  const { leftAt } = host;
+export function silenceEvents(host: SilenceColumns, context: SilenceContext): SilenceOutcome {
   const events: SilenceEvent[] = [];
   let recorded = host.recordedSilence;
 
@@ -68,9 +79,9 @@ export function silenceEvents(host: SilenceColumns, context: FreshnessContext): 
     }
   }
 
-  /** Ends the recorded silence, if there is one. An agent that only called to leave did not come back. */
+  /** Ends the recorded silence, if there is one. */
   function addBack(at: Date): void {
-    if (recorded !== null && (leftAt === null || at < leftAt)) {
+    if (recorded !== null) {
       const { from, state } = recorded;
       const silentSeconds = Math.round((at.getTime() - from.getTime()) / 1000);
       events.push({ kind: 'host_back', from: { state, since: from.toISOString() }, to: { silentSeconds }, at });
@@ -83,17 +94,22 @@ export function silenceEvents(host: SilenceColumns, context: FreshnessContext): 
     if (recorded !== null && recorded.from < lastSeenAt) addBack(lastSeenAt);
   }
 
-  const ended = host.endedSilences.filter(({ until }) => until <= context.now);
-  const remaining = host.endedSilences.slice(ended.length);
-  for (const { from, until, heartbeatSeconds } of ended) {
+  const latest = new Date(context.readAt.getTime() + AHEAD_MS_MAX);
+  const noted = host.endedSilences.filter(({ until }) => until <= latest);
+  const ended = noted.filter(({ until }) => until <= context.now);
+  const remaining = noted.slice(ended.length);
+  for (const { from, until, heartbeatSeconds, left = false } of ended) {
     endEarlierSilence(from);
     addSilence(from, heartbeatSeconds, until);
-    addBack(until);
+    if (left) recorded = null;
+    else addBack(until);
   }
   const from = remaining[0]?.from ?? host.lastSeenAt;
   const heartbeatSeconds = remaining[0]?.heartbeatSeconds ?? host.heartbeatSeconds ?? context.cadence.heartbeatSeconds;
-  if (leftAt !== null) recorded = null;
-  else if (from !== null && from <= context.now && host.hasSnapshot) {
+  if (host.leftAt !== null && host.leftAt <= context.now) {
+    // The recorded silence is part of one that ends later, as it was noted.
+    if (remaining.length === 0) recorded = null;
+  } else if (from !== null && from <= context.now && host.hasSnapshot) {
     endEarlierSilence(from);
     addSilence(from, heartbeatSeconds, context.now);
   }

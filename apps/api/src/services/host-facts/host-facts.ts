@@ -1,14 +1,15 @@
 import { mergeHostLabels, type HostFacts } from '@muster/contracts';
 import { isUniqueViolation, transact, type Database, type Prisma } from '@muster/db';
 import { isDeepStrictEqual } from 'node:util';
-import { recordAuditEntry } from '../audit/index.js';
-import { recordHostEvents } from '../host-events/index.js';
+import { recordAuditEntry, type NewAuditEntry } from '../audit/index.js';
+import { labelChanges, recordHostEvents, type NewHostEvent } from '../host-events/index.js';
 import { isEngineOfOtherHost, lockHostRow, readStoredFacts, type StoredFacts } from './read-host.sql.js';
 
 /**
  * Stores the facts in a heartbeat, and records what has changed. If nothing has changed, this is one read without a
  * lock. Does nothing if the host is gone, or if another stream has replaced `stream`, because the replaced agent may run
- * on another machine.
+ * on another machine. Also does nothing if something has changed, but `mayWrite` returns false. Resolves with the size of
+ * the written history in bytes.
  */
 export async function recordHostFacts(
   db: Database,
@@ -16,42 +17,48 @@ export async function recordHostFacts(
   stream: string | null,
   reported: HostFacts,
   at: Date,
-): Promise<void> {
+  mayWrite: () => boolean,
+): Promise<number> {
   const stored = await readStoredFacts(db.prisma, hostId, stream);
-  if (stored === null || stored.isSuperseded || !differs(stored, reported)) return;
+  if (stored === null || stored.isSuperseded || !differs(stored, reported) || !mayWrite()) return 0;
   const write = () =>
     transact(db, async (tx) => {
       await lockHostRow(tx, hostId);
-      await writeHostFacts(tx, hostId, stream, reported, at);
+      return writeHostFacts(tx, hostId, stream, reported, at);
     });
-  await write().catch((error: unknown) => {
+  return write().catch((error: unknown) => {
     // Another host has got the same engine in the meantime, which the second attempt takes into account.
     if (isUniqueViolation(error)) return write();
     throw error;
   });
 }
 
-/** Stores the facts about a host whose row the transaction has locked, and records what has changed. */
+/**
+ * Stores the facts about a host whose row the transaction has locked, and records what has changed. Resolves with the size
+ * of the written history in bytes.
+ */
 export async function writeHostFacts(
   tx: Prisma.TransactionClient,
   hostId: string,
   stream: string | null,
   reported: HostFacts,
   at: Date,
-): Promise<void> {
+): Promise<number> {
   const stored = await readStoredFacts(tx, hostId, stream);
-  if (stored === null || stored.isSuperseded) return;
+  if (stored === null || stored.isSuperseded) return 0;
   const { columns, facts } = changesOf(stored, reported);
   const { engineId } = columns;
   if (engineId !== undefined && (await isEngineOfOtherHost(tx, stored.organizationId, engineId))) {
     delete columns.engineId;
   }
-  if (Object.keys(columns).length + Object.keys(facts).length === 0) return;
+  if (Object.keys(columns).length + Object.keys(facts).length === 0) return 0;
+  // The event of a new name precedes the change (`recordHostEvents`).
+  const historyBytes = await recordChanges(tx, hostId, stored, columns, at);
   await tx.host.update({ where: { id: hostId }, data: { ...columns, factsChangedAt: at } });
   if (Object.keys(facts).length > 0) {
     await tx.hostFacts.upsert({ where: { hostId }, create: { hostId, ...facts }, update: facts });
   }
-  await recordChanges(tx, hostId, stored, columns, at);
+  return historyBytes;
 }
 
 const differs = (stored: StoredFacts, reported: HostFacts): boolean => {
@@ -100,36 +107,39 @@ function changesOf(stored: StoredFacts, facts: HostFacts) {
   };
 }
 
-/** Records the changes of the table `hosts` in the audit log and the host's history. A trigger records upgrades. */
+/**
+ * Records the changes of the table `hosts` in the audit log and the host's history. A trigger records upgrades. Resolves
+ * with the size of what was recorded, in bytes.
+ */
 async function recordChanges(
   tx: Prisma.TransactionClient,
   hostId: string,
   stored: StoredFacts,
   columns: ReturnType<typeof changesOf>['columns'],
   at: Date,
-): Promise<void> {
+): Promise<number> {
   const { organizationId } = stored;
   const { name, engineId, agentLabels, labels } = columns;
-  const entry = { organizationId, at, actor: `host:${hostId}`, target: `host:${hostId}` } as const;
-  if (name !== undefined) {
-    await recordAuditEntry(tx, { ...entry, action: 'host.renamed', details: { from: stored.name, to: name } });
-  }
-  const current = { name: name ?? stored.name };
+  const entries: NewAuditEntry[] = [];
+  const addEntry = (action: NewAuditEntry['action'], details: Prisma.InputJsonObject) =>
+    entries.push({ organizationId, at, actor: `host:${hostId}`, target: `host:${hostId}`, action, details });
+  const currentName = name ?? stored.name;
+  if (name !== undefined) addEntry('host.renamed', { from: stored.name, to: name });
   if (agentLabels !== undefined) {
-    const details = { ...current, from: stored.agentLabels, to: agentLabels };
-    await recordAuditEntry(tx, { ...entry, action: 'host.labels_changed', details });
+    const { from, to } = labelChanges(stored.agentLabels, agentLabels);
+    const { omittedLabels } = to;
+    const omitted = omittedLabels === undefined ? {} : { omittedLabels };
+    addEntry('host.labels_changed', { name: currentName, from: from.labels, to: to.labels, ...omitted });
   }
-  if (engineId !== undefined) {
-    const details = { ...current, from: stored.engineId, to: engineId };
-    await recordAuditEntry(tx, { ...entry, action: 'host.engine_changed', details });
-  }
+  if (engineId !== undefined)
+    addEntry('host.engine_changed', { name: currentName, from: stored.engineId, to: engineId });
+
+  const events: NewHostEvent[] = [];
   const event = { organizationId, hostId, at, recordedAt: at };
-  await recordHostEvents(tx, [
-    ...(name === undefined
-      ? []
-      : [{ ...event, kind: 'host_renamed' as const, from: { name: stored.name }, to: { name } }]),
-    ...(labels === undefined
-      ? []
-      : [{ ...event, kind: 'labels_changed' as const, from: { labels: stored.labels }, to: { labels } }]),
-  ]);
+  if (name !== undefined) events.push({ ...event, kind: 'host_renamed', from: { name: stored.name }, to: { name } });
+  if (labels !== undefined) {
+    events.push({ ...event, kind: 'labels_changed', from: { labels: stored.labels }, to: { labels } });
+  }
+  for (const entry of entries) await recordAuditEntry(tx, entry);
+  return Buffer.byteLength(JSON.stringify(entries)) + (await recordHostEvents(tx, events));
 }

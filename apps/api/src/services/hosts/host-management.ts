@@ -172,10 +172,12 @@ async function setName(
   const facts = requested === null ? await tx.hostFacts.findUnique({ where: { hostId: host.id } }) : null;
   const name = requested ?? facts?.name ?? host.name;
   if (name === host.name && nameSetByOperator === host.nameSetByOperator) return;
+  if (name !== host.name) {
+    const change = { from: { name: host.name }, to: { name } };
+    const { id: hostId, organizationId } = host;
+    // The trigger `host_name` takes a new name without an event for that of an operator of an earlier version.
+    await recordHostEvents(tx, [{ organizationId, hostId, kind: 'host_renamed', ...change, at, recordedAt: at }]);
+  }
   await tx.host.update({ where: { id: host.id }, data: { name, nameSetByOperator } });
   await record('host.renamed', `host:${host.id}`, { from: host.name, to: name, nameSetByOperator });
-  if (name === host.name) return;
-  const change = { from: { name: host.name }, to: { name } };
-  const { id: hostId, organizationId } = host;
-  await recordHostEvents(tx, [{ organizationId, hostId, kind: 'host_renamed', ...change, at, recordedAt: at }]);
 }

@@ -19,13 +19,13 @@ const EVENT_OCTETS = Prisma.raw(
 );
 
 /** Maximum number of events read for one page, which bounds the cost of a page if few events match. */
-const EVENTS_READ_MAX = 10_000;
+export const EVENTS_READ_MAX = 10_000;
 
 /**
  * Maximum total bytes of the events' fields `from` and `to` on a page. A page that reaches this limit ends, even if it
  * has few events. The database measures the bytes as JSON text, and the response may be a few times larger.
  */
-const PAGE_BYTES_MAX = 256 * 1024;
+export const PAGE_BYTES_MAX = 256 * 1024;
 
 /**
  * Maximum minutes by which the `recordedAt` of events may deviate from the order of their transactions. Covers the

@@ -2,6 +2,7 @@ import type { EventQuery, HostEvent, HostEventKind, HostEventQuery, HostEventVal
 import { Prisma, type Database } from '@muster/db';
 import { NotFoundError } from '../../errors.js';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
+import { EVENTS_READ_MAX, PAGE_BYTES_MAX, type EventListLimits } from './events.js';
 import { formatPosition } from './feed-position.js';
 import { hostsWithLabels } from './host-labels.sql.js';
 import { findFewHosts, selectByHosts, selectInOrder } from './select-events.sql.js';
@@ -30,9 +31,6 @@ export const toHostEvent = ({ tx, id, hostId, hostName, kind, from, to, at, reco
   recordedAt: recordedAt.toISOString(),
 });
 
-/** Maximum number of events read for one page, which bounds the cost of a page if few events match. */
-const EVENTS_READ_MAX = 10_000;
-
 /** Maximum minutes by which `recordedAt` may deviate from the order of the events. */
 const DISORDER_MINUTES_MAX = 10;
 
@@ -41,14 +39,15 @@ type Filters = Omit<HostEventQuery, 'kind'> &
   Pick<EventQuery, 'hostId' | 'hostLabel'> & { kind?: string[] | undefined };
 
 /**
- * Lists an organization's events of hosts, newest first, like `listEvents`: only a null `nextCursor` marks the end. An
- * event is recorded after it happened, so no event before `since` was recorded earlier.
+ * Lists an organization's events of hosts, newest first. As with `listEvents`, a page has at most `pageBytesMax` bytes of
+ * `from` and `to`, and only a null `nextCursor` marks the end. An event is recorded after it happened, so no event of the
+ * time since `since` was recorded earlier.
  */
 export async function listHostEvents(
   db: Database,
   organizationId: string,
   { hostId, hostLabel, kind, since, until, cursor, limit }: Filters,
-  { eventsReadMax = EVENTS_READ_MAX }: { eventsReadMax?: number } = {},
+  { eventsReadMax = EVENTS_READ_MAX, pageBytesMax = PAGE_BYTES_MAX }: EventListLimits = {},
 ): Promise<Page<HostEvent>> {
   const scanned = [Prisma.sql`e."organizationId" = ${organizationId}`];
   if (cursor !== undefined) {
@@ -65,7 +64,8 @@ export async function listHostEvents(
     conditions.push(Prisma.sql`e.at >= ${since}::timestamptz`);
     isWithinPeriod = Prisma.sql`e."recordedAt" >= ${since}::timestamptz - ${DISORDER_MINUTES_MAX}::int * interval '1 minute'`;
   }
-  type Row = { stoppedAt: [tx: bigint, id: bigint] | null } & (HostEventRow | { [Column in keyof HostEventRow]: null });
+  type Scan = { isCut: boolean; stoppedAt: [tx: bigint, id: bigint] | null };
+  type Row = Scan & (HostEventRow | { [Column in keyof HostEventRow]: null });
   const hostIds = await findFewHosts(db, organizationId, { hostId, hostLabel });
   const newest =
     hostIds === null
@@ -74,13 +74,18 @@ export async function listHostEvents(
   const rows = await db.prisma.$queryRaw<Row[]>(Prisma.sql`
     WITH walked AS MATERIALIZED (
       ${newest}
+    ), sized AS (
+      SELECT e.*, sum(COALESCE(octet_length(e."from"::text), 0) + COALESCE(octet_length(e."to"::text), 0))
+        OVER (ROWS UNBOUNDED PRECEDING) AS bytes, row_number() OVER () AS number
+      FROM (SELECT * FROM walked AS e WHERE ${Prisma.join(conditions, ' AND ')} LIMIT ${limit + 1}::int) AS e
     ), page AS MATERIALIZED (
-      SELECT * FROM walked AS e WHERE ${Prisma.join(conditions, ' AND ')} LIMIT ${limit + 1}::int
+      SELECT * FROM sized WHERE number = 1 OR bytes <= ${pageBytesMax}::int
     )
     SELECT e.tx, e.id, e."hostId"::text AS "hostId", h.name AS "hostName", e.kind, e."from", e."to", e.at, e."recordedAt",
       ended.*
-    FROM (
-      SELECT CASE WHEN (SELECT count(*) FROM page) <= ${limit}::int THEN (
+    FROM (SELECT
+      (SELECT count(*) FROM sized) > (SELECT count(*) FROM page) AS "isCut",
+      CASE WHEN (SELECT count(*) FROM sized) <= ${limit}::int THEN (
         SELECT CASE WHEN ${isWithinPeriod} THEN ARRAY[e.tx, e.id] END
         FROM walked AS e OFFSET ${eventsReadMax - 1}::int LIMIT 1) END AS "stoppedAt"
     ) AS ended
@@ -89,7 +94,8 @@ export async function listHostEvents(
   const events = rows.filter((row): row is Row & HostEventRow => row.hostId !== null);
   const items = events.slice(0, limit);
   const last = items.at(-1);
-  const end = last && events.length > limit ? [last.tx, last.id] : rows[0]?.stoppedAt;
+  const isFull = rows[0]?.isCut === true || events.length > limit;
+  const end = last && isFull ? [last.tx, last.id] : rows[0]?.stoppedAt;
   return { items: items.map(toHostEvent), nextCursor: end ? encodeCursor(end.map(Number)) : null };
 }
 

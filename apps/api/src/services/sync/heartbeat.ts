@@ -13,8 +13,9 @@ import { createHostReports, type HostReports } from './host-reports.js';
 export interface HeartbeatService {
   /**
    * Records that a host's agent is alive. If the digest equals the stored one and the agent can list its containers,
-   * also confirms that the host's containers are unchanged. Stores the facts about the machine, if they are sent. `stream` identifies the agent's run; null if the agent did
-   * not send it.
+   * also confirms that the host's containers are unchanged. Then stores the facts about the machine, if they are sent; a
+   * failure to store them does not fail the heartbeat. `stream` identifies the agent's run; null if the agent did not send
+   * it.
    * @throws HostDeletedError if the host was deleted.
    */
   beat(hostId: string, heartbeat: Heartbeat, stream: string | null): Promise<HeartbeatResponse>;
@@ -23,6 +24,8 @@ export interface HeartbeatService {
 export interface HeartbeatServiceOptions {
   /** Stores the facts about the machine. `stream` identifies the agent's run. */
   recordFacts: (hostId: string, stream: string | null, facts: HostFacts, at: Date) => Promise<void>;
+  /** Called if the facts could not be stored. The agent sends them again after an hour. */
+  logFactsFailure: (error: unknown) => void;
   cadence?: Cadence;
   now: () => Date;
   /** Shared with the container service, so that heartbeats and unchanged snapshots share statements. */
@@ -31,7 +34,13 @@ export interface HeartbeatServiceOptions {
 
 export function createHeartbeatService(
   db: Database,
-  { recordFacts, now, cadence = CADENCE_DEFAULT, reports = createHostReports(db) }: HeartbeatServiceOptions,
+  {
+    recordFacts,
+    logFactsFailure,
+    now,
+    cadence = CADENCE_DEFAULT,
+    reports = createHostReports(db),
+  }: HeartbeatServiceOptions,
 ): HeartbeatService {
   return {
     async beat(hostId, heartbeat, stream) {
@@ -47,7 +56,6 @@ export function createHeartbeatService(
         agentVersion,
         clockSkewSeconds,
       };
-      if (hostFacts !== undefined) await recordFacts(hostId, stream, hostFacts, receivedAt);
       const reported = await reports.report({
         kind: 'heartbeat',
         hostId,
@@ -59,6 +67,8 @@ export function createHeartbeatService(
         heartbeatSeconds: cadence.heartbeatSeconds,
       });
       if (reported === null) throw new HostDeletedError();
+      // The facts are stored after the heartbeat, because a slow snapshot of the host may hold the row that they need.
+      if (hostFacts !== undefined) await recordFacts(hostId, stream, hostFacts, receivedAt).catch(logFactsFailure);
       // A snapshot of this host is being written. The next heartbeat will be compared with that snapshot.
       if (reported === 'later') return { snapshotRequired: false, cadence };
       return { snapshotRequired: !reported.digestMatches, cadence };

@@ -6,7 +6,7 @@ import {
   type HostProblem,
 } from '@muster/contracts';
 import { CLONE_SUSPECTED_MS } from './order.js';
-import type { HeartbeatProblems } from './report-hosts.sql.js';
+import type { HeartbeatProblems, Hysteresis } from './report-hosts.sql.js';
 
 /** The columns of a host from which its problems are derived. */
 export interface ProblemColumns {
@@ -33,6 +33,12 @@ const NOT_CURRENT: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
 ]);
 
 /**
+ * The problem `clock_skew` ends only when the skew is this many seconds below the limit. A skew that varies around the limit
+ * would otherwise begin and end the problem with each heartbeat.
+ */
+const CLOCK_SKEW_HYSTERESIS_SECONDS = 10;
+
+/**
  * Returns a heartbeat's problems. An agent that supports `problems` reports all problems there, and sends `engineError`
  * only for older APIs that do not support `problems`. This function itself determines `clock_skew`. The `since` of each
  * problem is the time of receipt. If the database already has an earlier `since` for the problem, it keeps that one.
@@ -46,17 +52,18 @@ export function heartbeatProblems(
     engineError === undefined ? [] : [{ code: 'engine_unreachable', message: engineError }];
   const reported = problems ?? fromEngineError;
   const since = receivedAt.toISOString();
-  const stored: HostProblem[] = reported.map(({ code, message }) => ({ code, message, since }));
-  if (isClockOff(clockSkewSeconds)) stored.push({ code: 'clock_skew', message: '', since });
+  const stored: (HostProblem & Hysteresis)[] = reported.map(({ code, message }) => ({ code, message, since }));
+  const skew = Math.abs(clockSkewSeconds ?? 0);
+  if (skew > CLOCK_SKEW_SECONDS_MAX) stored.push({ code: 'clock_skew', message: '', since });
+  else if (skew > CLOCK_SKEW_SECONDS_MAX - CLOCK_SKEW_HYSTERESIS_SECONDS) {
+    stored.push({ code: 'clock_skew', message: '', since, onlyIfKnown: true });
+  }
   return {
     engineError: reported.find(({ code }) => code === 'engine_unreachable')?.message ?? null,
     problems: stored,
     isNotCurrent: reported.some(({ code }) => NOT_CURRENT.has(code)),
   };
 }
-
-const isClockOff = (clockSkewSeconds: number | null): clockSkewSeconds is number =>
-  clockSkewSeconds !== null && Math.abs(clockSkewSeconds) > CLOCK_SKEW_SECONDS_MAX;
 
 /** Returns a host's problems, at most one of each code, in the order of `HostProblemCode`. */
 export function hostProblems(host: ProblemColumns, now: Date): HostProblem[] {

@@ -2,6 +2,7 @@
 export { gzipPlainLength, parseJsonBytes, plainBytes, type RawBody } from './body-bytes.js';
 export { bodyDigest } from './body-digest.js';
 export { toWorkload, type WorkloadColumns } from './container-row.js';
+export { CLONE_SUSPECTED_MS } from './order.js';
 export { createDigestSalts, createUnsharedDigestSalts, type DigestSalts } from './digest-salt-store.js';
 export { createHeartbeatService, type HeartbeatService } from './heartbeat.js';
 export { hostProblems } from './host-problems.js';

@@ -10,11 +10,16 @@ import {
   orderAssignments,
 } from './host-order.sql.js';
 
+/** `onlyIfKnown` is true for a problem that continues if the last heartbeat reported it, but does not begin. */
+export interface Hysteresis {
+  onlyIfKnown?: true;
+}
+
 /** The problems that a heartbeat reports. */
 export interface HeartbeatProblems {
   /** The message of `engine_unreachable`, which makes a host `engine_down`. */
   engineError: string | null;
-  problems: readonly { code: string; message: string; since: string }[];
+  problems: readonly ({ code: string; message: string; since: string } & Hysteresis)[];
   /** True if the host's containers may differ from the stored ones. The heartbeat then confirms nothing. */
   isNotCurrent: boolean;
 }
@@ -167,12 +172,15 @@ const fact = (column: keyof HostFacts) => unlessSuperseded(column, `COALESCE(${e
 const AGENT_PROBLEMS = unlessSuperseded(
   'agentProblems',
   `CASE WHEN ${entry('problems')} = '[]' THEN '[]'::jsonb ELSE (
-        SELECT jsonb_agg(problem || COALESCE(
+        SELECT COALESCE(jsonb_agg((problem - 'onlyIfKnown') || COALESCE(
           (SELECT jsonb_build_object('since', known -> 'since')
             FROM jsonb_array_elements(hosts."agentProblems") AS known
             WHERE known ->> 'code' = problem ->> 'code' LIMIT 1),
-          '{}'))
+          '{}')), '[]')
         FROM jsonb_array_elements(${entry('problems')}::jsonb) AS problem
+        WHERE NOT problem ? 'onlyIfKnown' OR EXISTS (
+          SELECT FROM jsonb_array_elements(hosts."agentProblems") AS known
+          WHERE known ->> 'code' = problem ->> 'code')
       ) END`,
 );
 

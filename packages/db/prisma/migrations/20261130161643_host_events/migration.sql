@@ -1,6 +1,10 @@
 -- AlterTable
 ALTER TABLE "hosts" ADD COLUMN     "endedSilences" JSONB,
+ADD COLUMN     "firstSnapshotAt" TIMESTAMPTZ(3),
 ADD COLUMN     "recordedSilence" JSONB;
+
+-- AlterTable
+ALTER TABLE "retention_steps" ADD COLUMN     "deletedBefore" TIMESTAMPTZ(3);
 
 -- CreateTable
 CREATE TABLE "host_events" (
@@ -20,28 +24,37 @@ CREATE TABLE "host_events" (
 -- CreateIndex
 CREATE INDEX "host_events_organizationId_tx_id_idx" ON "host_events"("organizationId", "tx", "id");
 
+-- CreateIndex
+CREATE INDEX "host_events_availability_idx" ON "host_events"("hostId", "at", "tx", "id") WHERE (kind = ANY (ARRAY['host_enrolled'::text, 'host_left'::text, 'host_stale'::text, 'host_offline'::text, 'host_back'::text, 'engine_down'::text, 'engine_up'::text]));
+
 -- AddForeignKey
 ALTER TABLE "host_events" ADD CONSTRAINT "host_events_hostId_fkey" FOREIGN KEY ("hostId") REFERENCES "hosts"("id") ON DELETE CASCADE ON UPDATE CASCADE;
-
--- The hosts that exist already were enrolled before their history began.
-INSERT INTO "host_events" (tx, id, "hostId", "organizationId", kind, "to", at, "recordedAt")
-SELECT pg_current_xact_id()::text::bigint, nextval('container_events_id_seq'), id, "organizationId", 'host_enrolled',
-  jsonb_build_object('name', name, 'engineId', "engineId"), "enrolledAt", now()
-FROM (SELECT * FROM "hosts" WHERE "deletedAt" IS NULL ORDER BY "enrolledAt", id) AS enrolled;
 
 -- Records what only the statement that changes a host knows: which silence a call ends, when a problem began or ended,
 -- and which version came before. Many statements change hosts, also those of earlier versions that run alongside this
 -- one, so a trigger does it (ADR 26). The function runs only for an update that has something to record.
 CREATE FUNCTION record_host_history() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-  -- The time of the call. The record of a refused snapshot does not change "lastSeenAt", and no call ends an expired
-  -- suspicion of a clone.
+  -- The time of the call. The record of a refused snapshot does not change "lastSeenAt".
   called timestamptz := CASE
-    WHEN NEW."lastSeenAt" IS DISTINCT FROM OLD."lastSeenAt" THEN NEW."lastSeenAt"
-    WHEN NEW."snapshotRefusedAt" IS DISTINCT FROM OLD."snapshotRefusedAt"
+    WHEN NEW."lastSeenAt" IS NOT DISTINCT FROM OLD."lastSeenAt"
+      AND NEW."snapshotRefusedAt" IS DISTINCT FROM OLD."snapshotRefusedAt"
       THEN COALESCE(NEW."snapshotRefusedAt", NEW."lastSeenAt")
-    ELSE COALESCE(OLD."cloneSuspectedAt" + interval '24 hours', NEW."lastSeenAt") END;
+    ELSE COALESCE(NEW."lastSeenAt", now()) END;
+  is_first_snapshot boolean :=
+    NEW."observedAt" IS NOT NULL AND OLD."observedAt" IS NULL AND OLD."confirmedAt" IS NULL;
+  -- The silence that ended because the agent called to leave.
+  left_silence jsonb;
 BEGIN
+  -- If an earlier call has a later time, it was received by a process whose clock was ahead, and ended no silence. The
+  -- clocks of two processes that are right differ by less than a second.
+  IF NEW."lastSeenAt" < OLD."lastSeenAt" AND NEW."endedSilences" IS NOT NULL THEN
+    NEW."endedSilences" := (
+      SELECT jsonb_agg(silence ORDER BY place)
+      FROM jsonb_array_elements(NEW."endedSilences") WITH ORDINALITY AS silences (silence, place)
+      WHERE (silence ->> 'until')::timestamptz <= NEW."lastSeenAt" + interval '1 second');
+  END IF;
+
   -- A host is `never` until its first snapshot, so its silence before that is none. The limit bounds the row if the
   -- writer does not run.
   IF NEW."lastSeenAt" - OLD."lastSeenAt" > 3 * COALESCE(OLD."heartbeatSeconds", 10) * interval '1 second'
@@ -50,6 +63,18 @@ BEGIN
   THEN
     NEW."endedSilences" := COALESCE(OLD."endedSilences", '[]') || jsonb_build_object(
       'from', OLD."lastSeenAt", 'until', NEW."lastSeenAt", 'heartbeatSeconds', COALESCE(OLD."heartbeatSeconds", 10));
+  END IF;
+
+  -- An agent that called only to leave did not come back.
+  IF NEW."leftAt" IS NOT NULL AND OLD."leftAt" IS NULL
+    AND (NEW."endedSilences" -> -1 ->> 'until')::timestamptz = NEW."lastSeenAt"
+  THEN
+    NEW."endedSilences" := jsonb_set(NEW."endedSilences", '{-1,left}', 'true');
+    left_silence := NEW."endedSilences" -> -1;
+  END IF;
+
+  IF is_first_snapshot THEN
+    NEW."firstSnapshotAt" := COALESCE(NEW."firstSnapshotAt", NEW."lastSeenAt");
   END IF;
 
   INSERT INTO "host_events" (tx, id, "hostId", "organizationId", kind, "from", "to", at, "recordedAt")
@@ -75,29 +100,57 @@ BEGIN
         ELSE called
       END AS at
     FROM (
-      SELECT DISTINCT ON (code) code, NULLIF(message, '') AS message, since FROM (
+      SELECT DISTINCT ON (code) code, NULLIF(message, '') AS message, since, code AS key FROM (
         SELECT * FROM jsonb_to_recordset(OLD."agentProblems") AS problem (code text, message text, since timestamptz)
         UNION ALL SELECT 'snapshot_refused', OLD."snapshotRefusedReason", OLD."snapshotRefusedAt"
         UNION ALL SELECT 'truncated', NULL, OLD."truncatedSince" WHERE OLD."truncatedCount" > 0
         UNION ALL SELECT 'clone_suspected', NULL, COALESCE(OLD."cloneSuspectedSince", OLD."cloneSuspectedAt")
       ) AS problem WHERE since IS NOT NULL ORDER BY code, since
     ) AS known FULL JOIN (
-      SELECT DISTINCT ON (code) code, NULLIF(message, '') AS message, since FROM (
+      -- A clone that is seen again after the suspicion has expired, before the writer has recorded its end, is another one.
+      SELECT DISTINCT ON (code) code, NULLIF(message, '') AS message, since,
+        CASE WHEN code = 'clone_suspected' AND NEW."cloneSuspectedSince" <> OLD."cloneSuspectedSince"
+          THEN 'another clone' ELSE code END AS key
+      FROM (
         SELECT * FROM jsonb_to_recordset(NEW."agentProblems") AS problem (code text, message text, since timestamptz)
         UNION ALL SELECT 'snapshot_refused', NEW."snapshotRefusedReason", NEW."snapshotRefusedAt"
         UNION ALL SELECT 'truncated', NULL, NEW."truncatedSince" WHERE NEW."truncatedCount" > 0
         UNION ALL SELECT 'clone_suspected', NULL, COALESCE(NEW."cloneSuspectedSince", NEW."cloneSuspectedAt")
       ) AS problem WHERE since IS NOT NULL ORDER BY code, since
-    ) AS current ON current.code = known.code
-    WHERE known.code IS NULL OR current.code IS NULL
+    ) AS current ON current.key = known.key
+    WHERE (known.code IS NULL OR current.code IS NULL)
+      -- The writer clears an expired suspicion, without a call of the agent, and records it.
+      AND NOT (COALESCE(known.code, '') = 'clone_suspected' AND NEW."cloneSuspectedAt" IS NULL
+        AND NEW."lastSeenAt" IS NOT DISTINCT FROM OLD."lastSeenAt")
     UNION ALL
     SELECT 'agent_upgraded', jsonb_build_object('version', OLD."agentVersion"),
       jsonb_build_object('version', NEW."agentVersion"), called
-    WHERE NEW."agentVersion" <> OLD."agentVersion"
+    WHERE NEW."agentVersion" <> OLD."agentVersion" AND '' NOT IN (NEW."agentVersion", OLD."agentVersion")
     UNION ALL
     SELECT 'engine_upgraded', jsonb_build_object('name', OLD."engineName", 'version', OLD."engineVersion"),
       jsonb_build_object('name', NEW."engineName", 'version', NEW."engineVersion"), called
     WHERE (NEW."engineName", NEW."engineVersion") <> (OLD."engineName", OLD."engineVersion")
+      -- The engine of a host that was enrolled while the engine did not respond has no version.
+      AND '' NOT IN (NEW."engineVersion", OLD."engineVersion")
+    UNION ALL
+    SELECT 'host_left',
+      CASE WHEN (left_silence ->> 'from')::timestamptz = (OLD."recordedSilence" ->> 'from')::timestamptz
+        THEN jsonb_build_object('state', OLD."recordedSilence" -> 'state', 'since', OLD."recordedSilence" -> 'from') END,
+      NULL, NEW."leftAt"
+    WHERE NEW."leftAt" IS NOT NULL AND OLD."leftAt" IS NULL
+    -- Replicas of earlier versions do not record enrollments. This version records them before it changes the host.
+    UNION ALL
+    SELECT 'host_enrolled', NULL, jsonb_build_object('name', NEW.name, 'engineId', NEW."engineId"), NEW."enrolledAt"
+    WHERE is_first_snapshot AND NOT EXISTS (
+      SELECT FROM "host_events" AS e WHERE e."hostId" = NEW.id AND e.kind = 'host_enrolled')
+    UNION ALL
+    SELECT 'host_enrolled',
+      jsonb_build_object('state', 'left',
+        'since', to_char(OLD."leftAt" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')),
+      jsonb_build_object('name', NEW.name, 'engineId', NEW."engineId", 'again', TRUE), called
+    WHERE NEW."leftAt" IS NULL AND OLD."leftAt" IS NOT NULL AND NOT EXISTS (
+      SELECT FROM "host_events" AS e
+      WHERE e."hostId" = NEW.id AND e.tx = pg_current_xact_id()::text::bigint AND e.kind = 'host_enrolled')
   ) AS change
   ORDER BY change.at;
   RETURN NEW;
@@ -107,12 +160,16 @@ $$;
 CREATE TRIGGER host_history BEFORE UPDATE ON "hosts" FOR EACH ROW WHEN (
   NEW."deletedAt" IS NULL AND (
     NEW."lastSeenAt" - OLD."lastSeenAt" > 3 * COALESCE(OLD."heartbeatSeconds", 10) * interval '1 second'
+    OR NEW."lastSeenAt" < OLD."lastSeenAt" AND NEW."endedSilences" IS NOT NULL
     OR NEW."agentProblems" IS DISTINCT FROM OLD."agentProblems"
     OR (NEW."snapshotRefusedAt" IS NULL) <> (OLD."snapshotRefusedAt" IS NULL)
     OR (NEW."truncatedCount" > 0) <> (OLD."truncatedCount" > 0)
     OR (NEW."cloneSuspectedAt" IS NULL) <> (OLD."cloneSuspectedAt" IS NULL)
+    OR NEW."cloneSuspectedSince" <> OLD."cloneSuspectedSince"
     OR NEW."agentVersion" <> OLD."agentVersion"
     OR NEW."engineVersion" <> OLD."engineVersion"
     OR NEW."engineName" <> OLD."engineName"
+    OR (NEW."leftAt" IS NULL) <> (OLD."leftAt" IS NULL)
+    OR OLD."observedAt" IS NULL AND NEW."observedAt" IS NOT NULL
   )
 ) EXECUTE FUNCTION record_host_history();
