@@ -119,6 +119,13 @@ describe('what a host was', () => {
     expect(returned).toEqual(['0-950 offline', '950-1000 online']);
   });
 
+  test('between two silences is online, even if the end of the first one is not recorded yet', () => {
+    const now = { freshness: 'offline', recordedSilence: 'offline', aliveSince: at(500), lastSeenAt: at(600) } as const;
+    const events = [event('host_stale', 131, 100), event('host_offline', 400, 100)];
+    expect(periods(now, events)).toEqual(['0-100 online', '100-500 offline', '500-600 online', '600-1000 offline']);
+    expect(periods(now, [])).toEqual(['0-500 offline', '500-600 online', '600-1000 offline']);
+  });
+
   test('is unknown while Muster was away, before the enrollment, before the history, and after the agent left', () => {
     const history = window(0, 1_000, 200);
     expect(

@@ -20,6 +20,17 @@ export async function fillEveryTable(database: Database): Promise<void> {
       engineError: '',
     },
   });
+  await prisma.hostFacts.create({
+    data: {
+      hostId,
+      name: 'zażółć.example.org',
+      addresses: ['192.0.2.7', '2001:db8::7'],
+      kernel: '6.1.0',
+      cpus: 64,
+      memoryBytes: 2n ** 53n + 1n,
+      engineFacts: { rootless: false, swarm: null },
+    },
+  });
   const hash = Uint8Array.from({ length: 32 }, (_, i) => 255 - i);
   const { id: enrollmentTokenId } = await prisma.enrollmentToken.create({
     data: {

@@ -114,7 +114,13 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
   // The events of the last seconds may not be recorded yet.
   const isNow = currentContact(host);
   const unended = host.recordedSilence === null ? null : silence(host.recordedSilence);
-  const last: Contact = contact ?? unended ?? isNow.contact;
+  let last: Contact = contact ?? unended ?? isNow.contact;
+  const aliveSince = host.aliveSince?.getTime() ?? -Infinity;
+  if (isSilent(last) && isSilent(isNow.contact) && aliveSince > (contact === null ? -Infinity : from)) {
+    // The host was back in between, and is silent again.
+    change(aliveSince, ONLINE, last);
+    last = ONLINE;
+  }
   if (last.state !== isNow.contact.state || last.reason !== isNow.contact.reason) {
     if (isSilent(last) && isSilent(isNow.contact)) contact = isNow.contact;
     else change(isNow.since ?? window.to, isNow.contact, last);
