@@ -228,13 +228,19 @@ describe('the cached lists', () => {
         { hostId: 'h3', freshness: 'stale' },
       ],
     });
-    expect(keysRefreshedBy(freshnessMessage)).toEqual(['hosts/list', 'fleet-map', 'containers', 'recent-events']);
+    expect(keysRefreshedBy(freshnessMessage)).toEqual([
+      'hosts/list',
+      'fleet-map',
+      'containers',
+      'recent-events',
+      'host-events',
+    ]);
     expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({
       pages: [{ items: [{ freshness: 'stale' }, { freshness: 'online' }, { freshness: 'stale' }] }],
     });
     // The same message changes no host when it is received again. Events are refetched, because a new connection may
     // have missed some.
-    expect(keysRefreshedBy(freshnessMessage)).toEqual(['recent-events']);
+    expect(keysRefreshedBy(freshnessMessage)).toEqual(['recent-events', 'host-events']);
   });
 
   test('are not refetched after a summary message or after a message that the session has ended', () => {

@@ -171,6 +171,7 @@ describe('a query of events', () => {
       since: '2026-01-31T12:00:00+01:00',
     };
     expect(parseValid(EventQuery, query)).toEqual({
+      subject: 'container',
       hostId: [HOST],
       dockerId: ['c1'],
       name: ['web', 'db'],

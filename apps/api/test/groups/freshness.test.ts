@@ -5,3 +5,4 @@ import '../freshness-in-sql.test.js';
 import '../host-event-writer.test.js';
 import '../lease.test.js';
 import '../lost-history.test.js';
+import '../silence-events.test.js';

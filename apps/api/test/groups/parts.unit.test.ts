@@ -8,7 +8,6 @@ import '../keyed-semaphore.unit.test.js';
 import '../limits.unit.test.js';
 import '../loggable-error.unit.test.js';
 import '../scan-body.unit.test.js';
-import '../silence-events.unit.test.js';
 import '../semaphore.unit.test.js';
 import '../snapshot-cache.unit.test.js';
 import '../sort-versions.unit.test.js';
