@@ -20,15 +20,6 @@ const longLabels = () =>
   Object.fromEntries(
     Array.from({ length: 64 }, (_, index) => [`${'k'.repeat(60)}-${index}`.slice(-63), 'v'.repeat(63)] as const),
   );
-/** Reports the containers of the hosts, which are then online for 30 seconds. */
-async function syncHosts(): Promise<void> {
-  for (const [host, name] of [
-    [web, 'web'],
-    [db, 'db'],
-  ] as const) {
-    await host.sync([{ dockerId: name, name: `shop-${name}-1`, image: `shop/${name}:1`, state: 'running' }]);
-  }
-}
 const labelsOf = async ({ id }: RawHost) => (await dashboard.api.call('getHost', { params: { hostId: id } })).labels;
 const setLabels = ({ id }: RawHost, labels: Record<string, string>) =>
   dashboard.api.call('updateHost', { params: { hostId: id }, body: { labels } });
@@ -36,10 +27,17 @@ const setLabels = ({ id }: RawHost, labels: Record<string, string>) =>
 describeInChromium('the labels of hosts', () => {
   beforeAll(async () => {
     await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
-    dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
+    // The hosts stay online without a heartbeat, however long the tests take.
+    const cadence = { MUSTER_HEARTBEAT_SECONDS: '600', MUSTER_SNAPSHOT_SECONDS: '600' };
+    dashboard = await startDashboard(null, { ...cadence, MUSTER_SIGN_INS_PER_MINUTE: '1000' });
     web = await enrollRawHost(dashboard.muster, { name: 'web-01' });
     db = await enrollRawHost(dashboard.muster, { name: 'db-01' });
-    await syncHosts();
+    for (const [host, name] of [
+      [web, 'web'],
+      [db, 'db'],
+    ] as const) {
+      await host.sync([{ dockerId: name, name: `shop-${name}-1`, image: `shop/${name}:1`, state: 'running' }]);
+    }
   });
   afterAll(() => dashboard.close());
   beforeEach(async () => {
@@ -129,7 +127,6 @@ describeInChromium('the labels of hosts', () => {
   });
 
   test('filter the lowest availability, the events of hosts and the fleet, and links keep them', async () => {
-    await syncHosts();
     const requested: string[] = [];
     page.on('response', (response) => {
       if (response.url().includes('/api/availability')) requested.push(`${response.status()} ${response.url()}`);
