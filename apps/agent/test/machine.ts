@@ -10,7 +10,7 @@ import type { Fixture } from './fixture.js';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** The ID of the service's user and group on a machine whose `/etc/passwd` contains the user from the start. */
+/** The ID of the service's user and group on a machine whose `/etc/passwd` already contains the user. */
 export const SERVICE_USER = 23_456;
 
 /** The ID of the group that owns the engine's socket. */
@@ -28,7 +28,7 @@ export const missingForMachine =
 /** The address of the engine on the machine. */
 export const ENGINE = 'unix:///run/engine.sock';
 
-/** Creates the machine's files and then waits, as its first process. */
+/** The machine's first process: creates the machine's files and then waits. */
 const INIT = `set -e
 touch_and_bind() { mkdir -p "$(dirname "$2")"; if [ -d "$1" ]; then mkdir -p "$2"; else touch "$2"; fi; mount --bind "$1" "$2"; }
 mount -t tmpfs tmpfs /run
@@ -49,7 +49,7 @@ echo ready
 while :; do sleep 60; done`;
 
 /**
- * A script in place of systemctl, which records its calls. It runs the service as its unit states, without the sandbox.
+ * A script that replaces systemctl. It records its calls, and runs the service as the unit states, without a sandbox.
  */
 const systemctl = (machine: string): string => `#!/bin/sh
 echo "$*" >>${machine}/systemctl.log
@@ -96,8 +96,8 @@ export interface Release {
 
 /**
  * A simulated machine. It has its own processes and its own `/etc`, `/var/lib`, `/var/log`, `/run` and `/usr/local`.
- * The programs are those of the real machine. The agent's executable is a script. It runs the built agent with a copy
- * of Node.js that has the name of the agent.
+ * The programs are those of the real machine. The agent's executable is a script that runs the built agent with a copy
+ * of Node.js named like the agent.
  */
 export interface Machine {
   /** Returns the path outside the machine of a file on the machine. */
@@ -106,7 +106,7 @@ export interface Machine {
   read(file: string): Promise<string>;
   /** Returns whether a file or directory exists on the machine. */
   exists(file: string): Promise<boolean>;
-  /** Runs install.sh, as the API serves it with the current release. */
+  /** Runs install.sh as the API serves it, with the current release. */
   install(...args: string[]): Promise<Ended>;
   /** Starts install.sh in a separate process group. */
   startInstall(...args: string[]): Promise<{ pid: number; result: Promise<Ended> }>;
@@ -120,7 +120,7 @@ export interface Machine {
   update(): Promise<Ended>;
   /** Runs a shell command on the machine. */
   run(command: string): Promise<Ended>;
-  /** The arguments of the calls of systemctl. */
+  /** The arguments of each call of systemctl. */
   systemctlCalls(): Promise<string[]>;
   close(): Promise<void>;
 }
