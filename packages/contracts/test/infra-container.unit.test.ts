@@ -22,7 +22,7 @@ test.each([
   ['a container with a similar name', 'prod-infra', 'nginx:1', {}, false],
   ['a container with a similar image', 'pause', 'registry.test/pause-screen:1', {}, false],
 ])(
-  'an infra container is recognized by two signs, so that one sign hides no container: %s',
+  'an infra container is recognized only by two signs together: %s',
   (_, name, image, labels, isInfra) => {
     expect(isInfraContainer({ name, image, labels })).toBe(isInfra);
   },

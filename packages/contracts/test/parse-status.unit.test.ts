@@ -43,7 +43,7 @@ describe.each(DURATIONS)('with the duration %j,', (duration) => {
   });
 });
 
-test('the results of parseStatus change only together with its version, so that stored rows are parsed again', () => {
+test('the results of parseStatus change only with DERIVATION_VERSION, so that stored rows are parsed again', () => {
   const texts = DURATIONS.flatMap((duration) =>
     ['Up', 'Created', 'Exited (1)', 'Exited (-1)', 'Restarting (137)', 'Dead', 'Stopped', 'Initialized'].flatMap(
       (word) =>
