@@ -39,7 +39,7 @@ runIf(isAvailable(missing) && cluster !== null, describe)('the Helm chart', () =
   let secretFile: (name: string) => string;
   const secrets: Record<string, string> = {};
 
-  // Starts the API as a pod would: with the variables of the rendered Deployment and the files of the rendered Secret.
+  // Starts the API like a pod, with the variables of the rendered Deployment and the files of the rendered Secret.
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'muster-helm-'));
     secretFile = (name) => join(dir, name);
@@ -61,8 +61,8 @@ runIf(isAvailable(missing) && cluster !== null, describe)('the Helm chart', () =
     const env = Object.fromEntries(
       containers[0].env.map(({ name, value }) => [name, value.replace('/run/secrets/muster', dir)]),
     );
-    // Listens on the loopback interface instead of all addresses. The chart has no admin key, and startApi would set
-    // one.
+    // Listens on the loopback interface instead of all addresses. The chart has no admin key, but startApi would set an
+    // admin key.
     const own = { HOST: '127.0.0.1', PORT: String(port), MUSTER_DATA_DIR: dir, MUSTER_ADMIN_KEY: '' };
     api = await startApi({ env: { ...env, ...own } });
   }, 120_000);
@@ -71,14 +71,14 @@ runIf(isAvailable(missing) && cluster !== null, describe)('the Helm chart', () =
     await rm(dir, { recursive: true, force: true });
   });
 
-  test('starts the server, whose probes succeed and which accepts only the ServiceMonitor’s token', async () => {
+  test('starts a server whose probes succeed and whose metrics need the ServiceMonitor’s token', async () => {
     const status = async (path: string, headers = {}) => (await fetch(`${api.url}${path}`, { headers })).status;
     expect([await status('/healthz'), await status('/readyz'), await status('/metrics')]).toEqual([200, 200, 401]);
     expect(await status('/metrics', { authorization: `Bearer ${secrets['MUSTER_METRICS_TOKEN']}` })).toBe(200);
     expect(secrets['MUSTER_SECRET']).toMatch(/^[0-9A-Za-z]{48}$/);
   });
 
-  test('after SIGTERM, the server fails its readiness probe and still serves for as long as the chart says', async () => {
+  test('drains after SIGTERM for the configured time: serves requests, but is not ready', async () => {
     const stopping = performance.now();
     const stopped = api.stop('SIGTERM');
     await new Promise((resolve) => setTimeout(resolve, 500));

@@ -6,7 +6,7 @@ const parse = (args: readonly string[]) => faults.parse(args);
 commandLine.configureOutput({ writeErr: () => undefined });
 
 describe('the command line', () => {
-  test('requests all tests and writes into the document if it has no options', () => {
+  test('without options requests all tests and writes to the document', () => {
     const all = { only: Object.keys(GUARANTEES), quick: false, out: 'docs/reliability.md' };
     expect(parse([])).toEqual(all);
     expect(parse(['--'])).toEqual(all);
@@ -17,7 +17,7 @@ describe('the command line', () => {
     expect(parse(['--quick', '--out', 'x.md'])).toMatchObject({ quick: true, out: 'x.md' });
   });
 
-  test('with --only requests the named tests, always in the same order', () => {
+  test('with --only requests the listed tests in the usual order', () => {
     expect(parse(['--only', 'leaks,kill'])).toMatchObject({ only: ['kill', 'leaks'] });
   });
 

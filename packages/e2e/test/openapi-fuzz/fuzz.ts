@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { hostileValues, nearlyMatching, type JsonSchema } from './arbitrary.js';
 import { operationsOf, type Answer, type DocumentedOperation, type OpenApi, type Parameter } from './operations.js';
 
-/** The ids of existing objects by the name of the path parameter, and valid credentials by security scheme. */
+/** The ids of existing objects by path parameter, and valid credentials by security scheme. */
 export interface KnownObjects {
   ids: Readonly<Record<string, string>>;
   credentials: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -36,7 +36,10 @@ export interface DocumentFuzzResult {
 /** A placeholder for an existing id. */
 const KNOWN = '\uE000known';
 
-/** A cursor that the same list returned earlier. If `change` is not null, the cursor is modified before it is sent. */
+/**
+ * A cursor that the same list returned earlier. If `change` is not null, the fuzzer modifies the cursor before sending
+ * it.
+ */
 interface RealCursor {
   pick: number;
   change: { at: number; to: unknown } | { cut: number } | null;
