@@ -221,12 +221,9 @@ describe('the settings', () => {
       { environment: { MUSTER_ENROLL_TOKEN: 't', MUSTER_ENROLL_TOKEN_FILE: '/t' } },
       { MUSTER_ENROLL_TOKEN: 't', MUSTER_ENROLL_TOKEN_FILE: '/t' },
     ],
-  ])(
-    'take the token or its file from the first source that sets the token or the file: %j',
-    (set, values) => {
-      expect(layerSettings({ flags: {}, environment: {}, file: {}, ...set }).values).toEqual(values);
-    },
-  );
+  ])('take the token or its file from the first source that sets the token or the file: %j', (set, values) => {
+    expect(layerSettings({ flags: {}, environment: {}, file: {}, ...set }).values).toEqual(values);
+  });
 
   test('are printed by `config` with each value’s source and without secrets', () => {
     const text = describeSettings(layerSettings(layers), '/etc/muster-agent/config');

@@ -244,21 +244,18 @@ describe('enrolling', () => {
     [401, ProblemTypes.credentialsInvalid],
     [403, ProblemTypes.forbidden],
     [410, ProblemTypes.hostDeleted],
-  ])(
-    'is retried later if a new machine is refused with %i, and `once` exits with code 3',
-    async (status, type) => {
-      const refused = problem(status, type);
-      fixture.muster.queueReactions(Paths.agentEnroll, refused, refused, refused);
-      await expect(fixture.once()).rejects.toMatchObject({
-        exitCode: 3,
-        message: expect.stringContaining(`refused to enroll this machine: ${status}`),
-      });
-      fixture.run();
-      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
-      expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(4);
-      expect(rejections()).toHaveLength(2);
-    },
-  );
+  ])('is retried later if a new machine is refused with %i, and `once` exits with code 3', async (status, type) => {
+    const refused = problem(status, type);
+    fixture.muster.queueReactions(Paths.agentEnroll, refused, refused, refused);
+    await expect(fixture.once()).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining(`refused to enroll this machine: ${status}`),
+    });
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(4);
+    expect(rejections()).toHaveLength(2);
+  });
 
   test('is retried if the response is not from Muster, such as the sign-in page of a proxy', async () => {
     const redirect = { status: 302, headers: { location: '/login' }, text: '' };

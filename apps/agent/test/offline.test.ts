@@ -210,23 +210,20 @@ describe('while a call waits for its response', () => {
     await untilTrue(() => fixture.engineServer.calls.events > 0);
   });
 
-  test.each(ENDS)(
-    'during a heartbeat that %s, changes are recorded and later sent in order',
-    async (_, reaction) => {
-      const release = fixture.muster.hold(Paths.agentHeartbeat);
-      const heartbeatsBefore = fixture.muster.heartbeats.length;
-      await fixture.muster.until(() => fixture.muster.heartbeats.length > heartbeatsBefore);
-      const [requests, lists] = [fixture.muster.receivedRequests.length, fixture.engineServer.calls.list];
-      await makeThreeChanges(0);
-      expect(fixture.muster.receivedRequests).toHaveLength(requests);
-      expect(fixture.engineServer.calls.list).toBe(lists + 3);
-      release(reaction);
-      await fixture.muster.until(isReplayComplete(1));
-      expect(snapshotsFrom(1).map(namesWithStates).slice(0, 3)).toEqual([['a running'], [], ['a exited']]);
-      expect(snapshotsFrom(1).map(isPartial)).toEqual([true, true, true, false]);
-      expectOrder(snapshotsFrom(1));
-    },
-  );
+  test.each(ENDS)('during a heartbeat that %s, changes are recorded and later sent in order', async (_, reaction) => {
+    const release = fixture.muster.hold(Paths.agentHeartbeat);
+    const heartbeatsBefore = fixture.muster.heartbeats.length;
+    await fixture.muster.until(() => fixture.muster.heartbeats.length > heartbeatsBefore);
+    const [requests, lists] = [fixture.muster.receivedRequests.length, fixture.engineServer.calls.list];
+    await makeThreeChanges(0);
+    expect(fixture.muster.receivedRequests).toHaveLength(requests);
+    expect(fixture.engineServer.calls.list).toBe(lists + 3);
+    release(reaction);
+    await fixture.muster.until(isReplayComplete(1));
+    expect(snapshotsFrom(1).map(namesWithStates).slice(0, 3)).toEqual([['a running'], [], ['a exited']]);
+    expect(snapshotsFrom(1).map(isPartial)).toEqual([true, true, true, false]);
+    expectOrder(snapshotsFrom(1));
+  });
 
   test.each(ENDS)(
     'during a snapshot call that %s, the changes in the snapshot are recorded before later changes',

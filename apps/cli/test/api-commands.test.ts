@@ -396,15 +396,21 @@ describe('an export with control characters in its texts', () => {
   });
 });
 
-test.each([[[]], [['--file', 'export.csv']]])('an export with the options %j fails if the server does not complete it', async (args) => {
-  handler = (_req, res) => {
-    res.writeHead(200, { 'Content-Type': 'text/csv' }).write('name\r\n', () => setTimeout(() => res.destroy(), 50));
-  };
-  const paths = args.map((arg) => (arg === 'export.csv' ? join(folder, arg) : arg));
-  const { code, err } = await muster(['export', 'containers', ...paths], null, { MUSTER_URL: url(), MUSTER_KEY: KEY });
-  expect({ code, err }).toEqual({ code: 4, err: 'muster: the connection ended before the export was complete\n' });
-  expect(await readdir(folder)).toEqual([]);
-});
+test.each([[[]], [['--file', 'export.csv']]])(
+  'an export with the options %j fails if the server does not complete it',
+  async (args) => {
+    handler = (_req, res) => {
+      res.writeHead(200, { 'Content-Type': 'text/csv' }).write('name\r\n', () => setTimeout(() => res.destroy(), 50));
+    };
+    const paths = args.map((arg) => (arg === 'export.csv' ? join(folder, arg) : arg));
+    const { code, err } = await muster(['export', 'containers', ...paths], null, {
+      MUSTER_URL: url(),
+      MUSTER_KEY: KEY,
+    });
+    expect({ code, err }).toEqual({ code: 4, err: 'muster: the connection ended before the export was complete\n' });
+    expect(await readdir(folder)).toEqual([]);
+  },
+);
 
 test('an invalid key is refused and not printed', async () => {
   for (const key of ['muster_key_a\nb', 'ключ', 'muster key']) {

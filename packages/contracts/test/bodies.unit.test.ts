@@ -114,9 +114,12 @@ test('the default reporting intervals are valid', () => {
   expect(Cadence.parse(CADENCE_DEFAULT)).toEqual({ heartbeatSeconds: 10, snapshotSeconds: 60 });
 });
 
-test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])('a reporting interval of %j seconds is rejected', (heartbeatSeconds) => {
-  expect(refusedPaths(Cadence, { heartbeatSeconds, snapshotSeconds: 60 })).toEqual(['/heartbeatSeconds']);
-});
+test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])(
+  'a reporting interval of %j seconds is rejected',
+  (heartbeatSeconds) => {
+    expect(refusedPaths(Cadence, { heartbeatSeconds, snapshotSeconds: 60 })).toEqual(['/heartbeatSeconds']);
+  },
+);
 
 /** Invisible texts: white space, zero-width characters, bidirectional marks, fillers, tags. */
 const INVISIBLE = [

@@ -188,19 +188,16 @@ test.each([
   ['of another version', 'PG_VERSION', '9.6\n'],
   ['without their version', 'PG_VERSION', null],
   ['without their control file', 'global/pg_control', null],
-])(
-  'an embedded database whose files are %s is refused with the directory in the message',
-  async (_how, file, text) => {
-    const dataDir = await copyOfIntact();
-    const path = join(dataDir, 'postgres', file);
-    await (text === null ? rm(path) : writeFile(path, text));
-    for (let attempt = 0; attempt < 2; attempt += 1) {
-      const error: unknown = await openDatabase({ dataDir }).catch((thrown: unknown) => thrown);
-      expect(error).toBeInstanceOf(DatabaseUnsuitableError);
-      expect((error as Error).message).toContain(dataDir);
-    }
-  },
-);
+])('an embedded database whose files are %s is refused with the directory in the message', async (_how, file, text) => {
+  const dataDir = await copyOfIntact();
+  const path = join(dataDir, 'postgres', file);
+  await (text === null ? rm(path) : writeFile(path, text));
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const error: unknown = await openDatabase({ dataDir }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(DatabaseUnsuitableError);
+    expect((error as Error).message).toContain(dataDir);
+  }
+});
 
 test('if a data directory cannot be created, the error contains the directory and the reason', async () => {
   const file = await directory();

@@ -96,10 +96,13 @@ describe('with the load driver', () => {
   test.each([
     { status: 503, refused: 1, wrong: 0 },
     { status: 429, refused: 0, wrong: 1 },
-  ])('outside a storm, the status $status counts as $refused refused and $wrong wrong responses', async ({ status, ...counts }) => {
-    const { port } = await fakeServer(() => ({ status }));
-    expect(await drive(workload(1), { ...ONCE, port })).toMatchObject({ sent: 1, ok: 0, ...counts });
-  });
+  ])(
+    'outside a storm, the status $status counts as $refused refused and $wrong wrong responses',
+    async ({ status, ...counts }) => {
+      const { port } = await fakeServer(() => ({ status }));
+      expect(await drive(workload(1), { ...ONCE, port })).toMatchObject({ sent: 1, ok: 0, ...counts });
+    },
+  );
 
   test('a change counts as progress even if its snapshot is refused', async () => {
     const { port } = await fakeServer((count) => (count === 2 ? { status: 503 } : {}));

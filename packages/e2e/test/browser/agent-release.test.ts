@@ -15,8 +15,8 @@ const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.met
 const RELEASE = 'apps/agent/release';
 
 /**
- * Replaces the real build, which takes a minute. Waits for a file: fails if there is a file `fail`, and succeeds if
- * there is a file `go`.
+ * Replaces the real build, which takes a minute. Waits until there is a file `fail` or `go`, and then fails or
+ * succeeds.
  */
 const BUILD = `until [ -e go ] || [ -e fail ]; do sleep 0.1; done
 if [ -e fail ]; then echo 'no space left' >&2; exit 1; fi

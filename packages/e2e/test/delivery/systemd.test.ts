@@ -268,24 +268,21 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       await expect(machine.run('ls /var/lib/muster-agent /etc/muster-agent')).rejects.toThrow('No such file');
     });
 
-    runIf(hasCloudInit(), test)(
-      'is installed by cloud-init, which then deletes the file with the token',
-      async () => {
-        const { token } = await call<EnrollmentTokenCreated>('/api/enrollment-tokens', { name: 'cloud' });
-        const config = (await readFile(CLOUD_CONFIG, 'utf8'))
-          .replace('https://muster.example.com', 'http://127.0.0.1:3000')
-          .replace('muster_enroll_REPLACE_ME', token);
-        expect(config).toContain(token);
-        await machine.run(`cat >/root/user-data <<'END'\n${config}\nEND`);
-        for (const stage of ['init', 'modules --mode config', 'modules --mode final']) {
-          await machine.run(`${CLOUD_INIT} --file /root/user-data ${stage}`);
-        }
-        await eventually(async () => {
-          expect(await hosts()).toEqual([expect.objectContaining({ freshness: 'online', containerCount: 24 })]);
-        });
-        expect(await property('ActiveState', 'muster-agent')).toBe('active');
-        await expect(machine.run('ls /run/muster-agent/install')).rejects.toThrow('No such file');
-      },
-    );
+    runIf(hasCloudInit(), test)('is installed by cloud-init, which then deletes the file with the token', async () => {
+      const { token } = await call<EnrollmentTokenCreated>('/api/enrollment-tokens', { name: 'cloud' });
+      const config = (await readFile(CLOUD_CONFIG, 'utf8'))
+        .replace('https://muster.example.com', 'http://127.0.0.1:3000')
+        .replace('muster_enroll_REPLACE_ME', token);
+      expect(config).toContain(token);
+      await machine.run(`cat >/root/user-data <<'END'\n${config}\nEND`);
+      for (const stage of ['init', 'modules --mode config', 'modules --mode final']) {
+        await machine.run(`${CLOUD_INIT} --file /root/user-data ${stage}`);
+      }
+      await eventually(async () => {
+        expect(await hosts()).toEqual([expect.objectContaining({ freshness: 'online', containerCount: 24 })]);
+      });
+      expect(await property('ActiveState', 'muster-agent')).toBe('active');
+      await expect(machine.run('ls /run/muster-agent/install')).rejects.toThrow('No such file');
+    });
   });
 });

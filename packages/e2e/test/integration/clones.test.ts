@@ -235,8 +235,7 @@ describe('two machines with the same engine id', () => {
   test('if one is a copy, `leave` on the original does not disconnect the copy', () => runs['leaveOnOriginal']);
 });
 
-test('a machine that loses its state stays one host and uses its enrollment token only once', () =>
-  runs['lostState']);
+test('a machine that loses its state stays one host and uses its enrollment token only once', () => runs['lostState']);
 
 describe('examples/agent.sh and an agent on one machine', () => {
   test('are two hosts, even if the script starts while the agent is stopped', () => runs['scriptAfterAgent']);

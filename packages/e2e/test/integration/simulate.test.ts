@@ -84,8 +84,8 @@ test('a container that is missing from the API’s response is detected, even in
 });
 
 /**
- * Starts a proxy of the API that omits a container from its responses. `omittedName` returns the name of this
- * container.
+ * Starts a proxy of the API that omits the first container of each list. `omittedName` returns the name of the last
+ * omitted container.
  */
 async function startOmittingProxy(
   url: string,

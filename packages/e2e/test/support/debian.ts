@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The keys in the package debian-archive-keyring, which exists in other distributions, too. */
+/** The keys in the package debian-archive-keyring, which also exists in other distributions. */
 const KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /**

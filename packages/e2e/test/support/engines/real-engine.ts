@@ -44,8 +44,8 @@ export async function startRealEngine(
   const groupIds = new Set<string>();
 
   /**
-   * Ends the machine, even if the engine no longer answers, and removes the engine's cgroups and mounts from the test
-   * machine.
+   * Ends the machine, even if the engine no longer answers, and removes the cgroups of its containers and pods from the
+   * test machine.
    */
   async function cutPower(): Promise<void> {
     const lists = [['ps', '--all'], ...(name === 'Podman' ? [['pod', 'ps']] : [])];
