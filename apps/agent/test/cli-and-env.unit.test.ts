@@ -190,7 +190,7 @@ describe('the settings', () => {
     },
   };
 
-  test('are taken from the flags first, then from the environment, then from the file; an empty value counts as unset', () => {
+  test('come from flags, then from the environment, then from the file; an empty value counts as unset', () => {
     expect(layerSettings(layers)).toEqual({
       values: {
         MUSTER_URL: 'https://flag',
@@ -221,7 +221,7 @@ describe('the settings', () => {
       { environment: { MUSTER_ENROLL_TOKEN: 't', MUSTER_ENROLL_TOKEN_FILE: '/t' } },
       { MUSTER_ENROLL_TOKEN: 't', MUSTER_ENROLL_TOKEN_FILE: '/t' },
     ],
-  ])('take the token or its file from the first source that sets the token or the file: %j', (set, values) => {
+  ])('use the first source that contains the token or the path of its file: %j', (set, values) => {
     expect(layerSettings({ flags: {}, environment: {}, file: {}, ...set }).values).toEqual(values);
   });
 
@@ -242,7 +242,7 @@ describe('the settings', () => {
     ]);
   });
 
-  test('can come from a configuration file without unknown variables', async () => {
+  test('can come from a configuration file that sets only known variables', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'muster-config-'));
     try {
       const path = join(dir, 'config');

@@ -46,7 +46,7 @@ describe('doctor', () => {
     expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   });
 
-  test('reports each problem with advice, and skips the checks that depend on a failed one', async () => {
+  test('reports each problem with advice, and skips the checks that depend on a failed check', async () => {
     const noEngine = await verdicts({ DOCKER_HOST: `unix://${fixture.dir}/nothing.sock` });
     expect(noEngine).toEqual({ ...ALL_OK, engine: 'failed', permissions: 'skipped' });
     const noServer = await verdicts({ MUSTER_URL: 'http://127.0.0.1:9' });
@@ -96,7 +96,7 @@ describe('doctor’s advice on the engine', () => {
   });
   afterEach(() => engine.close());
 
-  test('is to allow inspections if the engine answers 404 for containers that are in its list', async () => {
+  test('suggests allowing inspections if the engine answers 404 for listed containers', async () => {
     engine.react('inspect', { status: 404, text: '404 page not found' });
     expect(await find('permissions')).toEqual({
       check: 'permissions',
@@ -188,12 +188,12 @@ describe('doctor’s advice on the engine', () => {
     expect(unitAddsGroup(`[Service]\n${line}\n`, { gid: 998, name: 'docker' })).toBe(isAdded);
   });
 
-  test('accepts the ID of a group without a name in the unit', () => {
+  test('accepts a unit with the ID of a group that has no name', () => {
     expect(unitAddsGroup('SupplementaryGroups=998\n', { gid: 998, name: null })).toBe(true);
   });
 
   const isRoot = process.getuid?.() === 0;
-  runIf(isRoot, test)('contains the service’s user if root may use the socket but this user may not', async () => {
+  runIf(isRoot, test)('contains the service’s user if this user may not use the socket but root may', async () => {
     const stateDir = fixture.variables['MUSTER_STATE_DIR']!;
     const socketPath = fixture.variables['DOCKER_HOST']!.replace('unix://', '');
     const [nobody, nogroup] = [65_534, 65_534];
@@ -290,7 +290,7 @@ describe('doctor’s advice on the server', () => {
     }
   });
 
-  test('names an unreadable certificate file, with and without a proxy', async () => {
+  test('contains the path of an unreadable certificate file, with and without a proxy', async () => {
     for (const proxy of ['', 'http://127.0.0.1:9']) {
       const variables = { MUSTER_URL: 'https://127.0.0.1:9', MUSTER_CA_FILE: '/missing.pem', HTTPS_PROXY: proxy };
       expect(await find('tls', variables)).toMatchObject({

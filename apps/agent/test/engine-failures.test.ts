@@ -266,7 +266,7 @@ describe('events that show why a container exited', () => {
     expect(fixture.muster.snapshots).toHaveLength(2);
   });
 
-  test('are read from before the agent’s start, and the first report uses them', async () => {
+  test('from before the agent’s start are read before the first report', async () => {
     await open();
     engine.set('a', ended);
     engine.pastEvents = [line('kill', '2026-11-30T09:59:58Z', '15'), line('die', '2026-11-30T10:00:00Z')];
@@ -276,7 +276,7 @@ describe('events that show why a container exited', () => {
     expect(exitOf('a')).toEqual({ code: 5, reason: 'stopped', error: '', finishedAt: '2026-11-30T10:00:00.000Z' });
   });
 
-  test('are read from the time without an event stream, and the next report uses them', async () => {
+  test('from a period without an event stream are read before the next report', async () => {
     await start();
     engine.set('a', ended);
     engine.pastEvents = [line('die', '2026-11-30T10:00:00Z')];
@@ -391,7 +391,7 @@ describe('at the first start of an agent,', () => {
   test.each([
     ['because a proxy forbids the list', { status: 403 } as const, 'list_refused'],
     ['because the list takes too long', 'hang' as const, 'engine_unreachable'],
-  ])('%s does not prevent the enrollment, and the host has a problem', async (_, reaction, code) => {
+  ])('the agent enrolls and reports a problem if it cannot list the containers (%s)', async (_, reaction, code) => {
     await engine.listen(socketPath);
     engine.react('list', reaction);
     run({ MUSTER_ENGINE_TIMEOUT: '1' });

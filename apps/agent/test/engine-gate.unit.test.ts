@@ -189,7 +189,7 @@ test('a repeated message is logged once, then hourly with its count, and immedia
   ]);
 });
 
-test('after an hour without repetition, a kind of message is forgotten and its last repetitions are logged', () => {
+test('a message that was not repeated for an hour is forgotten, and the number of its repetitions is logged', () => {
   let now = 0;
   const warnings: object[] = [];
   const log = {

@@ -153,7 +153,7 @@ describe('the identity of a host', () => {
     },
   );
 
-  test('of an engine may change without a new enrollment if the agent kept its state', async () => {
+  test('may change without another enrollment while the agent keeps its state', async () => {
     await fixture.once();
     const listen = { socketPath: join(fixture.dir, 'upgraded.sock') };
     const upgraded = await startReplayedEngine({
@@ -171,7 +171,7 @@ describe('the identity of a host', () => {
     }
   });
 
-  test('is replaced by a stored random identity if another live host uses it beyond the requested wait', async () => {
+  test('is replaced by a stored random identity if another live host continues to use it', async () => {
     // The first response takes longer than the longest allowed wait. It must not shorten the wait, because only the
     // delays between attempts count as waiting.
     const answerEnroll = fixture.muster.hold(Paths.agentEnroll);
@@ -194,7 +194,7 @@ describe('the identity of a host', () => {
     expect(engineIds()).toHaveLength(2);
   });
 
-  test('delays enrolling only for a limited time if it is in use', async () => {
+  test('delays the enrollment only for a limited time if another host uses it', async () => {
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(86_400));
     fixture.muster.setReaction(Paths.agentEnroll, inUse);
     const agent = fixture.run();

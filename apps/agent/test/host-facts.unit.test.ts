@@ -46,7 +46,7 @@ test('an identity is certain only if the engine has reported an id or a director
 describe('the addresses', () => {
   const address = (value: string, internal = false) => ({ address: value, internal }) as never;
 
-  test('are the addresses that other machines can use, IPv4 first', () => {
+  test('contain only addresses that other machines can use, IPv4 first', () => {
     const interfaces = {
       lo: [address('127.0.0.1', true), address('::1', true)],
       eth0: [address('2001:db8::5'), address('fe80::1'), address('192.0.2.5')],

@@ -206,7 +206,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     ['with', ''],
     ['without', 'case $1 in *T) exit 1 ;; esac'],
   ])(
-    'restores the state file with an mv %s the option -T, even if its owner replaces the file with a link',
+    'restores the state file even if its owner replaces the file with a link (mv %s the option -T)',
     async (_, before) => {
       await writeFile(machine.path('bin/mv'), `#!/bin/sh\n${before}\nexec /bin/mv "$@"\n`, { mode: 0o755 });
       await installAgent(machine);

@@ -70,7 +70,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
   });
 
   test.each(['enroll again', 'move', 'start the service'])(
-    'stops an agent and then says how to restart the agent if it cannot %s',
+    'says how to restart an agent that it stopped if the attempt to %s then fails',
     async (failure) => {
       await installAgent(machine, '--no-service');
       await machine.run(`chown -R ${OTHER_USER} ${STATE}`);
@@ -120,7 +120,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     ]);
   });
 
-  test('reports an unrelated muster-agent process, and does not claim that it was removed', async () => {
+  test('reports an unrelated agent’s process, and does not claim that this agent was removed', async () => {
     await machine.run('cp /bin/sleep /usr/local/muster-agent; setsid /usr/local/muster-agent 600 >/dev/null 2>&1 &');
     const other = (await machine.run('pgrep -x muster-agent')).stdout.trim();
     const installed = await machine.install('--token', ENROLL_TOKEN);
@@ -220,7 +220,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
     expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(0);
   });
 
-  test('does not stop an agent in a container, whose process ID belongs to another process on the machine', async () => {
+  test('does not stop an unrelated process if the agent runs in a container', async () => {
     await installAgent(machine);
     await startInContainer(machine);
     const { code, stdout, stderr } = await machine.install('--uninstall');

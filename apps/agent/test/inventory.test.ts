@@ -132,7 +132,7 @@ describe('a health that cannot be inspected again', () => {
     expect(healthOf(await readContainer('c', 30_000))).toBe('healthy');
   });
 
-  test('is not reported once about 20 inspections have failed, even for containers that were not inspected', async () => {
+  test('is not reported after about 20 failed inspections, even for containers that were not inspected', async () => {
     createMany(50, { health: 'healthy' });
     expect(await readAll(0)).toEqual(Array(50).fill('healthy'));
     engine.forbidden = /^\/containers\/.+\/json$/;
@@ -483,7 +483,7 @@ describe('a container that was never started', () => {
     expect((await readContainer('c', 1_000)).exit).toBeUndefined();
   });
 
-  test('is inspected in turn with others like it, at most 200 of them in a minute', async () => {
+  test('is inspected in turn, with at most 200 such containers in a minute', async () => {
     createMany(500, created);
     const counts: number[] = [];
     for (let minute = 0; minute < 4; minute++, nowMs += MINUTE) {

@@ -156,7 +156,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     expect(existsSync(reportedFile())).toBe(false);
   });
 
-  test('does not report unreported containers as removed after changes while the API was down', async () => {
+  test('after an outage of the API, reports no container as removed that was never reported', async () => {
     const ids = await open(5_001);
     fixture.run();
     await until(() => fixture.muster.heartbeats.length > 0);

@@ -89,7 +89,7 @@ describe('after the API was unreachable', () => {
     expectOrder(received);
   });
 
-  test('a journal entry is sent again unchanged if the answer to it is lost', async () => {
+  test('a journal entry is sent again unchanged if the response is lost', async () => {
     await simulateOutage();
     await fixture.muster.until(() => partials().length >= 1);
     const [first] = partials();
@@ -120,7 +120,7 @@ describe('after the API was unreachable', () => {
     expectOrder(accepted);
   });
 
-  test('each kind of refused journal entry is logged once', async () => {
+  test('refused journal entries are logged once per kind of refusal', async () => {
     await simulateOutage(problem(400));
     await fixture.muster.until(() => partials().length >= 3 && !isPartial(fixture.muster.snapshots.at(-1)!));
     expect(fixture.logged.filter(({ msg }) => msg === 'the API refused a journal entry: skipped')).toHaveLength(1);

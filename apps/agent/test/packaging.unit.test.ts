@@ -113,7 +113,7 @@ describe('the image', () => {
     expect(receivesSecurityFixes(/^node:(\d+)/.exec(bases[0]!)![1]!)).toBe(true);
   });
 
-  test('runs as a numeric user other than root, as Kubernetes can verify', () => {
+  test('runs as a numeric non-root user, which Kubernetes can verify', () => {
     expect(argumentsOf('USER')).toEqual(['65532:65532']);
     expect(argumentsOf('COPY').filter((copy) => copy.includes('/var/lib/'))).toEqual([
       '--from=build --chown=65532:65532 /state /var/lib/muster-agent',

@@ -39,7 +39,7 @@ describe('a command', () => {
 });
 
 describe('a label', () => {
-  test('keeps its name, and its value is redacted, if the name suggests a secret', () => {
+  test('has a redacted value if its name suggests a secret', () => {
     expect(labelOf('com.example.db-password', 'hunter2')).toBe(REDACTED);
     expect(labelOf('traefik.http.middlewares.a.basicauth.users', 'me:$apr1$x')).toBe(REDACTED);
     expect(labelOf('com.example.secret', '')).toBe('');

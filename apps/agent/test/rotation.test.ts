@@ -86,7 +86,7 @@ describe('a token', () => {
     await fixture.muster.until(() => rotations().length === 1);
   });
 
-  test('stays in use if its rotation fails, which is retried only after a long wait', async () => {
+  test('stays in use if a rotation fails, and the next attempt follows after a long wait', async () => {
     const old = await enrolledDaysAgo(31);
     fixture.muster.setReaction(Paths.agentToken, problem(503));
     fixture.run();

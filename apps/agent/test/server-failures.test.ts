@@ -35,7 +35,7 @@ describe('after a call that failed but may succeed later,', () => {
     },
   );
 
-  test('no other request is sent while one is in flight', async () => {
+  test('the agent sends only one request at a time', async () => {
     fixture.muster.queueReactions(Paths.agentContainers, 'hang');
     fixture.run();
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);

@@ -35,7 +35,7 @@ test.each([
   ['Up 2 fortnights'],
   ['Exited (1)'],
   ['Exited () 2 hours ago'],
-])('%j contains no age since the container started or exited', (status) => {
+])('%j contains no age of a start or an exit', (status) => {
   expect(minAgeMs(status)).toBeNull();
 });
 

@@ -66,7 +66,7 @@ const untilRunning = (): Promise<string> =>
 runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machine with systemd', () => {
   beforeEach(() => openMachine('systemd'));
 
-  test('installs the release of the server and restarts the service, which reports', async () => {
+  test('installs the server’s release and restarts the service, which then reports', async () => {
     const before = await processId();
     machine.release = { version: '2' };
     expect(await machine.update()).toMatchObject({ code: 0, stderr: '' });

@@ -423,7 +423,7 @@ test('an invalid key is refused and not printed', async () => {
   }
 });
 
-test('a 404 suggests checking the path of the URL, if the URL has a path', async () => {
+test('the message for a 404 suggests checking the URL’s path, if the URL has a path', async () => {
   const detail = 'This path does not exist.';
   handler = json(404, { type: '/problems/not-found', title: 'x', status: 404, detail, requestId: 'r' });
   const messageAt = async (MUSTER_URL: string) => (await muster(['hosts'], null, { MUSTER_URL, MUSTER_KEY: KEY })).err;

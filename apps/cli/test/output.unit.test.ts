@@ -194,7 +194,7 @@ describe('a truncated text', () => {
     expect(truncateText('👍🏽👍🏽', 3)).toBe('👍🏽…');
   });
 
-  test('can keep its end', () => {
+  test('keeps its end on request', () => {
     const endOf = (text: string, columns: number): string => truncate(toCell(text), columns, 'end').text;
     expect(endOf('nginx:1.29', 6)).toBe('…:1.29');
     expect(endOf('nginx:1.29', 1)).toBe('…');

@@ -25,7 +25,7 @@ const texts = optionally(fc.uniqueArray(text, { minLength: 1, maxLength: 3 }));
 const subsetOf = <T extends string>(values: readonly T[]) => optionally(fc.subarray([...values], { minLength: 1 }));
 
 describe('a query string', () => {
-  test('keeps its values when it is formatted and parsed, without unknown choices', () => {
+  test('keeps all known values when it is formatted and parsed', () => {
     const search = { q: 'a&b', state: ['running', 'exited'], label: undefined };
     expect(stringifySearch(search)).toBe('?q=a%26b&state=running&state=exited');
     expect(parseSearch(stringifySearch(search))).toEqual({ q: 'a&b', state: ['running', 'exited'] });
@@ -107,7 +107,7 @@ describe('the URL of the containers page', () => {
     );
   });
 
-  test('sets no filter of which all values are unknown', () => {
+  test('ignores a filter with only unknown values', () => {
     const parsedSearch = parseContainerSearch({
       hostFreshness: 'unknown',
       health: ['ill'],

@@ -14,7 +14,7 @@ test('only edited labels are sent, so that labels that others set in the meantim
   expect(labelDifference({ env: '' }, { env: '' })).toBeNull();
 });
 
-test('the names of hosts with the same name are made distinct', () => {
+test('hosts with the same name are shown with distinct names', () => {
   const [one, two] = [{ name: 'web', os: 'Debian', engineId: 'ABCDEFGHIJ', nameIsShared: true }, { name: 'web' }];
   expect(distinctName({ ...one, addresses: ['192.0.2.1'] })).toBe('web (192.0.2.1, engine ABCDEFGH)');
   expect(distinctName({ ...one, nameIsShared: false })).toBe('web');

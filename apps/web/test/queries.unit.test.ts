@@ -90,7 +90,7 @@ describe('a message of the live stream', () => {
     expect(topics('host-deleted').sort()).toEqual([...FLEET_TOPICS, ...SLOW_TOPICS].sort());
   });
 
-  test('about the connection, or with all the new data, makes nothing stale', () => {
+  test('that describes the connection or contains all new data makes nothing stale', () => {
     for (const name of ['summary', 'lagging', 'caught-up', 'heartbeat', 'unauthorized'] as const)
       expect(topics(name)).toEqual([]);
   });

@@ -245,7 +245,7 @@ describe.each([
     tabs.forEach(({ live }) => live.close());
   });
 
-  test('replace a leader that sends nothing, which then closes its stream', async () => {
+  test('replace a silent leader, which then closes its stream', async () => {
     const browser = new Browser();
     const tabs = openTabs(browser, 2);
     await settle();
@@ -264,7 +264,7 @@ describe.each([
     tabs.forEach(({ live }) => live.close());
   });
 
-  test('open only one new stream if the leader sends nothing', async () => {
+  test('open only one new stream to replace a silent leader', async () => {
     const browser = new Browser();
     const tabs = openTabs(browser, 12);
     await settle();

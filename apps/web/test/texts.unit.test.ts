@@ -85,7 +85,7 @@ test('a count uses a singular noun only for 1', () => {
 });
 
 describe('a published port', () => {
-  test('is shown once if an engine lists it for both IP versions, without an unspecific address', () => {
+  test('is shown once, without an address, if an engine lists it for all IPv4 and IPv6 addresses', () => {
     const port = { privatePort: 80, publicPort: 8080, type: 'tcp' as const };
     expect(
       publishedPorts([

@@ -90,7 +90,7 @@ describe('the tables', () => {
     expect(tables).toMatch(/\| fsync +\| on +\|/);
   });
 
-  test('show each list item in a row that begins with the figures of the object that contains the list', () => {
+  test('repeat the figures of an object in each row of its lists', () => {
     expect(tables).toMatch(/\| 50 +\| 1 +\| restarted +\| 2 +\| upserts +\| 5 \(5–5\) +\| 100 +\| 20 +\| 10 +\|/);
     expect(tables).toMatch(/\| 2 % changed +\| 8 +\| muster +\| 1,000 \(1,000–1,000\) +\| 1 +\| 2 +\| 3 +\| 4 +\|/);
     expect(tables).toMatch(

@@ -137,7 +137,7 @@ describe('ports', () => {
     expect(parseValid({ ports }).ports).toEqual(ports);
   });
 
-  test('can have a count of consecutive ports, without a count of 1', () => {
+  test('can have a count of consecutive ports, which is omitted if it is 1', () => {
     const ports = [
       { privatePort: 80, type: 'tcp', count: 1 },
       { privatePort: 100, publicPort: 1_000, type: 'udp', count: 64_536 },

@@ -72,7 +72,7 @@ describe('a recreation by Compose', () => {
     expect(shapeOf(atOnce)).toEqual(['replaced web:a web:b: 2 until created b']);
   });
 
-  test('is separate from other recreations of the same service, other services and other hosts', () => {
+  test('is separate from recreations at another time, of another service or on another host', () => {
     const events = [
       ...recreation(0, 'a', 'b'),
       ...recreation(0, 'x', 'y', { workload: { ...web, service: 'db' } }),
@@ -88,7 +88,7 @@ describe('a recreation by Compose', () => {
     ]);
   });
 
-  test('is not assumed for containers long after each other or outside a Compose project', () => {
+  test('is assumed only for containers of a Compose project that follow each other quickly', () => {
     const late = newestFirst(event(0, 'a', { kind: 'removed' }), event(121, 'b', {}));
     expect(shapeOf(late)).toEqual(['created b', 'removed a']);
     for (const workload of [null, { ...web, kind: 'swarm' as const }, { ...web, kind: 'plain' as const }]) {

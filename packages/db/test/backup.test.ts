@@ -147,7 +147,7 @@ describe('a backup', () => {
 });
 
 describe('a restore', () => {
-  test('of a backup of an older version migrates it to this version', async () => {
+  test('of an older version’s backup migrates the database to this version', async () => {
     const own = await loadMigrations();
     const older = join(folder.path, 'older');
     const [first] = own;
@@ -212,7 +212,7 @@ describe('a restore', () => {
     expect(await withDatabase(third, orderIn)).toEqual([...before, 'next']);
   });
 
-  test('does not cause an id to be assigned twice', async () => {
+  test('assigns no id twice', async () => {
     await writeFile(file, fullDatabase.bytes);
     await restoreBackup({ file, dataDir: copy });
     await withDatabase(copy, async ({ prisma }) => {
@@ -254,7 +254,7 @@ describe('a restore', () => {
     expect(refusal.message).toMatch(/truncated or altered/);
   });
 
-  test('of a backup of a newer version fails with an error about the unknown format or migration', async () => {
+  test('of a newer version’s backup fails with an error about the unknown format or migration', async () => {
     await rewrite((lines) => [lines[0]!.replace('"version":1', '"version":2'), ...lines.slice(1)]);
     expect((await rejectionOf(restoreBackup({ file, dataDir: copy }))).message).toContain('newer version of Muster');
 

@@ -89,7 +89,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     return rows.map(({ name }) => name);
   };
 
-  test('the migrations of this version are applied once and recorded like by Prisma', async () => {
+  test('the migrations of this version are applied once, and recorded as Prisma records them', async () => {
     const own = await loadMigrations();
     const first = await target.open();
     // An embedded database may start from a template that already contains the migrations.
@@ -159,7 +159,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     await after.close();
   });
 
-  test('no API key expires after the year 9999, even if it did before the migration', async () => {
+  test('no API key expires after the year 9999, including keys from before the migration', async () => {
     const NAME = '20261128070000_api_key_end';
     const ENDS = [null, '2027-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '10000-01-01T13:59:59Z', 'infinity'];
     const insertKey = ({ prisma }: Database, id: number, expiresAt: string | null) =>

@@ -17,7 +17,7 @@ describe.each(testEngines())('with the schema on %s,', (engine) => {
   });
   afterAll(() => db.close());
 
-  test('an engine has one host, and can have another host after that host is deleted', async () => {
+  test('an engine can have another host only after its first host is deleted', async () => {
     const first = await createHost(db, 'engine-unique');
     expect(isUniqueViolation(await rejectionOf(createHost(db, 'engine-unique')))).toBe(true);
     await db.prisma.host.update({ where: { id: first }, data: { deletedAt: new Date() } });

@@ -161,7 +161,7 @@ describe('several processes', () => {
     expect(await readdir(directory)).toEqual(['lock.sock']);
   });
 
-  test('exactly one of twenty concurrent requests gets the lock, even after its holder was killed', async () => {
+  test('exactly one of twenty concurrent requests gets the lock, even after the previous holder was killed', async () => {
     const [victim] = await start();
     const contenders = await start(20);
     for (let round = 0; round < 10; round += 1) {

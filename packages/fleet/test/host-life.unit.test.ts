@@ -90,7 +90,7 @@ describe('the share of containers that change', () => {
   });
 });
 
-test('every state of a life is a valid snapshot in its canonical text', () => {
+test('every simulated state is a valid snapshot in canonical form', () => {
   const states = new Set<string>();
   const healths = new Set<string>();
   const reasons = new Set<string>();

@@ -27,7 +27,7 @@ test.each([
   [{ statuses: [200, 503], allow5xx: true }, true],
   [{ differences: ['one'] }, false],
   [{ differences: ['one'], allow5xx: true }, false],
-])('a run with %j: passed is %j', (change, passed) => {
+])('a run with %j has passed: %j', (change, passed) => {
   const summary = summarize(run(change));
   expect(summary.passed).toBe(passed);
   expect(summaryText(summary)).toContain(passed ? 'Passed.' : 'FAILED.');

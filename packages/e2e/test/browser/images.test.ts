@@ -91,7 +91,7 @@ describeInChromium('images', () => {
     await page.getByRole('region', { name: 'Details' }).getByText('Image digest').waitFor();
   });
 
-  test('without digests may be equal builds, and an image without a name is shown with its id', async () => {
+  test('are not called different builds without digests, and show their id without a name', async () => {
     await page.goto(`${dashboard.url}/images?q=demo`);
     await page.getByRole('link', { name: '1 to 2 builds on 2 hosts' }).click();
     await page.getByText('It is unknown whether these are different builds').first().waitFor();

@@ -63,7 +63,7 @@ describeInChromium('the token of a one-time link', () => {
     }
   }
 
-  test.each(['#', '?'])('is removed from the URL of an invitation after "%s"', async (delimiter) => {
+  test.each(['#', '?'])('is removed from an invitation’s URL if it follows "%s"', async (delimiter) => {
     const { token } = await invite(`${delimiter === '#' ? 'fragment' : 'query'}@example.org`);
     await page.goto(`${dashboard.url}/invitation${delimiter}token=${token}`);
     await page.getByLabel('Your name').waitFor();

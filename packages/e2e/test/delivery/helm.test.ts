@@ -78,7 +78,7 @@ runIf(isAvailable(missing) && cluster !== null, describe)('the Helm chart', () =
     expect(secrets['MUSTER_SECRET']).toMatch(/^[0-9A-Za-z]{48}$/);
   });
 
-  test('drains after SIGTERM for the configured time: serves requests, but is not ready', async () => {
+  test('makes the server drain after SIGTERM for the configured time', async () => {
     const stopping = performance.now();
     const stopped = api.stop('SIGTERM');
     await new Promise((resolve) => setTimeout(resolve, 500));

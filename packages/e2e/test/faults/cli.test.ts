@@ -12,7 +12,7 @@ describe('the command line', () => {
     expect(parse(['--'])).toEqual(all);
   });
 
-  test('with --quick writes a document only if it also has --out', () => {
+  test('with --quick writes a document only with --out', () => {
     expect(parse(['--quick'])).toEqual({ only: Object.keys(GUARANTEES), quick: true });
     expect(parse(['--quick', '--out', 'x.md'])).toMatchObject({ quick: true, out: 'x.md' });
   });

@@ -135,7 +135,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
   const idOf = (name: string): Promise<string> => engine.docker('inspect', '--format', '{{.Id}}', name);
 
   describe('an engine that is killed together with its containers', () => {
-    test('keeps its containers in Muster, which are exited after the engine restarts', async () => {
+    test('keeps its containers in Muster, with the state exited after the restart', async () => {
       const before = (await muster.containers()).map(({ dockerId }) => dockerId);
       await engine.kill();
       await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
