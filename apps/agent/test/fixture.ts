@@ -24,7 +24,7 @@ export interface Fixture {
   variables: Record<string, string>;
   /** The agent's log lines, parsed. */
   logged: { level: number; msg: string; [key: string]: unknown }[];
-  /** Starts the agent. `ended` resolves with the error that ended it, or null if it was stopped. */
+  /** Starts the agent. `ended` resolves with the error that ended the agent, or null after a stop. */
   run(overrides?: Record<string, string>): { ended: Promise<StopError | null>; stop(): Promise<StopError | null> };
   once(overrides?: Record<string, string>): Promise<void>;
   /** Stops all running agents. */

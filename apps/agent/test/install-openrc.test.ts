@@ -6,7 +6,7 @@ import { isAvailable, runIf } from '@muster/testkit';
 import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
 import { ENGINE, ENGINE_GROUP, missingForMachine, startMachine, type Machine } from './machine.js';
 
-/* These tests run install.sh as root on simulated machines with OpenRC, whose programs are the real ones. */
+/* These tests run install.sh as root on simulated machines with the real programs of OpenRC. */
 
 const BINARY = '/usr/local/bin/muster-agent';
 const INIT_SCRIPT = '/etc/init.d/muster-agent';

@@ -113,7 +113,7 @@ describe('the journal', () => {
       [1, ['a running'], []],
       [2, ['b running'], []],
     ]);
-    // One warning for all failed writes.
+    // There is only one warning for all failed writes.
     expect(warnings).toHaveLength(1);
   });
 

@@ -82,7 +82,7 @@ case $1 in
 esac
 `;
 
-export interface Ended {
+export interface ProgramResult {
   code: number | null;
   stdout: string;
   stderr: string;
@@ -107,9 +107,9 @@ export interface Machine {
   /** Returns whether a file or directory exists on the machine. */
   exists(file: string): Promise<boolean>;
   /** Runs install.sh as the API serves it, with the current release. */
-  install(...args: string[]): Promise<Ended>;
+  install(...args: string[]): Promise<ProgramResult>;
   /** Starts install.sh in a separate process group. */
-  startInstall(...args: string[]): Promise<{ pid: number; result: Promise<Ended> }>;
+  startInstall(...args: string[]): Promise<{ pid: number; result: Promise<ProgramResult> }>;
   /** Environment variables of install.sh. */
   environment: Record<string, string>;
   /** The release that is served. */
@@ -117,9 +117,9 @@ export interface Machine {
   /** Makes the API serve the current release. Returns its install.sh. */
   serve(): Promise<string>;
   /** Runs `muster-agent update` as root, while the API serves the current release. */
-  update(): Promise<Ended>;
+  update(): Promise<ProgramResult>;
   /** Runs a shell command on the machine. */
-  run(command: string): Promise<Ended>;
+  run(command: string): Promise<ProgramResult>;
   /** The arguments of each call of systemctl. */
   systemctlCalls(): Promise<string[]>;
   close(): Promise<void>;
@@ -167,7 +167,7 @@ export async function startMachine(fixture: Fixture, manager: 'systemd' | 'openr
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     });
-  async function resultOf(child: ChildProcess): Promise<Ended> {
+  async function resultOf(child: ChildProcess): Promise<ProgramResult> {
     const code = new Promise<number | null>((resolve) => void child.once('close', resolve));
     const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!)]);
     return { code: await code, stdout, stderr };

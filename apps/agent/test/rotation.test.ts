@@ -18,16 +18,16 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.close());
 
-interface Stored {
+interface StoredState {
   enrollment: { agentToken: string; previousToken: string | null; issuedAt: string };
 }
 const statePath = () => join(fixture.variables['MUSTER_STATE_DIR']!, 'agent.json');
-const storedEnrollment = async () => (JSON.parse(await readFile(statePath(), 'utf8')) as Stored).enrollment;
+const storedEnrollment = async () => (JSON.parse(await readFile(statePath(), 'utf8')) as StoredState).enrollment;
 
 /** Enrolls and sets the token's age in days. */
 async function enrolledDaysAgo(days: number): Promise<string> {
   await fixture.once();
-  const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
+  const state = JSON.parse(await readFile(statePath(), 'utf8')) as StoredState;
   state.enrollment.issuedAt = new Date(Date.now() - days * 86_400_000).toISOString();
   await writeFile(statePath(), JSON.stringify(state));
   return state.enrollment.agentToken;
@@ -73,7 +73,7 @@ describe('a token', () => {
 
   test('is not rotated while another machine reports with the same token', async () => {
     await enrolledDaysAgo(31);
-    const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as StoredState;
     await writeFile(statePath(), JSON.stringify({ ...state, enrollment: { ...state.enrollment, isSuperseded: true } }));
     const superseded = { ...fixture.muster.summary(24), applied: false, reason: 'stream_superseded', digest: null };
     fixture.muster.setReaction(Paths.agentContainers, { status: 200, json: superseded });
@@ -98,7 +98,7 @@ describe('a token', () => {
 
   test('is replaced by the previous token if it became invalid before its first use', async () => {
     const old = await enrolledDaysAgo(1);
-    const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as StoredState;
     state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
     await writeFile(statePath(), JSON.stringify(state));
     fixture.muster.queueReactions(Paths.agentContainers, tokenInvalid);
@@ -130,7 +130,7 @@ describe('a token', () => {
 
   test('is kept, with the previous token, if the API rejects both tokens', async () => {
     const old = await enrolledDaysAgo(1);
-    const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as StoredState;
     state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
     await writeFile(statePath(), JSON.stringify(state));
     fixture.muster.setReaction(Paths.agentContainers, tokenInvalid);
@@ -140,7 +140,7 @@ describe('a token', () => {
 
   test('makes the agent delete the previous token a month after the API first accepted the current token', async () => {
     const old = await enrolledDaysAgo(1);
-    const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as StoredState;
     const acceptedAt = new Date(Date.now() - 31 * 86_400_000).toISOString();
     const enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old, acceptedAt };
     await writeFile(statePath(), JSON.stringify({ ...state, enrollment }));
@@ -152,7 +152,7 @@ describe('a token', () => {
 describe('a state file of an earlier release', () => {
   test('contains a token that counts as new, so that the token is not rotated immediately', async () => {
     await fixture.once();
-    const state = JSON.parse(await readFile(statePath(), 'utf8')) as { enrollment: Partial<Stored['enrollment']> };
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as { enrollment: Partial<StoredState['enrollment']> };
     delete state.enrollment.issuedAt;
     delete state.enrollment.previousToken;
     await writeFile(statePath(), JSON.stringify(state));

@@ -94,7 +94,10 @@ export class ScriptedEngine {
     return this.#dockerHost;
   }
 
-  /** Adds a container to the list and to the inspections, or replaces it. By default, it has been running for hours. */
+  /**
+   * Adds a container to the list and to the inspections, or replaces it. By default, the container has been running for
+   * hours.
+   */
   set(id: string, container: ScriptedContainer = {}): void {
     const { name = id, state = 'running', status = 'Up 3 hours', startedAt, health, inspectedState } = container;
     const { image = 'app:1', imageId = '', configImage = image } = container;

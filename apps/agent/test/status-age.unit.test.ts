@@ -39,7 +39,7 @@ test.each([
   expect(minAgeMs(status)).toBeNull();
 });
 
-/** Ages of up to ten years, in milliseconds. Short ages are as frequent as long ones. */
+/** Ages of up to ten years, in milliseconds. Short ages are as frequent as long ages. */
 const anyAge = fc.double({ min: Math.log(SECOND) + 1e-6, max: Math.log(3_650 * DAY), noNaN: true }).map(Math.exp);
 
 test('the minimum age is at most the real age, and at least a third of the real age', () => {

@@ -106,7 +106,7 @@ describe('a call', () => {
   });
 
   test('in a browser rejects with the advice to reload the page if a proxy redirects the request', async () => {
-    // In a browser, the response to a redirected request has the status 0 and no headers, like this one.
+    // In a browser, the response to a redirected request has the status 0 and no headers, like `Response.error()`.
     const client = createClient({ url: 'http://muster.test', fetch: () => Promise.resolve(Response.error()) });
     await expect(client.call('getSummary')).rejects.toThrow(
       'http://muster.test redirects to another address. Reload the page',

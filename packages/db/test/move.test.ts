@@ -363,7 +363,10 @@ async function proxyTo(
   return { url: proxied.href, cut: () => clients.forEach((client) => client.destroy()) };
 }
 
-/** Characters that are likely to be converted wrongly: of one to four bytes, with a meaning in SQL, JSON or COPY. */
+/**
+ * Characters that are likely to be converted wrongly: characters of one to four bytes, and characters with a meaning in
+ * SQL, JSON or COPY.
+ */
 const CHARACTERS = Array.from(
   `aA0 "'\\,(){}[]:;$%\t\n\r\u0001\u007f\u0085\u00a0\u00e9e\u0301\u200b\u2028\ud7ff\ufeff\ufffd\uffff\u{1F433}\u{10FFFF}`,
 );

@@ -42,7 +42,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
     try {
       await Promise.all([database.ping(), database.ping()]);
       await cluster.freeze();
-      // Two queries have a connection and two wait for one.
+      // Two queries have a connection, and two queries wait for a connection.
       await Promise.all([1, 2, 3, 4].map(() => failure(database.ping())));
       const startedAt = performance.now();
       for (let i = 0; i < 20; i++) expect(isTimeout(await failure(database.ping()))).toBe(true);

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { drive, type Load } from '../src/load/driver.js';
 import { createFleet, type FleetShape, type LoadHost } from '../src/load/host.js';
 
-interface Received {
+interface ReceivedRequest {
   path: string;
   token: string;
   sequence: number;
@@ -23,7 +23,7 @@ afterEach(() => stops.splice(0).forEach((stop) => stop()));
 
 /** Starts a server that sends the responses of `answerTo`, or closes the connection if `answerTo` returns null. */
 async function fakeServer(answerTo: (count: number, request: IncomingMessage) => FakeAnswer | null) {
-  const received: Received[] = [];
+  const received: ReceivedRequest[] = [];
   const server = createServer((req, res) => {
     const { authorization = '', 'snapshot-sequence': sequence } = req.headers;
     received.push({ path: req.url!, token: authorization, sequence: Number(sequence), socket: req.socket });

@@ -46,7 +46,7 @@ describeInChromium('the agent release', () => {
   });
   beforeEach(() => dashboard.signIn(visit.context));
 
-  /** Restarts the API, which has no release and starts to build one. */
+  /** Restarts the API, which has no release and starts a build. */
   async function restartWithoutRelease(): Promise<void> {
     await dashboard.muster.stop();
     for (const name of ['go', 'fail', RELEASE]) await rm(join(dir, name), { recursive: true, force: true });

@@ -375,25 +375,25 @@ describeLargeFleet('a fleet of 500 hosts', () => {
   ])(
     'is polled and not shown as live behind a proxy that buffers the %s of the stream',
     async (_what, sendsHeaders) => {
-      const proxy = await startHoldingProxy(dashboard!.url, sendsHeaders);
-      const held = await browser!.newContext();
+      const proxy = await startBufferingProxy(dashboard!.url, sendsHeaders);
+      const proxyContext = await browser!.newContext();
       try {
-        await held.addCookies(await context.cookies());
-        const { page: heldPage } = await openPage(held);
+        await proxyContext.addCookies(await context.cookies());
+        const { page: proxiedPage } = await openPage(proxyContext);
         const { port } = proxy.address() as AddressInfo;
-        await heldPage.goto(`http://127.0.0.1:${port}/hosts?q=zurich`);
-        await heldPage.getByRole('link', { name: 'zurich-edge-01' }).waitFor();
+        await proxiedPage.goto(`http://127.0.0.1:${port}/hosts?q=zurich`);
+        await proxiedPage.getByRole('link', { name: 'zurich-edge-01' }).waitFor();
         const openedAt = Date.now();
-        expect(await heldPage.getByText('Live', { exact: true }).count()).toBe(0);
+        expect(await proxiedPage.getByText('Live', { exact: true }).count()).toBe(0);
         const [host] = (await dashboard!.api.call('listHosts', { query: { q: 'zurich-edge-01' } })).items;
         await dashboard!.api.call('updateHost', { params: { hostId: host!.id }, body: { name: 'zurich-polled' } });
-        await heldPage.getByText('Not live', { exact: false }).waitFor();
-        await heldPage.getByRole('link', { name: 'zurich-polled' }).waitFor();
+        await proxiedPage.getByText('Not live', { exact: false }).waitFor();
+        await proxiedPage.getByRole('link', { name: 'zurich-polled' }).waitFor();
         expect(Date.now() - openedAt).toBeLessThan(20_000);
-        expect(await heldPage.getByText('Live', { exact: true }).count()).toBe(0);
+        expect(await proxiedPage.getByText('Live', { exact: true }).count()).toBe(0);
         await dashboard!.api.call('updateHost', { params: { hostId: host!.id }, body: { name: 'zurich-edge-01' } });
       } finally {
-        await held.close();
+        await proxyContext.close();
         proxy.closeAllConnections();
         await new Promise((resolve) => proxy.close(resolve));
       }
@@ -464,7 +464,7 @@ async function changeHosts(db: TestDatabase): Promise<void> {
  * Starts a proxy that never sends the content of an event stream. Unless `sendsHeaders` is true, it does not send the
  * headers of the stream either. It forwards everything else.
  */
-async function startHoldingProxy(target: string, sendsHeaders: boolean): Promise<Server> {
+async function startBufferingProxy(target: string, sendsHeaders: boolean): Promise<Server> {
   const { hostname, port } = new URL(target);
   const server = createServer((incoming, outgoing) => {
     const { method, url, headers } = incoming;

@@ -15,7 +15,7 @@ const HELM = join(TOOLS, 'bin/helm');
 const missing = existsSync(HELM) ? null : 'Helm is missing: run scripts/check-deploy once, which builds it';
 const TO_JSON = 'import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(sys.stdin))))';
 
-interface Rendered {
+interface RenderedObject {
   kind: string;
   data: Record<string, string>;
   spec: {
@@ -88,12 +88,12 @@ runIf(isAvailable(missing) && cluster !== null, describe)('the Helm chart', () =
     expect(performance.now() - stopping).toBeGreaterThanOrEqual(2_000);
   });
 
-  function render(values: Record<string, string>): Rendered[] {
+  function render(values: Record<string, string>): RenderedObject[] {
     const chart = join(ROOT, 'deploy/helm/muster');
     const set = Object.entries(values).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
     const yaml = execFileSync(HELM, ['template', 'muster', chart, '--kube-version', '1.29', ...set]);
     return JSON.parse(
       execFileSync(join(TOOLS, 'venv/bin/python'), ['-c', TO_JSON], { input: yaml, encoding: 'utf8' }),
-    ) as Rendered[];
+    ) as RenderedObject[];
   }
 });

@@ -47,7 +47,7 @@ afterAll(async () => {
   for (const close of closers) await close();
 }, 60_000);
 
-interface Ended {
+interface ProgramResult {
   code: number | null;
   stdout: string;
   stderr: string;
@@ -59,7 +59,7 @@ function start(command: string, args: string[], env: Record<string, string>): Ch
   return child;
 }
 
-async function run(command: string, args: string[], env: Record<string, string>, input = ''): Promise<Ended> {
+async function run(command: string, args: string[], env: Record<string, string>, input = ''): Promise<ProgramResult> {
   const child = start(command, args, env);
   child.stdin!.end(input);
   const ended = new Promise<number | null>((resolve) => void child.once('close', resolve));
@@ -74,11 +74,11 @@ const deleteHosts = async (): Promise<void> => {
 
 describe('curl … /install.sh | sh', () => {
   const env = () => ({ PATH: '/usr/bin:/bin', DOCKER_HOST: `unix://${engineSocket}` });
-  const install = async (root: string, args: string[], script?: string): Promise<Ended> =>
+  const install = async (root: string, args: string[], script?: string): Promise<ProgramResult> =>
     run('sh', ['-s', '--', '--root', root, ...args], env(), script ?? (await muster.text('/install.sh')));
 
   /** Runs the installed agent without Node.js on the PATH. */
-  const agent = (root: string, ...args: string[]): Promise<Ended> =>
+  const agent = (root: string, ...args: string[]): Promise<ProgramResult> =>
     run(join(root, 'usr/local/bin/muster-agent'), args, {
       ...{ PATH: '/nonexistent', DOCKER_HOST: `unix://${engineSocket}` },
       ...{ MUSTER_STATE_DIR: join(root, 'var/lib/muster-agent'), MUSTER_CONFIG: join(root, 'etc/muster-agent/config') },

@@ -15,7 +15,7 @@ import { freePort, hasNginx, makeCertificates, startNginx, type Certificates } f
 /** The ports of nginx. Each name describes the responses of one port. */
 type Place = 'tls' | 'selfSigned' | 'redirect' | 'signIn' | 'unauthorized' | 'foreign' | 'down' | 'tooLarge';
 
-interface Ended {
+interface ProgramResult {
   code: number | null;
   stdout: string;
   stderr: string;
@@ -115,7 +115,11 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
     `http://${userInfo}127.0.0.1:${(forwardProxy.address() as AddressInfo).port}`;
 
   /** Runs a command of the agent until it ends. `through` is a command that runs the agent. */
-  async function agent(args: string[], overrides: Record<string, string>, through: string[] = []): Promise<Ended> {
+  async function agent(
+    args: string[],
+    overrides: Record<string, string>,
+    through: string[] = [],
+  ): Promise<ProgramResult> {
     const [command, ...rest] = [...through, process.execPath, mainOf('agent'), ...args] as [string, ...string[]];
     const child = spawn(command, rest, {
       env: { PATH: process.env['PATH'], HOME: dir, ...variables, ...overrides },

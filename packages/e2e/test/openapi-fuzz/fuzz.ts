@@ -252,7 +252,7 @@ function rememberCursor(cursors: Map<string, string[]>, path: string, body: stri
   cursors.set(path, [...pathCursors.slice(1 - CURSORS_PER_PATH_MAX), found]);
 }
 
-interface Sent {
+interface SentRequest {
   method: string;
   target: string;
   headers: Record<string, string>;
@@ -261,7 +261,7 @@ interface Sent {
   isRefused: boolean;
 }
 
-function toRequest(call: Call, known: KnownObjects, cursors: ReadonlyMap<string, string[]>): Sent {
+function toRequest(call: Call, known: KnownObjects, cursors: ReadonlyMap<string, string[]>): SentRequest {
   const { operation, encoding, scheme } = call;
   let isRefused = false;
   const judge = (parameter: Parameter, values: readonly string[]) => {
@@ -320,7 +320,7 @@ function allowsBody(operation: DocumentedOperation, body: Uint8Array | null): bo
   }
 }
 
-function send(agent: Agent, url: string, { method, target, headers, body }: Sent): Promise<Answer> {
+function send(agent: Agent, url: string, { method, target, headers, body }: SentRequest): Promise<Answer> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(ANSWER_MS_MAX);

@@ -88,7 +88,7 @@ export function useBrowserPage(): { readonly context: BrowserContext; readonly p
   afterAll(() => browser?.close());
   beforeEach(async () => {
     // Without reduced motion, a test could check an element before its animation ends. An endless animation, such as
-    // the one next to "Live", would also make the browser draw 60 frames per second while a test waits.
+    // the animation next to "Live", would also make the browser draw 60 frames per second while a test waits.
     context = await browser!.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' });
     context.setDefaultTimeout(TIMEOUT_MS);
     opened = await openPage(context);

@@ -123,7 +123,7 @@ async function copyProgram(root: string, file: string, target: string): Promise<
   await copyLibraries(root, file);
 }
 
-/** Copies the shared libraries that a program loads, except those in LD_LIBRARY_PATH. */
+/** Copies the shared libraries that a program loads, except libraries in LD_LIBRARY_PATH. */
 async function copyLibraries(root: string, file: string, env: { LD_LIBRARY_PATH?: string } = {}): Promise<void> {
   let listed = '';
   try {

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { startReplayedEngine, type CapturedEngine } from '../../src/engine-replay/index.js';
 
-type Started = Awaited<ReturnType<typeof startReplayedEngine>>;
-let running: Started[] = [];
+type StartedEngine = Awaited<ReturnType<typeof startReplayedEngine>>;
+let running: StartedEngine[] = [];
 
 afterEach(async () => {
   await Promise.all(running.map((each) => each.close()));

@@ -37,8 +37,8 @@ const MEMORY_BYTES_MAX = 150e6;
  */
 const PEAK_CONNECTIONS = 64;
 /**
- * The maximum response time in seconds, for accepted and refused requests. The number of connections follows from it,
- * because each connection has only one request in flight.
+ * The maximum response time in seconds, for accepted and refused requests. The number of connections follows from this
+ * maximum, because each connection has only one request in flight.
  */
 const RESPONSE_S_MAX = 2.5;
 /**

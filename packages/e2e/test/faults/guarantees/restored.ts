@@ -127,7 +127,7 @@ async function restoreFiles(data: string): Promise<void> {
 const body = (...states: string[]): string =>
   JSON.stringify(states.map((state, i) => ({ dockerId: `c${i}`, name: `c${i}`, image: 'nginx:1', state })));
 
-/** Makes a call, and repeats it until it succeeds, as an agent does. */
+/** Repeats a call until it succeeds, as an agent does. */
 async function send(client: Http, call: Call): Promise<string> {
   return eventually(async () => {
     const { status, text } = await client.send(call);

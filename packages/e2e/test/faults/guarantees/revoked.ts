@@ -66,7 +66,7 @@ async function revoke({ plan, progress }: CheckContext, databaseUrl: string): Pr
   });
 }
 
-interface Watched {
+interface WatchResult {
   /** Milliseconds between the response to the revocation and the last request that a replica still accepted. */
   lastAcceptedMs: number;
   tokens: number;
@@ -74,7 +74,7 @@ interface Watched {
   wrong: number;
 }
 
-const report = (what: string, { lastAcceptedMs, tokens, wrong }: Watched): Finding[] => [
+const report = (what: string, { lastAcceptedMs, tokens, wrong }: WatchResult): Finding[] => [
   atMost(
     `${what}: last accepted after (${tokens} tokens, ${REPLICAS} replicas)`,
     lastAcceptedMs,
@@ -94,7 +94,7 @@ async function watch(
   agents: readonly AgentSession[],
   refusal: number,
   revokeOne: (agent: AgentSession) => Promise<void>,
-): Promise<Watched> {
+): Promise<WatchResult> {
   const wrong = new Set<AgentSession>();
   let lastAcceptedMs = 0;
   await Promise.all(
