@@ -119,7 +119,7 @@ function* strings(value: unknown): Generator<string> {
   }
 }
 
-const storable = (value: string) => !value.includes('\0') && value.isWellFormed();
+const isStorable = (value: string) => !value.includes('\0') && value.isWellFormed();
 
 test('a valid snapshot is accepted', () => {
   fc.assert(
@@ -140,7 +140,7 @@ test('PostgreSQL can store every accepted snapshot, and parsing it again has the
         return;
       }
       acceptedCount++;
-      expect([...strings(parsed.data)].filter((text) => !storable(text))).toEqual([]);
+      expect([...strings(parsed.data)].filter((text) => !isStorable(text))).toEqual([]);
       const again = JSON.stringify(parsed.data);
       expect(JSON.stringify(parseValid(JSON.parse(again)))).toBe(again);
       expect(new Set(parsed.data.map(({ dockerId }) => dockerId)).size).toBe(parsed.data.length);
