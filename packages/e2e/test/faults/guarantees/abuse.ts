@@ -127,7 +127,7 @@ async function sendHostileInput({ plan, progress }: CheckContext, databaseUrl: s
     const memoryBytes = peakBytes(api.program.pid) - idleBytes;
     return [
       never('5xx answers', serverErrors.length, outcomes.length, 'hostile requests'),
-      never('refused calls of other clients while announced bodies are held', refused.length, calls.length, 'calls'),
+      never('refused calls of other clients while announced bodies are late', refused.length, calls.length, 'calls'),
       atMost(
         'largest page of containers of the maximum size',
         Math.max(...pages.map(({ text }) => Buffer.byteLength(text))),
