@@ -10,7 +10,7 @@ import {
   scheduleAfterServerFailure,
   scheduleAfterSnapshotAnswer,
   scheduleAfterSnapshotStart,
-  scheduleAfterSnapshotDelay,
+  scheduleSnapshotRetry,
   scheduleSnapshotWithin,
   createSchedule,
   type Schedule,
@@ -147,7 +147,7 @@ test('a failed action is repeated after a wait in which nothing is sent', () => 
 });
 
 describe('while the server limits the snapshots of a host', () => {
-  const delayedSchedule = scheduleAfterSnapshotDelay(scheduleAfterSnapshotStart(settledSchedule(0), 0), 5_000, 60_000);
+  const delayedSchedule = scheduleSnapshotRetry(scheduleAfterSnapshotStart(settledSchedule(0), 0), 5_000, 60_000);
 
   test('heartbeats continue, and the snapshot waits even if a response to a heartbeat requests a snapshot', () => {
     let schedule = delayedSchedule;
@@ -203,7 +203,7 @@ describe('while the engine must not be read', () => {
   });
 
   test('changes are not recorded for later', () => {
-    const delayed = scheduleAfterSnapshotDelay(scheduleAfterSnapshotStart(settledSchedule(0), 0), 5_000, 60_000);
+    const delayed = scheduleSnapshotRetry(scheduleAfterSnapshotStart(settledSchedule(0), 0), 5_000, 60_000);
     const changed = scheduleAfterEngineChange(delayed, 6_000, COALESCE_MS);
     expect(nextAction(changed, 9_000)).toEqual({ action: 'record', at: 9_000 });
     expect(nextAction(changed, 12_000)).toEqual({ action: 'heartbeat', at: 10_000 });

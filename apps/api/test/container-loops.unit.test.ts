@@ -6,9 +6,9 @@ import {
   LOOP_CODES_MAX,
   NO_EXITS,
   toLoopExits,
-  toLoopSteps,
+  toExitReports,
   type LoopState,
-  type LoopStep,
+  type ExitReport,
 } from '../src/services/sync/container-loops.js';
 import { foldLoops, statesAfter, withoutLoops } from '../src/services/sync/fold-loops.js';
 import { toContainerFacts } from '../src/services/sync/container-row.js';
@@ -34,19 +34,19 @@ describe('the exits between two reports', () => {
     ['restarts while it waits', ended('restarting', 1), ended('restarting', 4, LATER), 3],
     ['an operator’s restart, after which the engine counts from 0', running(7), running(0, LATER), 1],
   ])('after %s are counted once', (_name, from, to, exits) => {
-    expect(toLoopSteps(containerChanges(from, to))).toMatchObject([{ dockerId: 'a', removed: false, exits }]);
+    expect(toExitReports(containerChanges(from, to))).toMatchObject([{ dockerId: 'a', removed: false, exits }]);
   });
 
   test('are at least one if an older agent does not report the number of restarts', () => {
     const [from, to] = [AT, LATER].map((startedAt) => facts({ state: 'running', status: 'Up 1 second', startedAt }));
-    expect(toLoopSteps(containerChanges(from!, to!))).toMatchObject([{ exits: 1 }]);
+    expect(toExitReports(containerChanges(from!, to!))).toMatchObject([{ exits: 1 }]);
   });
 });
 
 describe('a looping container', () => {
   const kindsWithStep = (from: Partial<ContainerInput>, to: Partial<ContainerInput>) => {
     const events = containerChanges(facts(from), facts(to));
-    return events.map((event) => [event.kind, toLoopSteps([event]).length]);
+    return events.map((event) => [event.kind, toExitReports([event]).length]);
   };
 
   test.each<[string, Partial<ContainerInput>, Partial<ContainerInput>, unknown[][]]>([
@@ -94,10 +94,10 @@ test('the exits of a loop are listed by frequency, without the server’s times'
   });
 });
 
-describe('a step', () => {
+describe('a report', () => {
   const NOW_MS = Date.parse(AT);
   const [MINUTE_MS, HOUR_MS] = [60_000, 3_600_000];
-  const exit: LoopStep = {
+  const exit: ExitReport = {
     dockerId: 'a',
     removed: false,
     exits: 1,
@@ -107,7 +107,7 @@ describe('a step', () => {
     reason: 'crashed',
     isError: true,
   };
-  const start: LoopStep = {
+  const start: ExitReport = {
     ...exit,
     exits: 0,
     from: 'exited',
@@ -116,7 +116,7 @@ describe('a step', () => {
     reason: null,
     isError: false,
   };
-  const healthOnly: LoopStep = { ...start, exits: null, from: null, to: null };
+  const healthOnly: ExitReport = { ...start, exits: null, from: null, to: null };
   const at = (ms: number, isContinuous = true) => ({
     observedAt: new Date(ms),
     receivedAt: new Date(ms),
@@ -151,16 +151,16 @@ describe('a step', () => {
   });
 
   test('changes nothing if the container is not looping and its process did not end', () => {
-    for (const step of [start, healthOnly]) {
+    for (const report of [start, healthOnly]) {
       const before = { ...NO_EXITS, exitTimes: everyMinute(20) };
-      expect(changeLoop(before, step, at(NOW_MS))).toMatchObject({ state: null, ended: null, isFolded: false });
+      expect(changeLoop(before, report, at(NOW_MS))).toMatchObject({ state: null, ended: null, isFolded: false });
     }
   });
 
   test('ends a loop an hour later, or when the container is removed', () => {
     const before = looping();
-    for (const step of [exit, start, healthOnly]) {
-      const { ended, state } = changeLoop(before, step, at(NOW_MS + HOUR_MS));
+    for (const report of [exit, start, healthOnly]) {
+      const { ended, state } = changeLoop(before, report, at(NOW_MS + HOUR_MS));
       expect([ended, state?.loop]).toEqual([before.loop, null]);
     }
     const removed = changeLoop(before, { ...healthOnly, removed: true }, at(NOW_MS + MINUTE_MS));
@@ -168,7 +168,7 @@ describe('a step', () => {
   });
 
   test('is folded during a loop, unless only the health changes of a container that is up for a minute', () => {
-    const isFolded = (step: LoopStep, ms: number) => changeLoop(looping(), step, at(NOW_MS + ms)).isFolded;
+    const isFolded = (report: ExitReport, ms: number) => changeLoop(looping(), report, at(NOW_MS + ms)).isFolded;
     expect([isFolded(start, 2 * MINUTE_MS), isFolded(healthOnly, 1_000)]).toEqual([true, true]);
     expect(isFolded(healthOnly, MINUTE_MS)).toBe(false);
   });

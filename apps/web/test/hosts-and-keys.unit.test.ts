@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { readFile } from 'node:fs/promises';
 import { installMethods, isLoopback } from '../src/features/add-host/install-methods';
 import { compareSeverity } from '../src/features/fleet/host-order';
-import { expiryOf, isKeyInvalid, isTokenInvalid } from '../src/features/settings/expiry';
+import { toExpiresAt, isKeyInvalid, isTokenInvalid } from '../src/features/settings/expiry';
 import { at, host, hostProblem, NOW } from './samples';
 
 describe('the order of hosts', () => {
@@ -46,9 +46,9 @@ describe('an API key', () => {
   const DAY = 86_400_000;
 
   test('expires after the chosen number of days, or never', () => {
-    expect(expiryOf('never', NOW)).toBeNull();
+    expect(toExpiresAt('never', NOW)).toBeNull();
     for (const days of ['30', '90', '365'] as const) {
-      expect(Date.parse(expiryOf(days, NOW)!) - NOW).toBe(Number(days) * DAY);
+      expect(Date.parse(toExpiresAt(days, NOW)!) - NOW).toBe(Number(days) * DAY);
     }
   });
 
