@@ -22,7 +22,7 @@ describe.each(testEngines())('access on %s:', (engine) => {
   let host: TestHost;
   let enrollment: { id: string; token: string };
   let viewer: string;
-  /** Invalid credentials, keyed by the reason. */
+  /** Invalid credentials, keyed by the reason why they are invalid. */
   let invalidCredentials: Record<GuardedAccess, Record<string, Credentials>>;
   let stranger: TestOrganization;
   let strangerOwner: TestPerson;
@@ -100,7 +100,7 @@ describe.each(testEngines())('access on %s:', (engine) => {
     };
   });
 
-  /** Invalid session cookies, keyed by the reason. */
+  /** Invalid session cookies, keyed by the reason why they are invalid. */
   async function invalidSessions(): Promise<Record<string, Credentials>> {
     const { prisma } = context.api.db;
     const expired = await person(context.api, organization.id, 'owner');
@@ -193,7 +193,7 @@ describe.each(testEngines())('access on %s:', (engine) => {
 
   const PROBLEM = /^application\/problem\+json$/;
 
-  test('there is a valid request body for exactly the operations that take a body', () => {
+  test('BODIES has a valid request body for each operation that takes a body, and for no other operation', () => {
     expect(guarded.filter(({ hasBody, body }) => hasBody !== (body !== undefined))).toEqual([]);
   });
 
@@ -269,7 +269,7 @@ describe.each(testEngines())('access on %s:', (engine) => {
     if (!route.isNeverEmpty) expect(answer.body).toEqual({ items: [], nextCursor: null });
   });
 
-  // These tests would also pass if the routes refused every caller. The tests below therefore check accepted calls.
+  // The tests above would also pass if the routes refused every caller. The tests below therefore check accepted calls.
   const finite = guarded.filter(({ isEndless }) => !isEndless);
   const reads = finite.filter(({ method, access }) => method === 'GET' && access !== 'agent');
 

@@ -143,7 +143,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
 
   // The embedded database has one connection, so the lock of the test would also delay authentication.
   if (engine !== 'pglite') {
-    test('authenticates agents while the maximum number of snapshots is being processed and waits for the database', async () => {
+    test('authenticates agents while the maximum number of snapshots waits for the database', async () => {
       const hosts = await Promise.all(Array.from({ length: 5 }, () => organization.enroll()));
       await server.drain(0);
       // With this limit, up to five snapshots are admitted at the same time, but only three of them are processed.
@@ -215,7 +215,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     const refused = await firstFulfilled(2, answered);
     for (const req of requests.filter((each) => !refused.includes(each))) req.destroy();
     await unlock();
-    // The first 200 response comes after the canceled requests have ended. Then three calls fit again.
+    // The first 200 response comes after the canceled requests have ended. After that, three calls are admitted again.
     while ((await get(Paths.hosts)).status !== 200) continue;
     const answers = await Promise.all([get(Paths.hosts), get(Paths.hosts), get(Paths.hosts)]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
@@ -269,7 +269,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     clearInterval(trickle);
     const problem = (await json(answer)) as Problem;
     expect(problem).toMatchObject({ type: '/problems/request-timeout', status: 408 });
-    // The message for a request that is still incomplete after 15 s is a different one.
+    // A request that is still incomplete after 15 s gets a different message.
     expect(problem.detail).toContain('1 KiB per second');
     expect(answer.headers).toMatchObject({ connection: 'close', 'content-type': 'application/problem+json' });
     expect((await snapshot(host, '[]')).status).toBe(200);
