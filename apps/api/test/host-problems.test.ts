@@ -101,7 +101,7 @@ describe.each(testEngines())("a host's problems on %s:", (engine) => {
   });
 
   test.each(['engine_unreachable', 'list_refused'] as const)(
-    'a host that was enrolled while its engine could not be listed is engine_down, and needs attention (%s)',
+    'a host that was enrolled while its engine could not list containers is engine_down, and needs attention (%s)',
     async (code) => {
       const host = await enrollHost();
       expect(await fetchHost(host)).toMatchObject({ freshness: 'never' });
@@ -259,7 +259,7 @@ describe.each(testEngines())("a host's problems on %s:", (engine) => {
     expect(await codes(host)).toEqual(['snapshot_refused']);
   });
 
-  test('a journal that is replayed again does not suggest a second machine', async () => {
+  test('a journal that is replayed a second time does not cause clone_suspected', async () => {
     const host = await enrollHost();
     const observedAt = context.api.clock();
     await host.sync([], order(STREAM, 1, observedAt));
@@ -271,7 +271,7 @@ describe.each(testEngines())("a host's problems on %s:", (engine) => {
     expect(await codes(host)).toEqual(['clone_suspected']);
   });
 
-  test('stay after the host is enrolled again, until its first report shows that they have ended', async () => {
+  test('problems stay after the host is enrolled again, until a report shows that they have ended', async () => {
     const host = await enrollHost();
     await host.sync([]);
     await host.post('[').expect(400);

@@ -189,7 +189,7 @@ describe.each(testEngines())('HTTP on %s:', (engine) => {
     for (const headers of [health, problem, refused]) expect(headers['cache-control']).toBe('no-store');
   });
 
-  test('with an https public URL, responses have HSTS', async () => {
+  test('with an https public URL, responses have an HSTS header', async () => {
     const answer = await supertest(createApp({ db: context.api.db, publicUrl: 'https://muster.example' })).get(
       '/healthz',
     );

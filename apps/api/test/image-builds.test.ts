@@ -317,7 +317,7 @@ describe.each(testEngines())('builds of images on %s:', (engine) => {
       expect(csv.text).toContain(d);
     });
 
-    test('an image that no container uses has no builds, and the reference is required', async () => {
+    test('an image that no container uses has no builds, and a request without an image reference is refused', async () => {
       expect(await get(organization, '/api/images/builds', { image: 'web:9' })).toMatchObject({
         ...{ image: 'web:9', hosts: 0, containers: 0, drift: 'none', buildsMin: 0, buildsMax: 0, builds: [] },
       });
@@ -325,7 +325,7 @@ describe.each(testEngines())('builds of images on %s:', (engine) => {
     });
   });
 
-  test('lists are bounded, and state the number of all hosts and that there are more builds', async () => {
+  test('lists are bounded, and include the total number of hosts and whether there are more builds', async () => {
     const organization = await context.api.organization();
     const local = Array.from({ length: LISTED_BUILDS_MAX + 1 }, (_, index) =>
       container(`l${index}`, { image: 'local:1', imageId: hash('0').slice(0, -2) + String(index).padStart(2, '0') }),

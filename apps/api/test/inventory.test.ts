@@ -25,7 +25,7 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
   const summaryOf = async (organization: TestOrganization) =>
     Summary.parse((await organization.get('/api/summary').expect(200)).body);
 
-  test('has totals that add up, and counts the last known containers of silent hosts separately from current ones', async () => {
+  test('has totals that add up, and counts the last known containers of silent hosts separately from current containers', async () => {
     const organization = await context.api.organization();
     const silent = await organization.enroll();
     await silent.sync([container('a'), container('b', { state: 'exited', status: 'Exited (0) 1 hour ago' })]);
@@ -65,7 +65,7 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
     });
   });
 
-  test('contains only numbers that a list also returns as its total', async () => {
+  test('contains only numbers that lists also return as their totals', async () => {
     const organization = await context.api.organization();
     const silent = await organization.enroll();
     await silent.sync([container('a'), container('b', { state: 'hibernating', status: '' })]);
@@ -136,7 +136,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s:', (
   const context = useApi(engine, { sharesDatabase: true });
 
   /**
-   * Creates three hosts. The names of two are not in the order of their ids. The third is marked deleted, but its rows
+   * Creates three hosts. Two names are not in the order of the ids. The third host is marked deleted, but its rows
    * remain.
    */
   async function createHosts() {

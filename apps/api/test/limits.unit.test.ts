@@ -7,7 +7,7 @@ import { addressGroup } from '../src/lib/address-group.js';
 
 const MIB = 1024 * 1024;
 
-/** Creates the limits with their own clock. Each call returns whether it was admitted. */
+/** Creates the limits with their own clock. `beat`, `rotation` and `snapshot` return whether the call is admitted. */
 function createTestLimits(perMinute = 600) {
   const elapsed = { ms: 0 };
   const agentLimits = createAgentLimits({
@@ -89,7 +89,7 @@ describe('the limits of an agent', () => {
 describe('enrollments are limited', () => {
   const FLEET = 12_000;
 
-  /** Creates the limit with its own clock. Each call returns whether it was admitted. */
+  /** Creates the limit with its own clock. `isAdmitted` makes one call and returns whether the call is admitted. */
   function createTestLimit() {
     const elapsed = { ms: 0 };
     const enrollments = createEnrollmentLimit(() => elapsed.ms);

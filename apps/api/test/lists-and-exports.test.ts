@@ -49,7 +49,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     ['agentVersion', ['charlie', 'alpha_1', 'bravo']],
     ['engine', ['charlie', 'bravo', 'alpha_1']],
     ['severity', ['bravo', 'alpha_1', 'charlie']],
-  ])('sort=%s orders in both directions and across pages', async (sort, expected) => {
+  ])('sort=%s works in both directions and across pages', async (sort, expected) => {
     for (const [order, inOrder] of [
       [sort, expected],
       [`-${sort}`, [...expected].reverse()],
@@ -123,7 +123,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     },
   );
 
-  test('a query and a path accept the same ids', async () => {
+  test('a query and a path accept the same host ids', async () => {
     // This is not a valid UUID of any version, but PostgreSQL accepts it.
     const odd = '11111111-1111-0111-0111-11111111111A';
     await organization.get(`/api/containers?hostId=${odd}`).expect(200, { items: [], nextCursor: null });
@@ -142,7 +142,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     ['sort=name&sort=name', '/sort', /^must not be repeated$/],
     ['count=true&count=true', '/count', /^must not be repeated$/],
     ['limit=1&limit=2', '/limit', /^must not be repeated$/],
-  ])('?%s is refused with the name of the parameter and what is allowed', async (query, path, message) => {
+  ])('?%s is refused, and the error has the name of the parameter and the allowed values', async (query, path, message) => {
     const { body } = await organization.get(`/api/hosts?${query}`).expect(400);
     expect(body).toMatchObject({ errors: [{ path, message: expect.stringMatching(message) }] });
   });
@@ -156,7 +156,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     },
   );
 
-  test('a cursor of another order is refused', async () => {
+  test('a cursor of another sort order is refused', async () => {
     const { body } = await organization.get('/api/hosts?limit=1').expect(200);
     const { nextCursor } = body as CountedPage<Host>;
     const refused = await organization.get(`/api/hosts?sort=enrolledAt&cursor=${nextCursor}`).expect(400);
@@ -229,7 +229,7 @@ describe.each(testEngines())('reading while rows change on %s:', (engine) => {
     expect(exported.text.trim().split('\n')).toHaveLength(2);
   });
 
-  test('a container recreated under its name keeps one timeline, of which a period can be read', async () => {
+  test('the events of a container that is recreated with the same name form one list, which can be read by period', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const instants: string[] = [];
