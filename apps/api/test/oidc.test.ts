@@ -19,7 +19,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
   const { api, registerVisitor, begin, end, signIn, invite } = oidc;
   const usersOf = (email: string) => context.api.db.prisma.user.count({ where: { email } });
 
-  test('is offered with the provider’s name and the path that starts it', async () => {
+  test('is offered with the provider’s name and the path that starts the sign-in', async () => {
     const { body } = await new Browser(api()).get(Paths.signInOptions);
     expect(body).toMatchObject({ oidc: { name: 'Example', startPath: Paths.oidcSignIn } });
   });
@@ -178,7 +178,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(await db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
   });
 
-  test('accepts unknown people if it is configured to, once there is an owner', async () => {
+  test('accepts unknown people if MUSTER_OIDC_STRANGER_ROLE allows them, after the first owner was created', async () => {
     registerVisitor({ name: 'Zoe', email: newEmail(), email_verified: true });
     const open = api({ autoProvisionRole: 'viewer' });
     expect(await signIn(new Browser(open))).toBe(refusalPath('unknown'));
@@ -227,7 +227,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(await end(browser.through(api()), callback)).toBe('/');
   });
 
-  test('ends only in the browser that began it, and only once', async () => {
+  test('succeeds only in the browser that began it, and only once', async () => {
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
     registerVisitor({ email, email_verified: true });
     const one = api();
@@ -247,7 +247,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(await context.api.db.prisma.session.count({ where: { user: { email } } })).toBe(1);
   });
 
-  test('reports that the provider is unavailable, and works again when it is back', async () => {
+  test('reports that the provider is unavailable, and works again when the provider is back', async () => {
     const unavailableProvider = await startIdentityProvider();
     const one = api({ issuer: unavailableProvider.issuer });
     await unavailableProvider.close();
@@ -339,7 +339,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(secure).toMatch(/^__Host-muster_oidc=[^;]+; Max-Age=600; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
   });
 
-  test('is limited by address, as all sign-in attempts are', async () => {
+  test('is limited by IP address, like all sign-in attempts', async () => {
     const one = api({}, { signInsPerMinute: 2 });
     const statuses = [];
     for (let tries = 0; tries < 3; tries += 1) statuses.push((await new Browser(one).get(Paths.oidcSignIn)).status);

@@ -141,7 +141,7 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       return { organization, host, digest, fetchHost };
     };
 
-    test.each([1, -1] as const)('are shown and used for uptimes if they are an hour off (%d)', async (sign) => {
+    test.each([1, -1] as const)('that are an hour off are shown and used for uptimes (%d h)', async (sign) => {
       const { organization, host, digest, fetchHost } = await hostWithClockOff(sign);
       expect(await fetchHost()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
       const { items } = await page<ContainerView>(organization, '/api/containers?sort=name');
@@ -154,7 +154,7 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       expect(await fetchHost()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
     });
 
-    test('give an uptime of 0 if they put a start in the future; containers that are not up have no uptime', async () => {
+    test('that put a start in the future give an uptime of 0, or null for a container that is not up', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const tomorrow = new Date(context.api.clock().getTime() + 86_400_000).toISOString();
@@ -175,7 +175,7 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       expect(running.items.map(({ dockerId }) => dockerId)).toEqual(['a', 'b']);
     });
 
-    test('are shown with the largest skew if they are centuries off, and an invalid time is refused', async () => {
+    test('that are centuries off are shown with the largest skew, and an invalid time is refused', async () => {
       const { host, fetchHost } = await hostWithClockOff(1);
       await host.beat({ digest: null, sentAt: '0001-01-01T00:00:00Z' }).expect(200);
       expect(await fetchHost()).toMatchObject({ clockSkewSeconds: -(2 ** 31 - 1) });
@@ -310,7 +310,7 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
     });
 
-    test('are continued only with a cursor of the same order', async () => {
+    test('are not listed with a cursor of another sort order', async () => {
       const organization = await context.api.organization();
       await (await organization.enroll()).sync([container('a'), container('b')]);
       const { nextCursor } = await page(organization, '/api/containers?limit=1');

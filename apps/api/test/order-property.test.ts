@@ -43,7 +43,7 @@ interface World {
 
 interface Server {
   readonly clock: TestClock;
-  /** Two clients for one host, each of which calls another process. */
+  /** Two clients for one host. Each client calls a different process. */
   readonly replicas: readonly TestHost[];
 }
 

@@ -17,7 +17,7 @@ function recordOutcomes() {
 }
 
 describe('a semaphore', () => {
-  test('grants free permits immediately, and released permits in order of arrival, but first to waiters of high priority', async () => {
+  test('grants free permits immediately, and released permits by priority and then in order of arrival', async () => {
     const semaphore = createSemaphore({ capacity: 2, waitingMax: 10, waitMsMax: LONG_MS });
     const { entries, record } = recordOutcomes();
     const turns = [

@@ -83,7 +83,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
   });
 
   describe('states', () => {
-    test('are stored and counted as one state if they are unknown', async () => {
+    test('are stored as sent if they are unknown, and counted as one state', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const words = Array.from({ length: 200 }, (_, i) => `word-${i}`);

@@ -49,7 +49,7 @@ describe.each(testEngines())('a client that reconnects to the live stream on %s'
     expect(client.of('container').map(({ data }) => data.dockerId)).toEqual(['b']);
   });
 
-  test('misses no event, even if it had received none before it reconnected', async () => {
+  test('misses no event, even if it had received no event before it reconnected', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const server = await serve();
@@ -114,7 +114,7 @@ describe.each(testEngines())('a client that reconnects to the live stream on %s'
     expect(again.of('reset')).toEqual([]);
   });
 
-  test('can resume for days after an id that no event follows', async () => {
+  test('can resume days later after an id that no event follows', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a')]);

@@ -96,7 +96,7 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
     }
   });
 
-  test('of 50 hosts succeed without a deadlock or a failure', async () => {
+  test('of 50 hosts succeed without a deadlock', async () => {
     const organization = await context.api.organization();
     const hosts = [];
     for (let i = 0; i < 50; i++) hosts.push(await organization.enroll());

@@ -147,7 +147,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       );
     });
 
-    test('incomplete snapshots alone correct counts that another version of Muster stored', async () => {
+    test('incomplete snapshots are enough to correct counts that another version of Muster stored', async () => {
       const host = await enroll();
       const incomplete = { 'Snapshot-Complete': 'false' };
       const exited = { state: 'exited', status: 'Exited (1) now', startedAt: null };
@@ -165,7 +165,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       });
     });
 
-    test('an incomplete snapshot with the bytes of the last complete one changes nothing but the digest', async () => {
+    test('an incomplete snapshot with the bytes of the last complete snapshot changes only the digest', async () => {
       const host = await enroll();
       await host.sync([container('a')]);
       const again = await host.sync([container('a')], { 'Snapshot-Complete': 'false' });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { createTokenBuckets } from '../src/lib/token-bucket.js';
 
 describe('a token bucket', () => {
-  test('grants its burst immediately, and then a token whenever one has been refilled', () => {
+  test('grants its burst immediately, and then each token when it has been refilled', () => {
     const buckets = createTokenBuckets({ perMinute: 600, burst: 60 });
     const taken = Array.from({ length: 61 }, () => buckets.take('a', 0));
     expect(taken.map(({ isAllowed }) => isAllowed)).toEqual([...Array<boolean>(60).fill(true), false]);

@@ -77,7 +77,7 @@ describe.each(testEngines())('a guessed token on %s', (engine) => {
   }
 
   test.each(['agent', 'enroll', 'key'] as const)(
-    'causes the same response and the same steps as any other guess if it differs from a stored %s token only in its last bit',
+    'that differs from a stored %s token only in its last bit causes the same response and steps as any other guess',
     async (kind) => {
       const far = await guess(kind, issueToken(kind).token);
       expect(far.status).toBe(401);
@@ -88,7 +88,7 @@ describe.each(testEngines())('a guessed token on %s', (engine) => {
     },
   );
 
-  test('is not stored, and of a valid token only the hash is stored', async () => {
+  test('is not stored, and only the hash of a valid token is stored', async () => {
     const { prisma } = context.api.db;
     const rows = await Promise.all([
       prisma.agentToken.findMany(),

@@ -58,7 +58,7 @@ describe('the dashboard', () => {
     ['no type', {}],
     ['an image or anything else', { Accept: 'image/avif, */*;q=0.1' }],
     ['HTML rather than JSON', { Accept: 'application/json;q=0.5, text/html' }],
-  ])('sends the page at / to a client that accepts %s, also for HEAD', async (_what, headers) => {
+  ])('sends the page at / to a client that accepts %s, for GET and HEAD', async (_what, headers) => {
     const { text } = await http()
       .get('/')
       .set(headers)

@@ -234,7 +234,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       }
     }
 
-    test('of a Swarm service is one crash loop, although each task is another container and may run on another host', async () => {
+    test('of a Swarm service is counted once, although each task is another container and may run on another host', async () => {
       const organization = await context.api.organization();
       const [one, two] = [await organization.enroll(), await organization.enroll()];
       await crash(one, [task('t1', 'web', 1), task('t2', 'web', 1)]);
@@ -254,7 +254,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       expect(await loopsOf(organization)).toEqual([]);
     });
 
-    test('of a Swarm service has no exits of another cluster with the same stack', async () => {
+    test('of a Swarm service includes no exits in another cluster with the same stack name', async () => {
       const organization = await context.api.organization();
       const [one, two] = [await organization.enroll(), await organization.enroll()];
       const of = (cluster: string, ...ids: string[]) => ids.map((id) => task(id, 'web', 1, {}, cluster));
@@ -299,7 +299,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       expect(await loopsOf(organization)).toEqual(['p3']);
     });
 
-    test('is found although each container crashed before its host reported it, unless the host is new', async () => {
+    test('is found even if each container crashed before its first report, unless the host is new', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const crashed = ['t1', 't2', 't3', 't4', 't5', 't6'].map((id) => task(id, 'web', 1, exit(1, 'crashed')));
@@ -320,7 +320,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       expect(await loopsOf(other)).toEqual([]);
     });
 
-    test('does not count requested exits, and counts exits of unknown cause only if there are three or a restart policy', async () => {
+    test('ignores requested exits, and counts exits of unknown cause only if there are at least three of them or a restart policy', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const web = plain('p1', 'web');
