@@ -57,7 +57,7 @@ const routes = (Object.entries(Operations) as [OperationName, Operation][]).map(
 export type GuardedAccess = Exclude<Access, 'public' | 'metrics'>;
 
 /** The routes that require credentials, according to the contract. */
-export const guarded = routes.flatMap(({ access, ...route }) =>
+export const guardedRoutes = routes.flatMap(({ access, ...route }) =>
   access === 'public' || access === 'metrics' ? [] : [{ ...route, access }],
 );
-export type GuardedRoute = (typeof guarded)[number];
+export type GuardedRoute = (typeof guardedRoutes)[number];

@@ -148,27 +148,23 @@ describe('the agent release', () => {
       ['no install script', 'install.sh is missing', () => rm(join(damaged, 'install.sh'))],
     ];
 
-    test.each(damages)(
-      'is shown as failed, and the reason is logged once: %s',
-      async (_what, why, damage) => {
-        const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
-        const service = createAgentReleaseService(damaged, {
-          publicUrl: null,
-          localUrl: 'http://127.0.0.1:3000',
-          logger,
-        });
-        const api = new TestApi(db, createApp({ db, agentRelease: service }), testClock());
-        const operator = await api.organization();
-        const describeRelease = async (): Promise<unknown> =>
-          (await operator.get('/api/agent-release').expect(200)).body;
-        expect(await describeRelease()).toMatchObject({ state: 'ready', version: '1.2.3' });
-        await damage();
-        const none = { version: null, executables: [], images: [], publicUrl: null };
-        expect(await describeRelease()).toEqual({ state: 'failed', ...none });
-        expect(await describeRelease()).toEqual({ state: 'failed', ...none });
-        expect(lines).toEqual([expect.stringContaining(`The agent release on this server is damaged: ${why}.`)]);
-      },
-    );
+    test.each(damages)('is shown as failed, and the reason is logged once: %s', async (_what, why, damage) => {
+      const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
+      const service = createAgentReleaseService(damaged, {
+        publicUrl: null,
+        localUrl: 'http://127.0.0.1:3000',
+        logger,
+      });
+      const api = new TestApi(db, createApp({ db, agentRelease: service }), testClock());
+      const operator = await api.organization();
+      const describeRelease = async (): Promise<unknown> => (await operator.get('/api/agent-release').expect(200)).body;
+      expect(await describeRelease()).toMatchObject({ state: 'ready', version: '1.2.3' });
+      await damage();
+      const none = { version: null, executables: [], images: [], publicUrl: null };
+      expect(await describeRelease()).toEqual({ state: 'failed', ...none });
+      expect(await describeRelease()).toEqual({ state: 'failed', ...none });
+      expect(lines).toEqual([expect.stringContaining(`The agent release on this server is damaged: ${why}.`)]);
+    });
 
     test.each(['SHA256SUMS', 'install.sh'])(
       'makes /install.sh fail with 503 and the name of the damaged file, without a path: %s',

@@ -455,6 +455,4 @@ test.each([
   [0.00001, '< 0.01 %'],
   [0, '0 %'],
   [null, 'unknown'],
-])('the ratio %p is formatted as %p, never rounded up', (ratio, text) =>
-  expect(formatAvailability(ratio)).toBe(text),
-);
+])('the ratio %p is formatted as %p, never rounded up', (ratio, text) => expect(formatAvailability(ratio)).toBe(text));

@@ -271,59 +271,56 @@ describe('an embedded database, which uses the clock of its process,', () => {
   });
 });
 
-describe.each(testEngines())(
-  'the heartbeat interval that a host last received, on %s,',
-  (engine) => {
-    const context = useApi(engine);
-    const SLOW = { heartbeatSeconds: 60, snapshotSeconds: 120 };
+describe.each(testEngines())('the heartbeat interval that a host last received, on %s,', (engine) => {
+  const context = useApi(engine);
+  const SLOW = { heartbeatSeconds: 60, snapshotSeconds: 120 };
 
-    test('determines its freshness until its next call, in lists and in the response for the host', async () => {
-      const { api } = context;
-      const slow = new TestApi(api.db, createApp({ db: api.db, ...clocksOf(api.clock), cadence: SLOW }), api.clock);
-      const organization = await api.organization();
-      const [bySnapshot, byHeartbeat, byRotation, usual] = [
-        await organization.enroll(),
-        await organization.enroll(),
-        await organization.enroll(),
-        await organization.enroll(),
-      ] as const;
-      for (const host of [bySnapshot, byHeartbeat, byRotation, usual]) await host.sync([container('a')]);
-      await bySnapshot.through(slow).sync([container('a'), container('b')]);
-      const { digest } = await byHeartbeat.host();
-      await byHeartbeat.through(slow).beat({ digest }).expect(200);
-      await slow.http.post(Paths.agentToken).auth(byRotation.token, { type: 'bearer' }).expect(201);
-      const hosts = [bySnapshot, byHeartbeat, byRotation];
-      for (const host of hosts) expect((await host.host()).heartbeatSeconds).toBe(60);
-      expect((await usual.host()).heartbeatSeconds).toBe(CADENCE_DEFAULT.heartbeatSeconds);
+  test('determines its freshness until its next call, in lists and in the response for the host', async () => {
+    const { api } = context;
+    const slow = new TestApi(api.db, createApp({ db: api.db, ...clocksOf(api.clock), cadence: SLOW }), api.clock);
+    const organization = await api.organization();
+    const [bySnapshot, byHeartbeat, byRotation, usual] = [
+      await organization.enroll(),
+      await organization.enroll(),
+      await organization.enroll(),
+      await organization.enroll(),
+    ] as const;
+    for (const host of [bySnapshot, byHeartbeat, byRotation, usual]) await host.sync([container('a')]);
+    await bySnapshot.through(slow).sync([container('a'), container('b')]);
+    const { digest } = await byHeartbeat.host();
+    await byHeartbeat.through(slow).beat({ digest }).expect(200);
+    await slow.http.post(Paths.agentToken).auth(byRotation.token, { type: 'bearer' }).expect(201);
+    const hosts = [bySnapshot, byHeartbeat, byRotation];
+    for (const host of hosts) expect((await host.host()).heartbeatSeconds).toBe(60);
+    expect((await usual.host()).heartbeatSeconds).toBe(CADENCE_DEFAULT.heartbeatSeconds);
 
-      const liveness = createLivenessService(api.db, { now: api.clock });
-      const runLiveness = async (seconds: number) => {
-        for (let passed = 0; passed < seconds; passed += 5) {
-          await liveness.recordLiveness();
-          api.clock.advance(5_000);
-        }
-      };
-      const listed = async (freshnessFilter: string) => {
-        const { body } = await organization.get(`/api/hosts?freshness=${freshnessFilter}`).expect(200);
-        return (body as { items: { id: string }[] }).items.map(({ id }) => id).sort();
-      };
-      const ids = hosts.map(({ id }) => id).sort();
-      await runLiveness(180);
-      expect(await listed('online')).toEqual(ids);
-      for (const host of hosts) expect(await freshness(host)).toBe('online');
-      expect(await containerFreshness(bySnapshot)).toEqual(['online', 'online']);
-      expect(await freshness(usual)).toBe('stale');
-      await runLiveness(5);
-      expect(await listed('stale')).toEqual([...ids, usual.id].sort());
-      await runLiveness(410);
-      expect(await listed('stale')).toEqual(ids);
-      await runLiveness(10);
-      expect(await listed('offline')).toEqual([...ids, usual.id].sort());
+    const liveness = createLivenessService(api.db, { now: api.clock });
+    const runLiveness = async (seconds: number) => {
+      for (let passed = 0; passed < seconds; passed += 5) {
+        await liveness.recordLiveness();
+        api.clock.advance(5_000);
+      }
+    };
+    const listed = async (freshnessFilter: string) => {
+      const { body } = await organization.get(`/api/hosts?freshness=${freshnessFilter}`).expect(200);
+      return (body as { items: { id: string }[] }).items.map(({ id }) => id).sort();
+    };
+    const ids = hosts.map(({ id }) => id).sort();
+    await runLiveness(180);
+    expect(await listed('online')).toEqual(ids);
+    for (const host of hosts) expect(await freshness(host)).toBe('online');
+    expect(await containerFreshness(bySnapshot)).toEqual(['online', 'online']);
+    expect(await freshness(usual)).toBe('stale');
+    await runLiveness(5);
+    expect(await listed('stale')).toEqual([...ids, usual.id].sort());
+    await runLiveness(410);
+    expect(await listed('stale')).toEqual(ids);
+    await runLiveness(10);
+    expect(await listed('offline')).toEqual([...ids, usual.id].sort());
 
-      // The shorter interval applies after the host's next call.
-      await bySnapshot.sync([container('a')]);
-      await runLiveness(35);
-      expect(await listed('stale')).toEqual([bySnapshot.id]);
-    });
-  },
-);
+    // The shorter interval applies after the host's next call.
+    await bySnapshot.sync([container('a')]);
+    await runLiveness(35);
+    expect(await listed('stale')).toEqual([bySnapshot.id]);
+  });
+});

@@ -29,7 +29,7 @@ interface DatabaseState {
   rows: string;
 }
 
-const UNCOMPARED = "'lastSeenAt', 'lastUsedAt', 'firstUsedAt', 'snapshotRefusedAt', 'snapshotRefusedReason'";
+const UNCOMPARED_COLUMNS = "'lastSeenAt', 'lastUsedAt', 'firstUsedAt', 'snapshotRefusedAt', 'snapshotRefusedReason'";
 
 describe.each(testEngines())('a call on %s', (engine) => {
   // The timeouts are long because the database of a busy machine can be slow regardless of the input.
@@ -95,7 +95,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
       ORDER BY 1`;
     const fingerprints = tables.map(
       ({ name }) =>
-        `SELECT sum(hashtextextended((to_jsonb(t) - ARRAY[${UNCOMPARED}])::text, 0)) FROM "${name}" AS t
+        `SELECT sum(hashtextextended((to_jsonb(t) - ARRAY[${UNCOMPARED_COLUMNS}])::text, 0)) FROM "${name}" AS t
          WHERE to_jsonb(t) ->> 'action' IS DISTINCT FROM 'user.sign_in_failed'`,
     );
     const [row] = await prisma.$queryRawUnsafe<{ all: unknown }[]>(

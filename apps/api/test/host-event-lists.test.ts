@@ -27,7 +27,7 @@ describe.each(testEngines())('the history of hosts on %s', (engine) => {
     } while (cursor !== '');
     return items;
   };
-  const brief = (events: readonly HostEvent[]) => events.map(({ kind, hostName }) => `${kind} ${hostName}`);
+  const kindsAndHosts = (events: readonly HostEvent[]) => events.map(({ kind, hostName }) => `${kind} ${hostName}`);
   const ofHost = (host: TestHost) => Paths.hostEvents.replace(':hostId', host.id);
 
   /** Creates two hosts. A minute later, the first host reports a container and is renamed. */
@@ -42,21 +42,26 @@ describe.each(testEngines())('the history of hosts on %s', (engine) => {
 
   test('lists the events of one host and of all hosts in pages, newest first, with filters', async () => {
     const { organization, one, two } = await start();
-    expect(brief(await read(organization, ofHost(one)))).toEqual([
+    expect(kindsAndHosts(await read(organization, ofHost(one)))).toEqual([
       'labels_changed uno',
       'host_renamed uno',
       'host_enrolled uno',
     ]);
-    expect(brief(await read(organization, `${ofHost(one)}?kind=host_renamed`))).toEqual(['host_renamed uno']);
+    expect(kindsAndHosts(await read(organization, `${ofHost(one)}?kind=host_renamed`))).toEqual(['host_renamed uno']);
     const all = `${Paths.events}?subject=host`;
-    expect(brief(await read(organization, all))).toHaveLength(4);
-    expect(brief(await read(organization, `${all}&hostLabel=env=uno&kind=host_enrolled`))).toEqual([
+    expect(kindsAndHosts(await read(organization, all))).toHaveLength(4);
+    expect(kindsAndHosts(await read(organization, `${all}&hostLabel=env=uno&kind=host_enrolled`))).toEqual([
       'host_enrolled uno',
     ]);
-    expect(brief(await read(organization, `${all}&hostId=${two.id}`))).toEqual(['host_enrolled two']);
+    expect(kindsAndHosts(await read(organization, `${all}&hostId=${two.id}`))).toEqual(['host_enrolled two']);
     const now = context.api.clock().toISOString();
-    expect(brief(await read(organization, `${all}&since=${now}&kind=host_renamed`))).toEqual(['host_renamed uno']);
-    expect(brief(await read(organization, `${all}&until=${now}`))).toEqual(['host_enrolled two', 'host_enrolled uno']);
+    expect(kindsAndHosts(await read(organization, `${all}&since=${now}&kind=host_renamed`))).toEqual([
+      'host_renamed uno',
+    ]);
+    expect(kindsAndHosts(await read(organization, `${all}&until=${now}`))).toEqual([
+      'host_enrolled two',
+      'host_enrolled uno',
+    ]);
     await organization.get(ofHost(await (await context.api.organization()).enroll())).expect(404);
   });
 

@@ -104,18 +104,21 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
     },
   );
 
-  test.each(FILTERS)('restricts the summary, the map, the search, the attention list and service discovery to the matching hosts: %s', async (query, expected) => {
-    const summary = await read<Summary>(Paths.summary, query);
-    expect(summary.hosts.byFreshness.online).toBe(expected.length);
-    expect(summary.containers.current.total).toBe(2 * expected.length);
-    expect([...(await read<FleetMap>(Paths.fleetMap, query)).names].sort()).toEqual(expected);
-    const attention = await read<Attention>(Paths.attention, query);
-    expect(attention.containers.total).toBe(expected.length);
-    const found = await read<SearchResult>(Paths.search, `q=findable&${query}`);
-    expect(found.containers.items.map(({ hostName }) => hostName)).toEqual(expected);
-    const targets = await read<ServiceDiscoveryTargets>(Paths.serviceDiscoveryHosts, query);
-    expect(targets.map(({ labels }) => labels['__meta_muster_host_name'])).toEqual(expected);
-  });
+  test.each(FILTERS)(
+    'restricts the summary, the map, the search, the attention list and service discovery to the matching hosts: %s',
+    async (query, expected) => {
+      const summary = await read<Summary>(Paths.summary, query);
+      expect(summary.hosts.byFreshness.online).toBe(expected.length);
+      expect(summary.containers.current.total).toBe(2 * expected.length);
+      expect([...(await read<FleetMap>(Paths.fleetMap, query)).names].sort()).toEqual(expected);
+      const attention = await read<Attention>(Paths.attention, query);
+      expect(attention.containers.total).toBe(expected.length);
+      const found = await read<SearchResult>(Paths.search, `q=findable&${query}`);
+      expect(found.containers.items.map(({ hostName }) => hostName)).toEqual(expected);
+      const targets = await read<ServiceDiscoveryTargets>(Paths.serviceDiscoveryHosts, query);
+      expect(targets.map(({ labels }) => labels['__meta_muster_host_name'])).toEqual(expected);
+    },
+  );
 
   test.each(FILTERS)(
     'finds the same images and projects on pages of one item, with any read limit: %s',

@@ -142,10 +142,13 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     ['sort=name&sort=name', '/sort', /^must not be repeated$/],
     ['count=true&count=true', '/count', /^must not be repeated$/],
     ['limit=1&limit=2', '/limit', /^must not be repeated$/],
-  ])('?%s is refused, and the error has the name of the parameter and the allowed values', async (query, path, message) => {
-    const { body } = await organization.get(`/api/hosts?${query}`).expect(400);
-    expect(body).toMatchObject({ errors: [{ path, message: expect.stringMatching(message) }] });
-  });
+  ])(
+    '?%s is refused, and the error has the name of the parameter and the allowed values',
+    async (query, path, message) => {
+      const { body } = await organization.get(`/api/hosts?${query}`).expect(400);
+      expect(body).toMatchObject({ errors: [{ path, message: expect.stringMatching(message) }] });
+    },
+  );
 
   test.each(['state', '-state', 'changedAt', '-changedAt'])(
     'containers are sorted by %s only together with hostId',

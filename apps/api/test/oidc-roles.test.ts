@@ -149,12 +149,15 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
   test.each([
     ['everyone', '/', [401, 200, 401, 401]],
     ['unknown', refusalPath('role-ended'), [401, 401, 401, 401]],
-  ])('revoke credentials that a former owner may no longer use if the groups become %s', async (group, where, statuses) => {
-    const ada = await join(['heads'], await newOrganization());
-    const credentials = await createCredentials(ada.browser);
-    expect((await ada.signInAs({ groups: [group] })).location).toBe(where);
-    expect(await credentials.use()).toEqual(statuses);
-  });
+  ])(
+    'revoke credentials that a former owner may no longer use if the groups become %s',
+    async (group, where, statuses) => {
+      const ada = await join(['heads'], await newOrganization());
+      const credentials = await createCredentials(ada.browser);
+      expect((await ada.signInAs({ groups: [group] })).location).toBe(where);
+      expect(await credentials.use()).toEqual(statuses);
+    },
+  );
 
   test.each<[string, string, Profile]>([
     ['left out because there are too many', 'groups', { hasgroups: true }],

@@ -68,13 +68,13 @@ class Observe implements Step {
 
 class Deliver implements Step {
   constructor(
-    private readonly which: number,
+    private readonly choice: number,
     private readonly replica: number,
     private readonly staysOnTheWay: boolean,
   ) {}
   check = ({ network }: Readonly<World>) => network.length > 0;
   async run(world: World, { replicas }: Server) {
-    const index = this.which % world.network.length;
+    const index = this.choice % world.network.length;
     const message = world.network[index]!;
     if (!this.staysOnTheWay) world.network.splice(index, 1);
     world.seen.add(message.stream);
@@ -90,16 +90,16 @@ class Deliver implements Step {
     }
     await expectState(host, world.newest?.state ?? 0);
   }
-  toString = () => `deliver(${this.which}, ${this.replica}${this.staysOnTheWay ? ', and again later' : ''})`;
+  toString = () => `deliver(${this.choice}, ${this.replica}${this.staysOnTheWay ? ', and again later' : ''})`;
 }
 
 class Lose implements Step {
-  constructor(private readonly which: number) {}
+  constructor(private readonly choice: number) {}
   check = ({ network }: Readonly<World>) => network.length > 0;
   async run({ network }: World) {
-    network.splice(this.which % network.length, 1);
+    network.splice(this.choice % network.length, 1);
   }
-  toString = () => `lose(${this.which})`;
+  toString = () => `lose(${this.choice})`;
 }
 
 class Restart implements Step {
@@ -134,13 +134,13 @@ async function expectState(host: TestHost, state: number): Promise<void> {
 }
 
 const DAY_MS = 86_400_000;
-const which = fc.nat({ max: 20 });
+const choice = fc.nat({ max: 20 });
 const jump = fc.constantFrom(-DAY_MS, -61_000, -1_000, -1, 1, 1_000, 59_999, 61_000, DAY_MS);
 const steps = [
   fc.nat({ max: STATES.length - 1 }).map((state) => new Observe(state)),
-  fc.tuple(which, fc.nat({ max: 1 }), fc.boolean()).map((args) => new Deliver(...args)),
-  fc.tuple(which, fc.nat({ max: 1 }), fc.boolean()).map((args) => new Deliver(...args)),
-  which.map((index) => new Lose(index)),
+  fc.tuple(choice, fc.nat({ max: 1 }), fc.boolean()).map((args) => new Deliver(...args)),
+  fc.tuple(choice, fc.nat({ max: 1 }), fc.boolean()).map((args) => new Deliver(...args)),
+  choice.map((index) => new Lose(index)),
   fc.constant(new Restart()),
   jump.map((ms) => new MoveClock('server', ms)),
   jump.map((ms) => new MoveClock('machine', ms)),

@@ -37,7 +37,7 @@ const host = (columns: Partial<SilenceColumns> = {}): SilenceColumns => ({
   recordedSilence: null,
   ...columns,
 });
-const brief = (events: readonly SilenceEvent[]) => events.map((event) => [event.kind, secondsOf(event.at)]);
+const kindsAndSeconds = (events: readonly SilenceEvent[]) => events.map((event) => [event.kind, secondsOf(event.at)]);
 
 describe('the events of a silent host', () => {
   test.each<[string, SilenceColumns, number, Outage[], unknown[]]>([
@@ -50,7 +50,13 @@ describe('the events of a silent host', () => {
     ['none after the agent left', host({ leftAt: at(0) }), 1_000, [], []],
     ['none while Muster is down', host(), 3_600, [outage(10, 3_600)], []],
     ['none while agents reconnect after an outage', host(), 3_690, [outage(10, 3_600)], []],
-    ['stale if the host does not return after Muster was down', host(), 3_691, [outage(10, 3_600)], [['host_stale', 3_690]]],
+    [
+      'stale if the host does not return after Muster was down',
+      host(),
+      3_691,
+      [outage(10, 3_600)],
+      [['host_stale', 3_690]],
+    ],
     ['a silence that began and ended between two runs', host({ lastSeenAt: at(1_000), endedSilences: [silence(0, 400), silence(500, 531)] }), 1_010, [], [['host_stale', 30], ['host_offline', 300], ['host_back', 400], ['host_stale', 530], ['host_back', 531]]], // prettier-ignore
     ['no end of a silence that ends later', host({ lastSeenAt: at(400), endedSilences: [silence(0, 400)] }), 200, [], [['host_stale', 30]]], // prettier-ignore
     ['no return of a host that only called to leave', host({ lastSeenAt: at(400), leftAt: at(400), endedSilences: [silenceUntilLeaving(0, 400)] }), 500, [], [['host_stale', 30], ['host_offline', 300]]], // prettier-ignore
@@ -58,7 +64,7 @@ describe('the events of a silent host', () => {
     ['the return of a host whose ended silence was not stored', host({ lastSeenAt: at(400), recordedSilence: { from: at(0), state: 'offline' } }), 410, [], [['host_back', 400]]], // prettier-ignore
   ])('are: %s', (_name, columns, now, outages, expected) => {
     const readAt = Math.max(now, secondsOf(columns.lastSeenAt!));
-    expect(brief(silenceEvents(columns, context(now, outages, readAt)).events)).toEqual(expected);
+    expect(kindsAndSeconds(silenceEvents(columns, context(now, outages, readAt)).events)).toEqual(expected);
   });
 
   test('are recorded once if the agent leaves after the time up to which events are known', () => {
@@ -198,7 +204,7 @@ test('the writer records the same events as the model, however often and late it
         receiveUntil(readAt);
         const known = outages.filter(([, to]) => to <= aliveAt).map(([from, to]) => outage(from, to));
         const { events, ...columns } = silenceEvents(row, context(aliveAt, known, readAt));
-        recorded.push(...(brief(events) as [string, number][]));
+        recorded.push(...(kindsAndSeconds(events) as [string, number][]));
         row = { ...row, ...columns };
       };
       let readAt = 0;

@@ -12,7 +12,7 @@ const createSnapshots = (round: number) =>
     ),
   );
 
-const unique = <T extends { dockerId: string }>(containers: T[]): T[] => [
+const deduplicate = <T extends { dockerId: string }>(containers: T[]): T[] => [
   ...new Map(containers.map((c) => [c.dockerId, c])).values(),
 ];
 
