@@ -159,7 +159,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     });
   }
 
-  test('counts a request with an absolute-form target under the limit of its path', async () => {
+  test('applies the limit of a path to requests with an absolute-form target', async () => {
     const unlock = await keepOperatorsWaiting();
     const whole = `http://muster.example${Paths.hosts}`;
     const { port } = new URL(server.url);
@@ -205,7 +205,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect((await metrics.read()).text).toContain('status="503"} 4');
   });
 
-  test('releases the slot of a disconnected client only when the work that the API began for this client has ended', async () => {
+  test('releases the slot of a disconnected client only after the API has finished the work for this client', async () => {
     const unlock = await keepOperatorsWaiting();
     const requests = Array.from({ length: 5 }, () => startRequest('GET', Paths.hosts, organization.adminKey).end());
     const answered = requests.map(async (req) => {

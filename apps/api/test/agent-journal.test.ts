@@ -98,8 +98,8 @@ describe.each(testEngines())('Snapshot-Gone on %s', (engine) => {
 
   test.each([
     ['the snapshot is complete', { 'Snapshot-Gone': 'a' }],
-    ['its value is not a list of ids', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': 'a b' }],
-    ['it has too many ids', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': Array(101).fill('a').join(',') }],
+    ['the header is not a list of ids', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': 'a b' }],
+    ['the header has too many ids', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': Array(101).fill('a').join(',') }],
   ])('makes the API refuse the snapshot if %s', async (_why, headers) => {
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('a')]);

@@ -339,7 +339,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
     expect(await isCrashLoopSearchComplete(db, organization.id, clock(), 1)).toBe(true);
   });
 
-  test('counts failed containers that an earlier version of Muster stored after their host sends a snapshot', async () => {
+  test('counts the failed containers of an earlier version of Muster as soon as their host sends a snapshot', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const { db, clock } = context.api;

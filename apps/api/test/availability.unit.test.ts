@@ -96,7 +96,7 @@ describe('the state of a host during a window', () => {
     ]);
   });
 
-  test('is the earlier state in the first event of the window until that event', () => {
+  test('comes from the first event of the window for the time before that event', () => {
     expect(periods({}, [event('host_back', 500, -800, 'offline')])).toEqual(['0-500 offline', '500-1000 online']);
     expect(periods({}, [event('engine_up', 500)])).toEqual(['0-500 engine_down', '500-1000 online']);
     expect(periods({}, [event('host_enrolled', 500, -200, 'left')])).toEqual(['0-500 left', '500-1000 online']);

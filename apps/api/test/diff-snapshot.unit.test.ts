@@ -182,7 +182,7 @@ describe('each change is recorded once:', () => {
     expect(events(from, to)).toEqual(expected);
   });
 
-  test('a created, removed or reappeared container has only that event', () => {
+  test('a created, removed or reappeared container has exactly one event', () => {
     const kinds = (before: StoredContainer[], incoming: ReturnType<typeof row>[]) =>
       diffSnapshot(before, incoming, { complete: true }).events.map(({ kind, from, to }) => [kind, from, to]);
     expect(kinds([], [row(exited)])).toEqual([['created', null, 'exited']]);

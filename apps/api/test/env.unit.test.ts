@@ -136,7 +136,7 @@ describe('the environment', () => {
     });
   });
 
-  test('requires an issuer for an identity provider, which must use https or run on this machine', () => {
+  test('requires the issuer of an identity provider, as an https URL or an address of this machine', () => {
     const others = { MUSTER_OIDC_CLIENT_ID: 'muster', MUSTER_OIDC_CLIENT_SECRET: 'hunter2' };
     const missing = 'MUSTER_OIDC_ISSUER must be set to sign in with an identity provider';
     expect(problems(others)).toEqual([missing]);
@@ -208,7 +208,7 @@ describe('the environment', () => {
     expect(found[0]).not.toContain('hunter2');
   });
 
-  test('requires the claim and the roles of groups together, and then refuses a role for uninvited people', () => {
+  test('accepts roles of groups only together with a claim, and without a role for uninvited people', () => {
     const both = { MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: 'everyone:viewer' };
     const purpose = "must be set to take roles from the identity provider's groups";
     for (const [name, value] of Object.entries(both)) {
@@ -253,7 +253,7 @@ describe('the environment', () => {
     );
   });
 
-  test('reads each secret from the file that NAME_FILE names', async () => {
+  test('reads each secret from the file whose path is in NAME_FILE', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'muster-env-'));
     try {
       const values = {

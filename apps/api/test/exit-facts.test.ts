@@ -96,7 +96,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
     ['/0/restartCount', { restartCount: 2 ** 31 }],
     ['/0/restartCount', { restartCount: 0.5 }],
     ['/0/exit/reason', { exit: { ...OOM, reason: null } }],
-  ])('is refused with the path %s, and nothing is written, if its value is wrong: %j', async (path, wrong) => {
+  ])('with an invalid value is refused with the path %s, and nothing is written: %j', async (path, wrong) => {
     const host = await enroll();
     const { body } = await host.post([container('b'), { ...container('a'), ...wrong }]).expect(400);
     expect((body as { errors: object[] }).errors).toMatchObject([{ path: path.replace('/0', '/1') }]);
@@ -215,7 +215,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
       await expectKept(host, () => another.sync([{ ...after, status: 'Exited (137) 4 minutes ago' }]));
     });
 
-    test('if the row is written completely, and in an incomplete snapshot', async () => {
+    test('if the whole row is written, and if the snapshot is incomplete', async () => {
       const host = await enroll();
       await host.sync([exited('a', OOM)]);
       await expectKept(host, () => host.sync([{ ...after, imageDigest: 'sha256:bb' }]));
@@ -313,7 +313,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
     expect(body).toMatchObject({ total: 2, items: [{ dockerId: 'a' }, { dockerId: 'b' }] });
   });
 
-  test('can be filtered by reason in containers, events and exports, and is counted by reason', async () => {
+  test('is counted by reason, which is also a filter of containers, events and exports', async () => {
     const host = await enroll();
     const { organization } = host;
     const [done, stopped] = ['completed', 'stopped'].map((reason) => ({ ...OOM, reason }));

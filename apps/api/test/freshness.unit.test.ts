@@ -82,7 +82,7 @@ describe('a host', () => {
     expect(hostFreshness(down, context(400))).toBe('offline');
   });
 
-  test('is online if its heartbeats confirm no containers, while its containers go offline', () => {
+  test('stays online with heartbeats that confirm no containers, but its containers go offline', () => {
     const beating = { ...onlineHost, lastSeenAt: at(400) };
     expect(hostFreshness(beating, context(400))).toBe('online');
     expect(containersFreshness(beating, context(400))).toBe('offline');
@@ -122,7 +122,7 @@ describe('a future instant or outage:', () => {
     expect(containersFreshness({ ...onlineHost, lastSeenAt: at(3_600) }, context(400))).toBe('offline');
   });
 
-  test('an outage that has not ended counts until now, and one that has not begun does not count', () => {
+  test('an outage that has not ended counts until now, and an outage that has not begun does not count', () => {
     expect(hostFreshness(onlineHost, context(400, [outage(500, 4_000)]))).toBe('offline');
     // This outage ends in the future, so it counts until now.
     expect(hostFreshness(onlineHost, context(400, [outage(20, 4_000)]))).toBe('online');

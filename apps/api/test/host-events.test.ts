@@ -117,7 +117,7 @@ describe.each(testEngines())('events of hosts on %s', (engine) => {
     ]);
   });
 
-  test('record one problem of a clock whose skew varies around the limit', async () => {
+  test('record a single problem for a clock whose skew varies around the limit', async () => {
     const host = await (await context.api.organization()).enroll();
     const { clock } = context.api;
     const kinds: string[] = [];

@@ -226,7 +226,7 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
     }
   });
 
-  test('applies to groups by label value; groups above the limit are combined', async () => {
+  test('applies to groups of hosts by label value; groups above the limit are combined', async () => {
     const groups = HostGroups.parse(await read(Paths.hostGroups, 'by=env'));
     expect(
       groups.groups.map(({ value, hosts, containers }) => [

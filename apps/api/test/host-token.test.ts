@@ -55,7 +55,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     expect((await host.history()).map(([kind]) => kind)).toEqual(['created']);
   });
 
-  test('is not undone by the earlier machine, even while another process still accepts its token', async () => {
+  test('is not undone by calls of the earlier machine, even while another process still accepts the old token', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll(facts);
     const replica = context.api.replica();

@@ -325,7 +325,7 @@ describe.each(testEngines())('builds of images on %s:', (engine) => {
     });
   });
 
-  test('lists are bounded, and include the total number of hosts and whether there are more builds', async () => {
+  test('lists are bounded, and return the total number of hosts and whether there are more builds', async () => {
     const organization = await context.api.organization();
     const local = Array.from({ length: LISTED_BUILDS_MAX + 1 }, (_, index) =>
       container(`l${index}`, { image: 'local:1', imageId: hash('0').slice(0, -2) + String(index).padStart(2, '0') }),

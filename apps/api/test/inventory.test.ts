@@ -207,7 +207,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s:', (
   /** Page sizes, all of which must yield the same list. */
   const LIMITS = [1, 2, 3, 50];
 
-  test('images are counted across hosts by reference, neither skipped nor repeated at any page size', async () => {
+  test('images are counted across hosts by reference, without gaps or repeats at any page size', async () => {
     const { organization } = await createHosts();
     const budgets: ImageListLimits[] = [{}, { rowsMax: 1 }, { stepsMax: 1, emptyPageStepsMax: 1 }];
     const images = (q: string | undefined, limit: number, budget: ImageListLimits) =>
@@ -232,7 +232,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s:', (
     expect(body).toEqual({ items: [all[1]], nextCursor: null });
   });
 
-  test('an image with more containers than the counting limit has isExact false', async () => {
+  test('an image with more containers than the counting limit has `isExact: false`', async () => {
     const { organization } = await createHosts();
     const query = { q: 'nginx', limit: 50 };
     const { items } = await listImages(context.api.db, organization.id, query, { rowsOfImageMax: 2 });
@@ -330,7 +330,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s:', (
   });
 
   test.each(['images', 'ports', 'projects'])(
-    '%s: the error names an invalid cursor or unknown parameter',
+    '%s: an invalid cursor and an unknown parameter are refused with the name of the parameter',
     async (list) => {
       const organization = await context.api.organization();
       const cursor = await organization.get(`/api/${list}?cursor=nonsense`).expect(400);

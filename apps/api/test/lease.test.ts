@@ -46,7 +46,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(two.epoch).toBeGreaterThan(first);
   });
 
-  test('can be acquired after its holder has crashed, once it has expired by the database’s clock', async () => {
+  test('can be acquired after its holder has crashed, but only after it has expired by the database’s clock', async () => {
     const name = randomUUID();
     const [crashed, next] = [create(name, 300), create(name)];
     expect(await crashed.acquire()).toBe(true);

@@ -49,7 +49,7 @@ describe('the limits of an agent', () => {
     expect(refused).toBe(0);
   });
 
-  test('never refuse the replay of a full journal of small or large entries, nor the snapshot after it', () => {
+  test('never refuse the replay of a full journal of small or large entries, or the snapshot after the replay', () => {
     for (const entries of [500, 10]) {
       const { beat, snapshot } = createTestLimits();
       const [bytes, rows] = [2 * 1024 * 1024, 7_000];
@@ -70,7 +70,7 @@ describe('the limits of an agent', () => {
     expect(refused).toBe(0);
   });
 
-  test('admit no more rows per host than the rate allows once the burst is spent', () => {
+  test('admit no more rows per host than the rate allows after the burst is spent', () => {
     const { elapsed, beat, snapshot } = createTestLimits();
     let rows = 0;
     let refusedBeats = 0;
@@ -106,8 +106,8 @@ describe('enrollments are limited', () => {
   }
 
   test.each<[string, (i: number) => [string, string]]>([
-    ['by token, regardless of the calling address', (i: number) => ['fleet', `192.0.2.${i % 250}`]],
-    ['by address, regardless of the token', (i: number) => [`token ${i}`, '192.0.2.1']],
+    ['by token, regardless of the IP address', (i: number) => ['fleet', `192.0.2.${i % 250}`]],
+    ['by IP address, regardless of the token', (i: number) => [`token ${i}`, '192.0.2.1']],
     ['by /64 network of IPv6', (i: number) => [`token ${i}`, `2001:db8::${i.toString(16)}`]],
   ])('%s: a fleet of 12,000 is admitted immediately, and then 20 hosts a second', (_what, call) => {
     const { elapsed, isAdmitted } = createTestLimit();

@@ -112,7 +112,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     ['events', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5, 1] : [1, n])],
     ['audit', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5] : [n])],
   ])(
-    'a cursor of %s with a number that its column cannot hold is refused with an error that names the cursor',
+    'a cursor of %s with a number that is invalid for its column is refused with an error about the cursor',
     async (list, place) => {
       for (const number of NUMBERS) {
         const cursor = asCursor(...place(number));
@@ -142,13 +142,10 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     ['sort=name&sort=name', '/sort', /^must not be repeated$/],
     ['count=true&count=true', '/count', /^must not be repeated$/],
     ['limit=1&limit=2', '/limit', /^must not be repeated$/],
-  ])(
-    '?%s is refused, and the error has the name of the parameter and the allowed values',
-    async (query, path, message) => {
-      const { body } = await organization.get(`/api/hosts?${query}`).expect(400);
-      expect(body).toMatchObject({ errors: [{ path, message: expect.stringMatching(message) }] });
-    },
-  );
+  ])('?%s is refused, and the error has the name of the parameter and the reason', async (query, path, message) => {
+    const { body } = await organization.get(`/api/hosts?${query}`).expect(400);
+    expect(body).toMatchObject({ errors: [{ path, message: expect.stringMatching(message) }] });
+  });
 
   test.each(['state', '-state', 'changedAt', '-changedAt'])(
     'containers are sorted by %s only together with hostId',
@@ -170,7 +167,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
 describe.each(testEngines())('reading while rows change on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
-  test('every container that keeps its place in the order is listed once while other rows change', async () => {
+  test('every container that keeps its position is listed once while other rows change', async () => {
     const organization = await context.api.organization();
     const hosts: TestHost[] = [await organization.enroll(), await organization.enroll()];
     const steadyIds = Array.from({ length: 12 }, (_, index) => `s${String(index).padStart(2, '0')}`);
@@ -306,7 +303,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
     expect((await empty.get('/api/export/events?format=ndjson').buffer(true).expect(200)).text).toBe('');
   });
 
-  test('refuse an unknown filter with an error that names it', async () => {
+  test('refuse an unknown filter with an error that contains its name', async () => {
     const { body } = await organization.get('/api/export/containers?sort=name').expect(400);
     expect(body).toMatchObject({ errors: [{ path: '/sort' }] });
   });

@@ -66,7 +66,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
       host.sync([one], { 'Snapshot-Complete': 'false', ...order(stream, ++sequence, new Date(at)) });
   };
 
-  test('have single events again after a clock that was ahead is corrected', async () => {
+  test('have one event for each exit again after a clock that was ahead is corrected', async () => {
     const { clock } = context.api;
     const host = await enroll();
     const loop = new Loop('a', context.api);
@@ -100,7 +100,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
     expect(exitsIn(events)).toBe(32);
   });
 
-  test('have single events after several days of unreported restarts', async () => {
+  test('have one event for each exit after several days of unreported restarts', async () => {
     const { clock } = context.api;
     const host = await enroll();
     const loop = new Loop('a', context.api);

@@ -88,7 +88,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(await host.host()).toMatchObject({ failedCount: 1, stateCounts: { exited: 1 } });
   });
 
-  test('gets a last `looping` event when it has run for an hour, and then single events again', async () => {
+  test('gets a last `looping` event when it has run for an hour, and then one event for each exit again', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     await host.sync([loop.running()]);
@@ -189,7 +189,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect((await host.row('a'))?.loop).toMatchObject({ count: 23 * 3, codes: {} });
   });
 
-  test('is found by the filters, and exported with its counts', async () => {
+  test('is found by the filters of events, and exported with its exit counts', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     await host.sync([loop.running()]);
@@ -229,7 +229,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(await crashLoops()).toBe(0);
   });
 
-  test('has single events while replicas of an earlier version may run', async () => {
+  test('has one event for each exit while replicas of an earlier version may run', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     const service = createContainerService(context.api.db, { now: context.api.clock });

@@ -56,7 +56,7 @@ function withHistory(db: Database, history: History): Database {
 
 const inTypeOf = (sample: unknown, value: bigint) => (typeof sample === 'string' ? String(value) : value);
 
-test('two points belong to one history only if the server is the same and the horizon did not decrease', () => {
+test('two polls belong to one history only if the server is the same and the horizon did not decrease', () => {
   const before = { server: 'one', horizon: 10n };
   expect(isSameHistory(before, { server: 'one', horizon: 10n })).toBe(true);
   expect(isSameHistory(before, { server: 'one', horizon: 11n })).toBe(true);

@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 describe.each(testEngines())('retention on %s:', (engine) => {
   const context = useApi(engine);
 
-  test('a removed container is kept for 7 days, and a present one without limit', async () => {
+  test('a removed container is kept for 7 days, and a present container without limit', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     const retention = createRetentionService(db, { now: clock });
@@ -58,7 +58,7 @@ describe.each(testEngines())('retention on %s:', (engine) => {
     }
   });
 
-  test("a deleted host's tokens are distinguished from unknown ones for 30 days", async () => {
+  test("a deleted host's tokens are distinguished from unknown tokens for 30 days", async () => {
     const { clock, db, http } = context.api;
     const organization = await context.api.organization();
     const host = await organization.enroll();

@@ -20,7 +20,7 @@ describe.each(testEngines())('members on %s', (engine) => {
   const pathOf = (id: string) => Paths.member.replace(':userId', id);
   const change = (browser: Browser, id: string, role: string) => browser.call('patch', pathOf(id), { role });
 
-  test('are listed page by page, in the order in which they joined, to every member', async () => {
+  test('can be listed by every member, page by page in the order in which they joined', async () => {
     const { owner, join } = await withOwner();
     const others = [await join('admin'), await join('viewer')];
     await withOwner();
@@ -37,7 +37,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     for (const member of members) expect(Member.parse(member)).toEqual(member);
   });
 
-  test('have their new role from their next call on, in every process', async () => {
+  test('have their new role at their next call, in every process', async () => {
     const { owner, join } = await withOwner();
     const { browser, id } = await join('viewer');
     const make = () => browser.through(context.api.replica()).call('post', Paths.enrollmentTokens, { name: 'x' });

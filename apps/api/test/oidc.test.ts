@@ -69,7 +69,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     }
   });
 
-  test('finds a member by address once, and by the provider’s id from then on', async () => {
+  test('finds a member by email address at the first sign-in, and by the provider’s id after that', async () => {
     const { id: organizationId } = await context.api.organization();
     const { id, email } = await member(context.api, organizationId, 'viewer');
     const subject = registerVisitor({ name: 'Another name', email, email_verified: true });
@@ -99,7 +99,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
   test.each([
     ['a person without an account or an invitation', true, 'unknown', () => Promise.resolve(newEmail())],
     [
-      'a person whose address the provider has not verified',
+      'a person whose email address the provider has not verified',
       false,
       'unverified',
       async () => (await member(context.api, (await context.api.organization()).id, 'owner')).email,
@@ -192,7 +192,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     ['is too long', 'x'.repeat(100_000)],
     ['has a character that cannot be stored', 'A\0da'],
     ['is blank', ' '],
-  ])('uses the address in place of a name that %s', async (_case, name) => {
+  ])('uses the email address instead of a name that %s', async (_case, name) => {
     const email = newEmail();
     await invite(email, 'viewer');
     registerVisitor({ name, email, email_verified: true });
@@ -201,7 +201,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect((await browser.get(Paths.session)).body).toMatchObject({ user: { name: email, email } });
   });
 
-  test("does not match an address that equals a member's address only after conversion to lower case", async () => {
+  test("does not match an email address that equals a member's address only after conversion to lower case", async () => {
     const { id: organizationId } = await context.api.organization();
     const { email } = await member(context.api, organizationId, 'owner');
     // The Kelvin sign. In lower case, it is the letter k.
@@ -219,7 +219,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(await signIn(new Browser(api()), '/ports')).toBe(refusalPath('refused', '/ports'));
   });
 
-  test('can begin in one process and end in another', async () => {
+  test('can begin in one process and end in another process', async () => {
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
     registerVisitor({ email, email_verified: true });
     const browser = new Browser(api());

@@ -66,7 +66,7 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       [{}, '/name'],
       [{ name: 'x', maxUses: 0 }, '/maxUses'],
       [{ name: 'x', expiresInSeconds: 1.5 }, '/expiresInSeconds'],
-    ])('are refused with the path of an invalid field: %j', async (body, path) => {
+    ])('cannot be created with an invalid field, and the error has the path of the field: %j', async (body, path) => {
       const answer = await send(await context.api.organization(), 'post', '/api/enrollment-tokens', body).expect(400);
       expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
     });
@@ -93,7 +93,7 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       expect((await page<ContainerView>(organization, '/api/containers')).items[0]).toMatchObject({ hostName: 'new' });
     });
 
-    test('cannot be renamed to invisible characters, and the error names the field', async () => {
+    test('cannot be renamed to invisible characters, and the error has the path of the field', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll({ name: 'old' });
       for (const name of ['\u200b', '\u202e', '\u2066\u2069']) {
@@ -304,11 +304,14 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       ['colour=red', '/colour'],
       ['q=', '/q'],
       ['q=a%00b', '/q'],
-    ])('are refused with the name of an invalid parameter: %s', async (query, path) => {
-      const organization = await context.api.organization();
-      const answer = await organization.get(`/api/containers?${query}`).expect(400);
-      expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
-    });
+    ])(
+      'are not listed with an invalid parameter, and the error has the name of the parameter: %s',
+      async (query, path) => {
+        const organization = await context.api.organization();
+        const answer = await organization.get(`/api/containers?${query}`).expect(400);
+        expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
+      },
+    );
 
     test('are not listed with a cursor of another sort order', async () => {
       const organization = await context.api.organization();

@@ -164,7 +164,7 @@ describe.each(testEngines())('the order of states on %s:', (engine) => {
     newest: null,
   });
 
-  test('an older state never replaces a newer one in any interleaving of observations, arrivals, repeats, losses, restarts and clock jumps', async () => {
+  test('an older state never replaces a newer state in any sequence of observations, arrivals, repeats, losses, restarts and clock jumps', async () => {
     await fc.assert(
       // The server remembers a limited number of runs per host, so the agent restarts at most that many times.
       fc.asyncProperty(fc.commands(steps, { maxCommands: 30 }).filter(isRemembered), async (commands) => {

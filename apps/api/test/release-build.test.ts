@@ -42,7 +42,7 @@ describe('the build of the agent release in the background', () => {
     });
   });
 
-  test('is shown as failed if it fails, and its messages are logged in one line', async () => {
+  test('that fails is shown as failed, and its messages are logged in one line', async () => {
     const build = start('echo "no space left" >&2; exit 3');
     await eventually(() => expect(build.state()).toBe('failed'));
     expect(lines).toEqual([expect.objectContaining({ level: 50, exitCode: 3, output: 'no space left\n' })]);

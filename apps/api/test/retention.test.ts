@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000;
 describe.each(testEngines())('retention with failures on %s', (engine) => {
   const context = useApi(engine);
 
-  test('continues after a failed step, reports the failure, and keeps the time of the last success of the failed step', async () => {
+  test('continues after a failed step, reports the failure, and keeps the time at which this step last succeeded', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('gone')]);

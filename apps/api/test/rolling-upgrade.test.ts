@@ -140,7 +140,7 @@ serverOnly(describe)('a change that a replica of an earlier version makes to a h
     expect((await old.host()).endedSilences).toBeNull();
   });
 
-  test('sets a name that later heartbeats do not replace', async () => {
+  test('is not undone by a later heartbeat if it set the name', async () => {
     const host = await (await context.api.organization()).enroll({ name: 'machine' });
     await context.api.db.prisma.$executeRaw`UPDATE hosts SET name = 'operator' WHERE id = ${host.id}::uuid`;
     expect(await host.host()).toMatchObject({ nameSetByOperator: true });

@@ -239,7 +239,7 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
     expect(details.addresses.slice(0, 3)).toEqual(addresses);
   });
 
-  test('for accounts that do not exist share one entry, which names no account', async () => {
+  test('for accounts that do not exist share one audit entry, which identifies no account', async () => {
     const { api, elapsed, fail, entries } = await setUpFailures();
     const { id } = await api.db.prisma.organization.findFirstOrThrow({
       orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],

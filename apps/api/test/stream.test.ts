@@ -238,7 +238,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     await again.body?.cancel();
   });
 
-  test('refuses an unknown parameter with an error that names it, before the stream begins', async () => {
+  test('refuses an unknown parameter before the stream begins, with an error that contains its name', async () => {
     const organization = await context.api.organization();
     const { body } = await organization.get('/api/stream?colour=red').expect(400);
     expect(body).toMatchObject({ errors: [{ path: '/colour' }] });

@@ -28,7 +28,7 @@ describe('a token bucket', () => {
     expect(burstAt(3_600_000)).toEqual([true, true, true, false, false]);
   });
 
-  test('admits what its rate and its burst allow, with any pauses, and a refusal costs nothing', () => {
+  test('admits what its rate and burst allow after any pauses, and takes no token for a refused call', () => {
     const pauses = fc.array(fc.integer({ min: 0, max: 4000 }), { maxLength: 300 });
     fc.assert(
       fc.property(

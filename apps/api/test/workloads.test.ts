@@ -76,7 +76,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     return (body as Page<Item>).items;
   };
 
-  test('a Swarm stack, a namespace and a Compose project are projects, which do not include the infra containers of pods', async () => {
+  test('Swarm stacks, namespaces and Compose projects are listed as projects, without the infra containers of pods', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll({ name: 'alpha' });
     const pod = {
@@ -116,7 +116,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     expect(await read<Project>(organization, '/api/projects', { hostId: host.id })).toEqual(expected);
   });
 
-  test('a row that an earlier version wrote belongs to its Compose project before its host reports again', async () => {
+  test('a row that an earlier version wrote belongs to its Compose project even before the host reports again', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([composeContainer('c1', 'blog', 'web')]);
