@@ -38,7 +38,7 @@ describe.each(testEngines())('the agent API on %s:', (engine) => {
         hosts.map((host, index) =>
           index % 3 === 0
             ? host.sync([container(`c${index}`)]).then(({ unchanged }) => unchanged === 1)
-            : // Every third host sends a wrong digest. The call updates its lastSeenAt, but not its confirmedAt.
+            : // Every third host sends a wrong digest. Its call updates lastSeenAt, but not confirmedAt.
               host.beat({ digest: digests[index % 3 === 1 ? index : 0] }).then(({ body }) => body as object),
         ),
       );

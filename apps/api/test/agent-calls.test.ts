@@ -64,7 +64,7 @@ describe.each(testEngines())('agent calls on %s:', (engine) => {
         .auth(token, { type: 'bearer' })
         .send({ ...request, engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' } });
     const { hostId, agentToken } = (await enroll().expect(201)).body as { hostId: string; agentToken: string };
-    // An agent repeats the call if the response was lost. This is the same enrollment, so no audit entry is added.
+    // An agent repeats the call if the response was lost. The repeated call adds no audit entry.
     const repeat = (await enroll().expect(200)).body as { agentToken: string };
     await context.api.http.get(Paths.agentToken).auth(agentToken, { type: 'bearer' }).expect(401);
     await context.api.http.get(Paths.agentToken).auth(repeat.agentToken, { type: 'bearer' }).expect(200);

@@ -47,7 +47,7 @@ describe.each(testEngines())('an agent that leaves while another machine uses it
   const [ORIGINAL, COPY] = ['0b6f6a9e-3f0c-4d6e-8f43-4e7b0ad0a001', '0b6f6a9e-3f0c-4d6e-8f43-4e7b0ad0a002'] as const;
   const leave = ({ token }: TestHost) => context.api.http.delete(Paths.agentToken).auth(token, { type: 'bearer' });
 
-  /** Enrolls a host. A copy of its machine starts, and the original continues to report. */
+  /** Enrolls a host whose machine was copied. The original and the copy both report. */
   async function clonedHost(): Promise<TestHost> {
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('a')], order(ORIGINAL, 1));

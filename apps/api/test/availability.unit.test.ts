@@ -219,14 +219,14 @@ describe('the state of a host during a window', () => {
 
 type Spans = readonly (readonly [from: number, to: number])[];
 
-/** A silence, which a call, another enrollment or the departure of the agent ended. */
+/** A silence that ended with a call, another enrollment or the departure of the agent. */
 interface Silence {
   from: number;
   to: number;
   ending: 'back' | 'enrolled' | 'left';
 }
 
-/** The truth about a host, in seconds. Spans are sorted and disjoint. */
+/** The actual life of a host, in seconds. Spans are sorted and disjoint. */
 interface Truth {
   enrolled: number;
   /** When the first snapshot was applied. */

@@ -69,7 +69,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     return readState();
   }
 
-  /** Reads the transaction horizon. It rises whenever a transaction writes, and only then. */
+  /** Reads the transaction horizon, which rises if and only if a transaction writes. */
   async function horizon(): Promise<string> {
     const [row] = await context.api.db.prisma.$queryRaw<{ at: string }[]>`
       SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS at`;
@@ -79,7 +79,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
   /** Reads the transaction horizon and a fingerprint of all rows. */
   const readState = async (): Promise<DatabaseState> => ({ horizon: await horizon(), rows: await fingerprint() });
 
-  /** Reads the horizon. Reads the rows only if the horizon has changed, because that takes twenty times as long. */
+  /** Reads the rows only if the horizon has changed, because reading rows takes twenty times as long. */
   const readStateAgain = async (before: DatabaseState): Promise<DatabaseState> =>
     (await horizon()) === before.horizon ? before : readState();
 
@@ -137,8 +137,8 @@ describe.each(testEngines())('a call on %s', (engine) => {
   }
 
   test('with invalid input never gets a 5xx and, if refused, writes nothing, on every route', async () => {
-    // The live stream is left out, because a successful call of it never ends. It refuses calls in the same way as all
-    // other routes.
+    // The live stream is left out, because a successful call never ends. The stream refuses calls in the same way as
+    // all other routes.
     const routes = routesOf(context.api.app).filter((route) => route !== `GET ${Paths.stream}`);
     const calls = fc.oneof(...routes.map(callsOf));
     let before = await resetDatabase();

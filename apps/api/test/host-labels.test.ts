@@ -177,7 +177,7 @@ describe.each(testEngines())('labels of hosts on %s', (engine) => {
       'site=muc',
       'env=test',
     ]);
-    // The live stream notices the change.
+    // The live stream detects the change by `factsChangedAt`.
     const host = await context.api.db.prisma.host.findUniqueOrThrow({ where: { id: hostId } });
     expect(host.factsChangedAt).not.toEqual(factsChangedAt);
   });

@@ -99,7 +99,7 @@ describe.each(testEngines())('builds of images on %s:', (engine) => {
       1,
     ],
     [
-      'a digest on one host, and only another image id on the other',
+      'a digest on one host, and a different image id without a digest on another host',
       [
         [docker, { imageId: a, imageDigest: d }],
         [docker, { imageId: b }],
@@ -130,7 +130,7 @@ describe.each(testEngines())('builds of images on %s:', (engine) => {
       2,
     ],
     [
-      'the same on two platforms',
+      'two image ids without digests on two platforms',
       [
         [old, { imageId: a }],
         [{ ...podman, ...ARM }, { imageId: b }],
@@ -140,7 +140,7 @@ describe.each(testEngines())('builds of images on %s:', (engine) => {
       2,
     ],
     [
-      'a digest of Podman, which may be that of the platform',
+      'a digest from Podman, which may be the digest of the platform',
       [
         [docker, { imageId: d, imageDigest: d }],
         [podman, { imageId: b, imageDigest: c }],
@@ -180,7 +180,7 @@ describe.each(testEngines())('builds of images on %s:', (engine) => {
       2,
     ],
     [
-      'two digests of the tag, and an image id that may be one of them',
+      'two digests of the tag, and an image id that may belong to one of the digests',
       [
         [docker, { imageId: a, imageDigest: c }, { imageId: b, imageDigest: d }],
         [docker, { imageId: hash('e') }],

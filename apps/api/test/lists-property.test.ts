@@ -136,7 +136,7 @@ function matchesQuery(row: Container, query: ContainerQuery, hostFreshness: Fres
   );
 }
 
-/** Returns whether a row has a problem. Crash loops are ignored, because two snapshots are too few for one. */
+/** Returns whether a row has a problem. Crash loops are ignored, because two snapshots are too few for a crash loop. */
 const hasProblem = (row: Container, problem: ContainerProblemCode): boolean =>
   row.removedAt === null && (problem === 'failed' ? isFailed({ ...row, exit: exitOf(row) }) : problem === row.health);
 

@@ -10,7 +10,7 @@ import { useApi, type TestHost } from './harness.js';
 const HOUR_MS = 3_600_000;
 
 /**
- * Exits of one container at equal intervals. The process that receives a report may not have the last one in memory.
+ * Exits of one container at equal intervals. The process that receives a report may not have the last report in memory.
  */
 const burst = fc.record({
   exits: fc.integer({ min: 1, max: 30 }),

@@ -204,7 +204,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
   test("does not match an email address that equals a member's address only after conversion to lower case", async () => {
     const { id: organizationId } = await context.api.organization();
     const { email } = await member(context.api, organizationId, 'owner');
-    // The Kelvin sign. In lower case, it is the letter k.
+    // The Kelvin sign, whose lower-case form is the letter k.
     const local = `\u212a${randomUUID()}`;
     await context.api.db.prisma.user.update({
       where: { email },

@@ -1,5 +1,5 @@
 /**
- * Tests that an older state never replaces a newer one. Agents restart, the clocks of the machine and the server jump,
+ * Tests that an old state never replaces a newer state. Agents restart, clocks of the machine and the server jump,
  * and the network reorders, repeats and loses snapshots, in any order. The server never receives the true order of the
  * observations.
  */
@@ -105,7 +105,7 @@ class Lose implements Step {
 class Restart implements Step {
   check = () => true;
   async run(world: World) {
-    // If no snapshot of this run has arrived yet, the network loses all of them. Otherwise, the first one could arrive
+    // If no snapshot of this run has arrived yet, the network loses all. Otherwise, the first snapshot could arrive
     // after the next run has begun, and only the clock could determine the order. A separate test below covers that
     // case.
     if (!world.seen.has(world.stream)) world.network = world.network.filter(({ stream }) => stream !== world.stream);

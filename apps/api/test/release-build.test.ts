@@ -69,7 +69,7 @@ describe('the build of the agent release in the background', () => {
       return Number(text);
     });
 
-  /** Resolves when a process has ended. It may still be listed until its parent has read its exit code. */
+  /** Resolves when a process has ended. The process may be listed until its parent has read the exit code. */
   const ended = (pid: number) =>
     eventually(async () => expect(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') Z')).toMatch(/\) Z/));
 

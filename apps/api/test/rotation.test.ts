@@ -47,8 +47,8 @@ function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
 const outcome = (call: Promise<unknown>) => call.then(() => 'admitted' as const).catch(() => 'refused' as const);
 
 /**
- * One agent and its calls in flight. The agent keeps its old token until the API has accepted the next one. It returns
- * to the old token only if the next token may have expired before its first use.
+ * One agent and its calls in flight. The agent keeps its old token until the API has accepted the next token. It
+ * returns to the old token only if the next token may have expired before its first use.
  */
 class SimulatedAgent {
   readonly #tokens;

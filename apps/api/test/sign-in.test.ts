@@ -22,7 +22,7 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
     const copiedBrowser = browser.through(context.api);
     expect((await browser.call('delete', Paths.session)).status).toBe(204);
     expect(browser.cookie).toBe('');
-    // Sign-out does not only delete the browser's cookie: the cookie is no longer valid.
+    // Sign-out ends the session, so a copy of the cookie is no longer valid.
     expect((await copiedBrowser.get(Paths.hosts)).status).toBe(401);
   });
 

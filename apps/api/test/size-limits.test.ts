@@ -130,7 +130,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
       });
       expect(await host.host()).toMatchObject({ revision: before.revision, containerCount: 9_999 });
       expect(await host.sync(many(9_998, 2), partly)).toMatchObject({ created: 1, unchanged: 1 });
-      // Removed containers make room for new ones, even for those in the same snapshot.
+      // Removed containers make room for new containers, even for new containers in the same snapshot.
       expect(await host.sync(many(10_000, 1), { ...partly, 'Snapshot-Gone': 'c0' })).toMatchObject({
         created: 1,
         removed: 1,

@@ -66,7 +66,7 @@ describe.each(testEngines())('a client that reconnects to the live stream on %s'
     second.close();
     expect(second.of('reset')).toEqual([]);
     await host.sync([container('a'), container('b')]);
-    // The third client starts at the present, and the fourth client resumes where the third one stopped.
+    // The third client starts at the present, and the fourth client resumes where the third client stopped.
     const last = (await historyOf(organization)).at(-1);
     let third = await resume();
     // Transactions of other tests on the server can delay the last event for a moment.

@@ -1,5 +1,5 @@
 /**
- * Neither the response nor its timing reveals whether a guessed token is close to a valid one. A token is looked up by
+ * Neither the response nor its timing reveals whether a guess is close to a valid token. A token is looked up by
  * the index on its SHA-256, and similar tokens have unrelated hashes. An attacker who learned a stored hash bit by bit
  * would still have to guess 256 random bits. Timing cannot be tested reliably, so these tests show that close and
  * distant guesses take the same steps.
@@ -32,7 +32,7 @@ function recordOperations(db: Database): { db: Database; operations: string[] } 
   return { db: { ...db, prisma: prisma as unknown as Database['prisma'], query }, operations };
 }
 
-/** Returns a token of this kind whose random part differs from the given one only in its last bit. */
+/** Returns a token of this kind whose random part differs from `bytes` only in its last bit. */
 function withOtherLastBit(kind: TokenKind, bytes: Uint8Array): string {
   const changed = Uint8Array.from(bytes);
   changed[31]! ^= 1;
@@ -83,7 +83,7 @@ describe.each(testEngines())('a guessed token on %s', (engine) => {
       expect(far.status).toBe(401);
       expect(far.operations.length).toBeGreaterThan(0);
       expect(await guess(kind, withOtherLastBit(kind, bytes))).toEqual(far);
-      // The stored token itself is accepted, so the guess is indeed close to a valid one.
+      // The stored token itself is accepted, so the guess is indeed close to a valid token.
       expect((await guess(kind, formatToken(kind, bytes))).status).toBeLessThan(300);
     },
   );

@@ -229,7 +229,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     };
 
     /**
-     * Posts snapshots in which each of these containers runs and then exits. Each container replaces the one before it.
+     * Posts snapshots in which each of these containers runs and then exits. Each container replaces the previous one.
      */
     async function crash(host: TestHost, containers: ContainerInput[], how: Partial<ContainerInput> = exit(1)) {
       for (const one of containers) {
