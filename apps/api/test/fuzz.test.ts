@@ -136,7 +136,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     expect(JSON.parse(json)).toMatchObject({ status, title: expect.any(String), requestId: expect.any(String) });
   }
 
-  test('with invalid input never gets a 5xx and, if refused, writes nothing, on every route', async () => {
+  test('never gets a 5xx for invalid input on any route, and writes nothing if it is refused', async () => {
     // The live stream is left out, because a successful call never ends. The stream refuses calls in the same way as
     // all other routes.
     const routes = routesOf(context.api.app).filter((route) => route !== `GET ${Paths.stream}`);

@@ -93,7 +93,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(await paused.acquire()).toBe(false);
   });
 
-  test('is lost if the database loses the commit that acquired it, and the next process to acquire it is the only holder', async () => {
+  test('is lost if the database loses the commit of its acquisition, and the next process becomes the only holder', async () => {
     const { db } = context.api;
     const name = randomUUID();
     const [before, next] = [create(name), create(name)];

@@ -109,7 +109,7 @@ describe('enrollments are limited', () => {
     ['by token, regardless of the IP address', (i: number) => ['fleet', `192.0.2.${i % 250}`]],
     ['by IP address, regardless of the token', (i: number) => [`token ${i}`, '192.0.2.1']],
     ['by /64 network of IPv6', (i: number) => [`token ${i}`, `2001:db8::${i.toString(16)}`]],
-  ])('%s: a fleet of 12,000 is admitted immediately, and then 20 hosts a second', (_what, call) => {
+  ])('%s: 12,000 hosts are admitted immediately, and then 20 hosts a second', (_what, call) => {
     const { elapsed, isAdmitted } = createTestLimit();
     let refused = 0;
     for (let i = 0; i < FLEET; i++) if (!isAdmitted(...call(i))) refused += 1;

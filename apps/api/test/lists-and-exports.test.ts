@@ -266,7 +266,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
     ]);
   });
 
-  test('contain every row that the filters find, once, as CSV that no spreadsheet executes', async () => {
+  test('contain every row that the filters find exactly once, as CSV that no spreadsheet executes', async () => {
     const answer = await organization.get('/api/export/containers?presence=all').expect(200);
     expect(answer.headers['content-type']).toMatch(/^text\/csv; charset=utf-8/);
     expect(answer.headers['content-disposition']).toMatch(
@@ -284,7 +284,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
     expect(new Set(lines.map((line) => line.split(',')[5])).size).toBe(605);
   });
 
-  test('contain the same views as the lists, as NDJSON', async () => {
+  test('contain the same objects as the lists, as NDJSON', async () => {
     const { text } = await organization.get('/api/export/containers?format=ndjson&q=web').expect(200);
     const lines = text
       .trimEnd()

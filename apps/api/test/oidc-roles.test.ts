@@ -239,7 +239,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     expect(byPassword.status).toBe(201);
   });
 
-  test('of another user with the address of a member cannot end the access of that member', async () => {
+  test('of another user with the email address of a member cannot end the access of that member', async () => {
     const ada = await join(['ops-admins'], await newOrganization());
     const subject = registerVisitor({ email: ada.email, email_verified: true, groups: ['unknown'] });
     expect(await signIn(new Browser(api()))).toBe(refusalPath('role'));
@@ -248,7 +248,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
   });
 
   test.each(['ops-admins', 'heads'])(
-    'of another user with the address of a member cannot lower the role of that member: %s',
+    'of another user with the email address of a member cannot lower the role of that member: %s',
     async (group) => {
       const known = await newOrganization();
       const ada = await join([group], known);

@@ -265,7 +265,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(oidc.log).toContain('"refusal":"unavailable"');
   });
 
-  test('reports a wrong client secret as a wrong setting, and logs the error code of the provider', async () => {
+  test('reports a wrong client secret as a configuration error, and logs the error code of the provider', async () => {
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
     registerVisitor({ email, email_verified: true });
     const clientSecret = 'a secret that was replaced at the provider';

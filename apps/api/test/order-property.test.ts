@@ -190,7 +190,7 @@ describe.each(testEngines())('the order of states on %s:', (engine) => {
   const isRemembered = (commands: Iterable<Step>): boolean =>
     [...commands].filter((command) => String(command) === 'restart').length <= 8;
 
-  test('the observation time decides for a run that the server first sees while the next run is active', async () => {
+  test('the observation time decides the order if the server first sees a run while the next run is active', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 50_000 }), fc.nat({ max: 9_000 }), async (laterMs, silentMs) => {
         const { clock, replicas } = await newHost();

@@ -107,7 +107,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     await two.release();
   });
 
-  test('stops within one statement while it deletes a long history, and deletes the rest later', async () => {
+  test('stops within one statement while it deletes a long history, and deletes the remaining rows later', async () => {
     const { clock, db, http } = context.api;
     const organization = await context.api.organization();
     const host = await organization.enroll();

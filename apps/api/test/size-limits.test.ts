@@ -168,7 +168,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
       expect(await write()).toMatchObject({ created: 1 });
     });
 
-    test('is compared with an incomplete snapshot by reading only the containers that the snapshot names', async () => {
+    test('is compared with an incomplete snapshot by reading only the containers that the snapshot contains or removes', async () => {
       const host = await (await context.api.organization()).enroll();
       await host.sync(many(0, 50));
       const incoming = [container('c1'), container('new')].map((one) => toContainerRow(Container.parse(one)));

@@ -142,7 +142,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       });
     });
 
-    test('an incomplete snapshot does not change containers that it does not name, and clears the digest', async () => {
+    test('an incomplete snapshot does not change containers that it does not contain, and clears the digest', async () => {
       const host = await enroll();
       const full = await host.sync([container('a'), container('b')]);
       expect(full.digest).not.toBeNull();
