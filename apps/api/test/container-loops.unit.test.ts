@@ -168,7 +168,7 @@ describe('the loop of a container', () => {
   });
 
   test('folds each change, except a health change of a container that has been up for a minute', () => {
-    const isFolded = (report: LoopStep, ms: number) => changeLoop(looping(), report, at(NOW_MS + ms)).isFolded;
+    const isFolded = (report: ExitReport, ms: number) => changeLoop(looping(), report, at(NOW_MS + ms)).isFolded;
     expect([isFolded(start, 2 * MINUTE_MS), isFolded(healthOnly, 1_000)]).toEqual([true, true]);
     expect(isFolded(healthOnly, MINUTE_MS)).toBe(false);
   });
