@@ -74,7 +74,7 @@ test.each([EnrollRequest, Heartbeat, EnrollmentTokenRequest, HostPatch])('a body
   for (const body of [null, undefined, [], 'x', 1]) expect(refusedPaths(schema, body)).toEqual(['']);
 });
 
-test('unknown keys of agent bodies are ignored, because agents and API are upgraded separately', () => {
+test('unknown keys in agent bodies are ignored, because agents and the API are upgraded separately', () => {
   expect(EnrollRequest.parse({ ...ENROLL, newer: 1, engine: { ...ENROLL.engine, newer: 1 } })).toEqual(ENROLL);
   expect(Heartbeat.parse({ ...HEARTBEAT, newer: 1 })).toEqual(HEARTBEAT);
 });
@@ -115,13 +115,16 @@ describe('an enrollment token', () => {
   });
 });
 
-test('the default cadence is valid', () => {
+test('the default reporting intervals are valid', () => {
   expect(Cadence.parse(CADENCE_DEFAULT)).toEqual({ heartbeatSeconds: 10, snapshotSeconds: 60 });
 });
 
-test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])('a cadence of %j seconds is rejected', (heartbeatSeconds) => {
-  expect(refusedPaths(Cadence, { heartbeatSeconds, snapshotSeconds: 60 })).toEqual(['/heartbeatSeconds']);
-});
+test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])(
+  'a reporting interval of %j seconds is rejected',
+  (heartbeatSeconds) => {
+    expect(refusedPaths(Cadence, { heartbeatSeconds, snapshotSeconds: 60 })).toEqual(['/heartbeatSeconds']);
+  },
+);
 
 /** Invisible texts: white space, zero-width characters, bidirectional marks, fillers, tags. */
 const INVISIBLE = [
@@ -150,7 +153,7 @@ describe.each([
   ['an API key', ApiKeyRequest],
 ])('the name of %s', (_, schema) => {
   test.each(INVISIBLE.map((name) => [toTerminalJson(JSON.stringify(name)), name]))(
-    'is refused if no part of it is visible: %s',
+    'is refused if it has no visible character: %s',
     (__, name) => {
       expect(refusedPaths(schema, { name })).toEqual(['/name']);
     },
@@ -164,7 +167,7 @@ describe.each([
     expect(schema.parse({ name: ' rack 4 ' })).toMatchObject({ name: 'rack 4' });
   });
 
-  test('has a documented pattern that rejects invisible text of the Basic Multilingual Plane and accepts valid names', () => {
+  test('has a documented pattern that accepts valid names and rejects most invisible names', () => {
     const documented = z.toJSONSchema(schema.shape.name, { io: 'input' });
     // The name of a host can also be null.
     const { pattern } = documented.anyOf?.find(({ type }) => type === 'string') ?? documented;
@@ -180,7 +183,7 @@ test('a machine with an invisible name is enrolled with a substitute name', () =
   expect(EnrollRequest.parse({ ...ENROLL, name: ' \u202eweb ' }).name).toBe('\u202eweb');
 });
 
-test('operator bodies are strict, so a misspelled field is rejected', () => {
+test('operator bodies reject misspelled fields', () => {
   const operators = Object.values<Operation>(Operations).filter(
     ({ access, body }) => body !== undefined && access !== 'agent' && access !== 'enroll',
   );
