@@ -286,7 +286,9 @@ async function readEverything(client: Client) {
     ),
     members: await all(client.items('listMembers', { query })),
     apiKeys: (await all(client.items('listApiKeys', { query }))).map((key) => pick(key, 'id', 'name', 'role')),
-    enrollmentTokens: await all(client.items('listEnrollmentTokens', { query })),
+    enrollmentTokens: (await all(client.items('listEnrollmentTokens', { query }))).map((token) =>
+      pick(token, 'id', 'name', 'maxUses', 'uses', 'createdAt', 'expiresAt', 'revokedAt'),
+    ),
     audit: await all(client.items('listAuditEntries', { query })),
   };
 }

@@ -12,6 +12,9 @@ const AnyContainerView = ContainerView.partial({
   ...{ engineName: true, workload: true, isInfra: true },
 });
 
+/** A new enrollment token as this version or an old version returns it. */
+const AnyEnrollmentTokenCreated = EnrollmentTokenCreated.partial({ labels: true });
+
 /** The API as a process, on a database that survives restarts, and an operator's calls. */
 export class Muster {
   /** The API key of an admin. */
@@ -66,7 +69,7 @@ export class Muster {
 
   async enrollmentToken(name = 'test'): Promise<string> {
     const response = await this.#call(Paths.enrollmentTokens, 'POST', JSON.stringify({ name }));
-    return EnrollmentTokenCreated.parse(JSON.parse(response)).token;
+    return AnyEnrollmentTokenCreated.parse(JSON.parse(response)).token;
   }
 
   hosts(): Promise<Host[]> {
