@@ -25,7 +25,7 @@ CREATE TABLE "host_events" (
 CREATE INDEX "host_events_organizationId_tx_id_idx" ON "host_events"("organizationId", "tx", "id");
 
 -- CreateIndex
-CREATE INDEX "host_events_availability_idx" ON "host_events"("hostId", "at", "tx", "id") WHERE (kind = ANY (ARRAY['host_enrolled'::text, 'host_left'::text, 'host_stale'::text, 'host_offline'::text, 'host_back'::text, 'engine_down'::text, 'engine_up'::text]));
+CREATE INDEX "host_events_availability_idx" ON "host_events"("hostId", "at", "tx", "id") WHERE (kind = ANY (ARRAY['host_enrolled'::text, 'host_left'::text, 'host_back'::text, 'engine_down'::text, 'engine_up'::text]));
 
 -- AddForeignKey
 ALTER TABLE "host_events" ADD CONSTRAINT "host_events_hostId_fkey" FOREIGN KEY ("hostId") REFERENCES "hosts"("id") ON DELETE CASCADE ON UPDATE CASCADE;
