@@ -94,6 +94,8 @@ export async function* readEvents(
   if (rows.length > 0) yield takeHost(rows[0]!.hostId);
 }
 
+const byRecord = (a: EventRow, b: EventRow): number => Number(a.tx) - Number(b.tx) || Number(a.id) - Number(b.id);
+
 const isEngineEvent = ({ kind }: EventRow): boolean => kind === 'engine_down' || kind === 'engine_up';
 
 /**
@@ -102,7 +104,13 @@ const isEngineEvent = ({ kind }: EventRow): boolean => kind === 'engine_down' ||
  * process's clock was ahead, and it has the time of the next one.
  */
 export function inOrder(rows: readonly EventRow[]): AvailabilityEvent[] {
-  const recorded = [...rows].sort((a, b) => Number(a.tx) - Number(b.tx) || Number(a.id) - Number(b.id));
+  const isSorted = rows.every((row, index) => {
+    const previous = rows[index - 1];
+    return previous === undefined || (previous.at <= row.at && byRecord(previous, row) <= 0);
+  });
+  // This is almost always so, and then no event is later than the next one.
+  if (isSorted) return rows.map(toEvent);
+  const recorded = [...rows].sort(byRecord);
   let next = Infinity;
   const corrected = recorded
     .reverse()
