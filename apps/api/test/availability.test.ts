@@ -117,6 +117,18 @@ describe.each(testEngines())('availability on %s', (engine) => {
     expect(week).toMatchObject({ ratio: 0, seconds: { offline: 6 * 86_400, unknown: 86_400 } });
   });
 
+  test('of a host that left before its silence was recorded counts as offline until then', async () => {
+    const host = await enroll(await context.api.organization(), 'a', 1_000);
+    const to = { since: hoursAgo(20).toISOString() };
+    await record(host, [
+      ['host_left', 18],
+      ['host_stale', 19.99, null, to],
+      ['host_offline', 19.9, null, to],
+    ]);
+    await context.api.db.prisma.host.update({ where: { id: host.id }, data: { leftAt: hoursAgo(18) } });
+    expect((await ofHost(host, '24h')).seconds).toMatchObject({ online: 4 * 3_600, offline: 2 * 3_600 });
+  });
+
   test('of a host whose engine was down before a silence is engine_down until the silence', async () => {
     const host = await enroll(await context.api.organization(), 'a', 1_000);
     const problem = { code: 'engine_unreachable', message: 'no answer', since: hoursAgo(100).toISOString() };

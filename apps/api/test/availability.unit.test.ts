@@ -115,15 +115,24 @@ describe('the state of a host during a window', () => {
       '950-1000 online',
     ]);
     expect(periods({ freshness: 'left', leftAt: at(990) }, [])).toEqual(['0-990 online', '990-1000 left']);
-    const returned = periods({ recordedSilence: 'offline', aliveSince: at(950) }, []);
-    expect(returned).toEqual(['0-950 offline', '950-1000 online']);
+    for (const [from, expected] of [
+      [-500, ['0-950 offline', '950-1000 online']],
+      [600, ['0-600 online', '600-950 offline', '950-1000 online']],
+    ] as const) {
+      const recordedSilence = { from: at(from), state: 'offline' } as const;
+      expect(periods({ recordedSilence, aliveSince: at(950) }, [])).toEqual(expected);
+    }
   });
 
   test('is online between two silences, even if the end of the first silence is not recorded yet', () => {
-    const now = { freshness: 'offline', recordedSilence: 'offline', aliveSince: at(500), lastSeenAt: at(600) } as const;
+    const recordedSilence = { from: at(100), state: 'offline' } as const;
+    const now = { freshness: 'offline', recordedSilence, aliveSince: at(500), lastSeenAt: at(600) } as const;
     const events = [event('host_stale', 131, 100), event('host_offline', 400, 100)];
     expect(periods(now, events)).toEqual(['0-100 online', '100-500 offline', '500-600 online', '600-1000 offline']);
-    expect(periods(now, [])).toEqual(['0-500 offline', '500-600 online', '600-1000 offline']);
+    expect(periods(now, [])).toEqual(periods(now, events));
+    const earlier = { ...now, recordedSilence: { ...recordedSilence, from: at(-9_000) } };
+    expect(periods(earlier, [])).toEqual(['0-500 offline', '500-600 online', '600-1000 offline']);
+    expect(periods({ ...earlier, aliveSince: at(-500) }, [])).toEqual(['0-600 online', '600-1000 offline']);
   });
 
   test('is unknown while Muster was down, before the enrollment, before the history, and after the agent left', () => {
@@ -345,10 +354,10 @@ function eventsOf({ enrolled, silences, departures, enrollments, downtimes }: Tr
 
 /** Returns the state in a silence that has not ended, according to the events. */
 const recordedSilence = (events: readonly AvailabilityEvent[]): HostNow['recordedSilence'] =>
-  events.reduce<HostNow['recordedSilence']>((state, { kind }) => {
-    if (kind === 'host_stale') return 'stale';
-    if (kind === 'host_offline') return 'offline';
-    return kind === 'host_back' || kind === 'host_left' ? null : state;
+  events.reduce<HostNow['recordedSilence']>((recorded, { kind, since }) => {
+    if (kind === 'host_stale') return { from: since!, state: 'stale' };
+    if (kind === 'host_offline') return { from: since!, state: 'offline' };
+    return kind === 'host_back' || kind === 'host_left' ? null : recorded;
   }, null);
 
 /** Returns the host at LENGTH, after these events were recorded. */
@@ -376,13 +385,15 @@ function hostOf(
 test('the periods of any host equal the periods of a model that computes the state of each second', () => {
   const seen = new Set<string>();
   fc.assert(
-    fc.property(truths, fc.boolean(), (truth, isLastEventMissing) => {
+    fc.property(truths, fc.boolean(), fc.boolean(), (truth, isLastEventMissing, areBeginningsMissing) => {
       let recorded = eventsOf(truth);
       // The task that records silences runs after some seconds, so the last event may be missing. All other events are
       // recorded immediately.
       const last = recorded.at(-1)!;
       if (isLastEventMissing && /stale|offline|back/.test(last.kind)) recorded = recorded.slice(0, -1);
-      const events = recorded.filter((each) => each.at >= at(0));
+      // The beginnings of silences are read only if no other event contains them.
+      const isRead = ({ kind }: AvailabilityEvent) => !areBeginningsMissing || !/stale|offline/.test(kind);
+      const events = recorded.filter((each) => each.at >= at(0) && isRead(each));
       const outages = outagesOf(truth.away);
       const known = hostPeriods(window(0, LENGTH), hostOf(truth, recorded), events);
       const periods = withOutages(known, outages);

@@ -1,6 +1,6 @@
 /**
- * Compares the cost of snapshots in two versions of the API, that is, the CPU time of the container service and of
- * PostgreSQL's backends. The versions take turns with each snapshot, so that a disturbance of the machine affects both.
+ * Compares the cost of snapshots and heartbeats in two versions of the API, that is, the CPU time of the service and of
+ * PostgreSQL's backends. The versions take turns with each report, so that a disturbance of the machine affects both.
  * Needs Linux and PostgreSQL. Build the API first, then run `pnpm --filter @muster/e2e ingest-cost --help`. Prints
  * Markdown tables.
  */
@@ -24,19 +24,24 @@ const WARM_UP_ROUNDS = 3;
 
 const CASES: Readonly<Record<string, Traffic>> = {
   unchanged: { kind: 'none', percent: 0, perHost: 8, cached: true },
+  heartbeat: { kind: 'heartbeat', percent: 0, perHost: 24, cached: true },
+  'heartbeat, 8 at once': { kind: 'heartbeat', percent: 0, perHost: 96, cached: true, atOnce: 8 },
   '10 % restarted': { kind: 'restarted', percent: 10, perHost: 4, cached: true },
   '10 % restarted, rows compared': { kind: 'restarted', percent: 10, perHost: 2, cached: false },
   '100 % restarted': { kind: 'restarted', percent: 100, perHost: 2, cached: true },
   'first snapshot': { kind: 'first', percent: 0, perHost: 1, cached: true },
 };
 
+/** The last version whose agents did not report exits, restarts and digests of images. */
+const WITHOUT_FACTS = 'before-container-facts';
+
 const commandLine = createCommandLine(
   'ingest-cost',
-  `Compares the CPU time per snapshot of this checkout's built API with that of an earlier version.
+  `Compares the CPU time per snapshot and heartbeat of this checkout's built API with that of an earlier version.
 
 A version is a name in docs/benchmarks/baselines.json.`,
 )
-  .option('--before <version>', 'the earlier version', 'before-container-facts')
+  .option('--before <version>', 'the earlier version', WITHOUT_FACTS)
   .option('--rounds <n>', 'number of rounds that count', wholeNumber(1, 1_000), 11)
   .option('--hosts <n>', 'number of hosts that take part in a round', wholeNumber(1, 1_000), 8)
   .option('--containers <n>', 'containers per host', wholeNumber(1, 5_000), 50);
@@ -63,10 +68,10 @@ async function comparePair(
     const senders = await Promise.all(pair.map((side) => side.prepare(traffic)));
     const sums = pair.map((): Cost => ({ node: 0, postgres: 0 }));
     globalThis.gc?.();
-    for (let index = 0; index < traffic.perHost * hosts; index++) {
+    for (let turn = 0; turn < (traffic.perHost * hosts) / (traffic.atOnce ?? 1); turn++) {
       // The order alternates, so that no version always has the first turn.
-      for (const place of index % 2 === 0 ? [0, 1] : [1, 0]) {
-        const { node, postgres } = await senders[place]!(index);
+      for (const place of turn % 2 === 0 ? [0, 1] : [1, 0]) {
+        const { node, postgres } = await senders[place]!(turn);
         sums[place]!.node += node;
         sums[place]!.postgres += postgres;
       }
@@ -96,21 +101,22 @@ async function run(
       use(await createSide({ ...common, name, main, convert }), (each) => each.close());
     const keep = (container: Container) => container;
     // Sides of one version share compiled code, so only one of them is compared at a time.
-    const pairs = [
-      [await open('before', oldMain, withoutFacts), await open('now', mainOf('api'), withoutFacts)],
-      [await open('before_facts', oldMain, withoutFacts), await open('facts', mainOf('api'), keep)],
-    ] as const;
-    write(
-      `| snapshot of ${containers} containers | before | now / before | Node | PostgreSQL | with facts / before | Node | PostgreSQL |\n`,
-    );
-    write('| --- | --- | --- | --- | --- | --- | --- | --- |\n');
+    const pairs: (readonly [Side, Side])[] = [];
+    if (version === WITHOUT_FACTS) {
+      pairs.push([await open('before', oldMain, withoutFacts), await open('now', mainOf('api'), withoutFacts)]);
+      pairs.push([await open('before_facts', oldMain, withoutFacts), await open('facts', mainOf('api'), keep)]);
+    } else pairs.push([await open('before', oldMain, keep), await open('now', mainOf('api'), keep)]);
+    const columns = ['now / before', 'with facts / before'].slice(0, pairs.length);
+    const titles = columns.flatMap((column) => [column, 'Node', 'PostgreSQL']).join(' | ');
+    write(`| snapshot of ${containers} containers, or heartbeat | before | ${titles} |\n`);
+    write(`| --- | ---${' | ---'.repeat(3 * pairs.length)} |\n`);
     for (const [name, traffic] of Object.entries(CASES)) {
       const cells: string[] = [];
       for (const pair of pairs) {
         for (const side of pair) await side.vacuum();
         const [before, after] = await comparePair(pair, traffic, { rounds, hosts });
         const total = ({ node, postgres }: Cost) => node + postgres;
-        if (cells.length === 0) cells.push(`${(median(before.map(total)) / traffic.perHost / hosts).toFixed(2)} ms`);
+        if (cells.length === 0) cells.push(`${(median(before.map(total)) / traffic.perHost / hosts).toFixed(3)} ms`);
         for (const part of [total, ({ node }: Cost) => node, (cost: Cost) => cost.postgres]) {
           const { median: middle, min, max } = pairedRatio(after.map(part), before.map(part))!;
           cells.push(`${middle.toFixed(3)} (${min.toFixed(2)}–${max.toFixed(2)})`);
@@ -119,9 +125,9 @@ async function run(
       write(`| ${name} | ${cells.join(' | ')} |\n`);
       progress(name);
     }
-    const [before, facts] = await Promise.all([pairs[0][0], pairs[1][1]].map(({ url }) => diskUse(url)));
-    write('\n| table, index or column | bytes per row before | with facts |\n| --- | --- | --- |\n');
-    for (const [name, bytes] of facts!) {
+    const [before, now] = await Promise.all([pairs[0]![0], pairs.at(-1)![1]].map(({ url }) => diskUse(url)));
+    write('\n| table, index or column | bytes per row before | now |\n| --- | --- | --- |\n');
+    for (const [name, bytes] of now!) {
       const old = before!.get(name) ?? 0;
       if (Math.abs(bytes - old) >= 0.5) write(`| ${name} | ${old.toFixed(0)} | ${bytes.toFixed(0)} |\n`);
     }

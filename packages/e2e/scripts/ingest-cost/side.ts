@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { createContainerService } from '@muster/api/container-service';
-import type { Container } from '@muster/contracts';
+import type { Container, Heartbeat } from '@muster/contracts';
 import type { openDatabase } from '@muster/db';
 import {
   advance,
@@ -27,13 +27,18 @@ export interface SideOptions {
   containers: number;
 }
 
-/** What each side sends in a round: the first snapshot of new hosts, or a number of snapshots of each known host. */
+/**
+ * What each side sends in a round: the first snapshot of new hosts, or a number of snapshots or heartbeats of each known
+ * host.
+ */
 export interface Traffic {
-  kind: ChangeKind | 'first';
+  kind: ChangeKind | 'first' | 'heartbeat';
   percent: number;
   perHost: number;
   /** Whether the service has the host's last snapshot in memory. Without it, the rows are compared. */
   cached: boolean;
+  /** How many reports are sent at the same time; 1 if it is absent. */
+  atOnce?: number;
 }
 
 /** CPU milliseconds. */
@@ -42,12 +47,26 @@ export interface Cost {
   postgres: number;
 }
 
+interface HeartbeatService {
+  beat(hostId: string, heartbeat: Heartbeat, stream: string): Promise<{ snapshotRequired: boolean }>;
+}
+
 export type Side = Awaited<ReturnType<typeof createSide>>;
+
+/** A heartbeat of an agent that has no problem and has reported its engine before. */
+const HEARTBEAT = {
+  engine: { name: 'docker', version: '28.5.2', apiVersion: '1.51' },
+  os: 'Debian GNU/Linux 12',
+  agentVersion: '0.1.0',
+};
 
 /** Creates a database with the migrations of one version, and the container service of this version. */
 export async function createSide({ name, main, convert, serverUrl, ...size }: SideOptions) {
   const api = (await import(join(dirname(main), 'services/container.js'))) as {
     createContainerService: typeof createContainerService;
+  };
+  const { createHeartbeatService } = (await import(join(dirname(main), 'services/sync/heartbeat.js'))) as {
+    createHeartbeatService: (db: unknown, options: { now: () => Date }) => HeartbeatService;
   };
   const storage = (await import(join(dirname(main), '../../../packages/db/dist/index.js'))) as {
     openDatabase: typeof openDatabase;
@@ -57,6 +76,7 @@ export async function createSide({ name, main, convert, serverUrl, ...size }: Si
   const now = () => new Date();
   const cachedService = api.createContainerService(db, { now });
   const uncachedService = api.createContainerService(db, { now, memoryBytesMax: 0 });
+  const heartbeatService = createHeartbeatService(db, { now });
   await withConnection(url, (client) =>
     client.query(`INSERT INTO organizations (id, name, slug) VALUES ($1, 'Default', 'default')`, [ORGANIZATION]),
   );
@@ -67,39 +87,52 @@ export async function createSide({ name, main, convert, serverUrl, ...size }: Si
     const hosts = await withConnection(url, (client) => seedHosts(client, `fleet-${seeded}`, size.hosts));
     return hosts.map(({ id }) => {
       const simulated = simulateHost({ seed: 1, index: seeded++, containers: size.containers, mix: 'varied' });
-      return { id, simulated, progress: NO_PROGRESS, sequence: 0 };
+      return { id, simulated, progress: NO_PROGRESS, sequence: 0, digest: '' };
     });
   };
   let hosts = await addHosts();
 
-  function nextSnapshot(host: (typeof hosts)[number], { kind, percent }: Traffic) {
+  /** Returns a function that sends the host's next report. */
+  function nextReport(host: (typeof hosts)[number], { kind, percent, cached }: Traffic): () => Promise<void> {
+    if (kind === 'heartbeat') {
+      const heartbeat = { ...HEARTBEAT, digest: host.digest, sentAt: now().toISOString() };
+      return async () => {
+        const { snapshotRequired } = await heartbeatService.beat(host.id, heartbeat, host.id);
+        if (snapshotRequired) throw new Error(`${name}: a heartbeat did not match the stored snapshot`);
+      };
+    }
     if (kind !== 'first') host.progress = advance(host.progress, kind, touchesOfPercent(percent, size.containers));
     host.sequence += 1;
     const bytes = Buffer.from(JSON.stringify(host.simulated.snapshot(host.progress).map(convert)));
     const digest = createHash('sha256').update(bytes).digest('base64url');
-    return { hostId: host.id, bytes, digest, order: { stream: host.id, sequence: host.sequence } };
+    host.digest = digest;
+    const order = { stream: host.id, sequence: host.sequence };
+    return async () => {
+      const service = cached ? cachedService : uncachedService;
+      const metadata = { order, observedAt: now(), complete: true, digest };
+      const { applied } = await service.syncContainers(host.id, { bytes, encoding: 'identity' }, metadata);
+      if (!applied) throw new Error(`${name}: a snapshot was not applied`);
+    };
   }
 
   return {
     name,
     url,
     /**
-     * Creates the snapshots of a round, in their order. Returns a function that sends one of them and measures only the
-     * sending.
+     * Creates the reports of a round, in their order. Returns a function that sends as many of them at once as `atOnce`
+     * says, and measures only the sending.
      */
-    async prepare(traffic: Traffic): Promise<(index: number) => Promise<Cost>> {
+    async prepare(traffic: Traffic): Promise<(turn: number) => Promise<Cost>> {
       if (traffic.kind === 'first') hosts = await addHosts();
-      const service = traffic.cached ? cachedService : uncachedService;
-      const snapshots = Array.from({ length: traffic.perHost }, () =>
-        hosts.map((host) => nextSnapshot(host, traffic)),
+      const reports = Array.from({ length: traffic.perHost }, () =>
+        hosts.map((host) => nextReport(host, traffic)),
       ).flat();
       const postgresCpuMs = await backendsCpuMs(url);
-      return async (index) => {
-        const { hostId, bytes, digest, order } = snapshots[index]!;
-        const metadata = { order, observedAt: now(), complete: true, digest };
+      const { atOnce = 1 } = traffic;
+      return async (turn) => {
+        const sent = reports.slice(turn * atOnce, (turn + 1) * atOnce);
         const before = { node: ownCpuMs(), postgres: postgresCpuMs() };
-        const { applied } = await service.syncContainers(hostId, { bytes, encoding: 'identity' }, metadata);
-        if (!applied) throw new Error(`${name}: a snapshot was not applied`);
+        await Promise.all(sent.map((send) => send()));
         return { node: ownCpuMs() - before.node, postgres: postgresCpuMs() - before.postgres };
       };
     },

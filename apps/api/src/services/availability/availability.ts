@@ -26,8 +26,8 @@ export interface HostNow {
   isEngineDown: boolean;
   lastSeenAt: Date | null;
   leftAt: Date | null;
-  /** What the host is according to the last event of a silence; null if that event ended it. */
-  recordedSilence: 'stale' | 'offline' | null;
+  /** The silence that has not ended according to the recorded events, since the last call before it; null if there is none. */
+  recordedSilence: { from: Date; state: 'stale' | 'offline' } | null;
   /** The first call after the host's last silence, if it is not recorded yet. */
   aliveSince: Date | null;
 }
@@ -57,7 +57,8 @@ export interface Window {
 /**
  * Returns what a host was during a window, as periods without gaps, oldest first, as if Muster had never been down.
  * `events` are those of the host since the beginning of the window, in the order in which they happened. The first event of
- * each kind also shows what the host was before it, so no earlier event is needed.
+ * each kind also shows what the host was before it, so no earlier event is needed. Neither are `host_stale` and
+ * `host_offline` if another event says that it ended this silence, or if `recordedSilence` is this silence.
  */
 export function hostPeriods(window: Window, host: HostNow, events: readonly AvailabilityEvent[]): Period[] {
   const enrolledAt = host.enrolledAt.getTime();
@@ -113,7 +114,13 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
   }
   // The events of the last seconds may not be recorded yet.
   const isNow = currentContact(host);
-  const unended = host.recordedSilence === null ? null : silence(host.recordedSilence);
+  const { recordedSilence } = host;
+  const unended = recordedSilence === null ? null : silence(recordedSilence.state);
+  const silentFrom = recordedSilence?.from.getTime() ?? -Infinity;
+  // A silence can begin with the call that ended the one before.
+  if (unended !== null && (silentFrom > from || (silentFrom === from && contact === ONLINE))) {
+    change(silentFrom, unended, ONLINE);
+  }
   let last: Contact = contact ?? unended ?? isNow.contact;
   const aliveSince = host.aliveSince?.getTime() ?? -Infinity;
   if (isSilent(last) && isSilent(isNow.contact) && aliveSince > (contact === null ? -Infinity : from)) {

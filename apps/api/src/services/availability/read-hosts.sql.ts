@@ -35,7 +35,10 @@ export async function readHosts(
   const comparison = descending ? Prisma.sql`<` : Prisma.sql`>`;
   if (after) conditions.push(Prisma.sql`(h.name, h.id) ${comparison} (${after[0]}, ${after[1]}::uuid)`);
   const direction = descending ? Prisma.sql`DESC` : Prisma.sql`ASC`;
-  return prisma.$queryRaw<AvailabilityHost[]>(Prisma.sql`
+  type Row = Omit<AvailabilityHost, 'recordedSilence'> & {
+    recordedSilence: { from: string; state: 'stale' | 'offline' } | null;
+  };
+  const rows = await prisma.$queryRaw<Row[]>(Prisma.sql`
     SELECT h.id::text AS id, h.name, h."enrolledAt", h."lastSeenAt", h."leftAt",
       CASE WHEN h."observedAt" IS NOT NULL OR h."confirmedAt" IS NOT NULL
         THEN COALESCE(h."firstSnapshotAt", h."enrolledAt") END AS "reportedFrom",
@@ -44,7 +47,7 @@ export async function readHosts(
       h."engineError" IS NOT NULL OR h."agentProblems" @> '[{"code": "engine_unreachable"}]' AS "isEngineDown",
       ${freshnessSql(freshnessCutoffs(context)).host} AS freshness,
       (h."endedSilences" -> -1 ->> 'until')::timestamptz AS "aliveSince",
-      h."recordedSilence" ->> 'state' AS "recordedSilence",
+      h."recordedSilence",
       ${by === undefined ? Prisma.sql`NULL` : Prisma.sql`h.labels ->> ${by}`} AS label
     FROM hosts AS h LEFT JOIN LATERAL (
       SELECT e.kind, e."to", e."recordedAt" FROM host_events AS e WHERE e."hostId" = h.id
@@ -52,4 +55,8 @@ export async function readHosts(
     ) AS first ON TRUE
     WHERE ${Prisma.join(conditions, ' AND ')}
     ORDER BY h.name ${direction}, h.id ${direction} LIMIT ${limit}::int`);
+  return rows.map(({ recordedSilence, ...row }) => ({
+    ...row,
+    recordedSilence: recordedSilence && { ...recordedSilence, from: new Date(recordedSilence.from) },
+  }));
 }

@@ -8,6 +8,7 @@ import {
 import { Prisma } from '@muster/db';
 import { isIP, isIPv6 } from 'node:net';
 import { metricLabelName } from '../../lib/metric-label-name.js';
+import { createYielder } from '../../lib/yielder.js';
 import { freshnessCutoffs, freshnessSql, type FreshnessSource } from '../freshness/index.js';
 import { hasLabels } from './host-labels.sql.js';
 import { PLATFORM } from './image-builds.sql.js';
@@ -51,12 +52,17 @@ export async function discoverHosts(
     FROM hosts AS h LEFT JOIN host_facts AS f ON f."hostId" = h.id
     WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL AND ${hasLabels(hostLabel)}
     ORDER BY h.name, h.id LIMIT ${SERVICE_DISCOVERY_HOSTS_MAX}::int`);
-  return hosts.flatMap((host) => {
+  const targets: ServiceDiscoveryTargets = [];
+  const names = new Map<string, string>();
+  const yielder = createYielder();
+  for (const host of hosts) {
     const found = addressOf(host);
-    return found === null
-      ? []
-      : [{ targets: [targetOf(found.address, port)], labels: toMetaLabels(host, found.source) }];
-  });
+    if (found !== null) {
+      targets.push({ targets: [targetOf(found.address, port)], labels: toMetaLabels(host, found.source, names) });
+    }
+    if (yielder.shouldYield()) await yielder.yieldToEventLoop();
+  }
+  return targets;
 }
 
 /**
@@ -78,24 +84,32 @@ function targetOf(address: string, port: number | undefined): string {
   return port === undefined ? host : `${host}:${port}`;
 }
 
-/** Returns the labels of a target. If several label keys become the same name, the first one in their order applies. */
+/**
+ * Returns the labels of a target. If several label keys become the same name, the first one in their order applies.
+ * `names` remembers the names, because hosts have the same keys.
+ */
 function toMetaLabels(
   { platform, labels, addresses, ...host }: HostRow,
   addressSource: string,
+  names: Map<string, string>,
 ): Record<string, string> {
   const meta: Record<string, string> = {
-    id: host.id,
-    name: host.name,
-    freshness: host.freshness,
-    platform: platform ?? '',
-    os: host.os,
-    arch: host.arch,
-    engine: host.engineName,
-    engine_version: host.engineVersion,
-    agent_version: host.agentVersion,
-    addresses: addresses?.join() ?? '',
-    address_source: addressSource,
+    [`${PREFIX}id`]: host.id,
+    [`${PREFIX}name`]: host.name,
+    [`${PREFIX}freshness`]: host.freshness,
+    [`${PREFIX}platform`]: platform ?? '',
+    [`${PREFIX}os`]: host.os,
+    [`${PREFIX}arch`]: host.arch,
+    [`${PREFIX}engine`]: host.engineName,
+    [`${PREFIX}engine_version`]: host.engineVersion,
+    [`${PREFIX}agent_version`]: host.agentVersion,
+    [`${PREFIX}addresses`]: addresses?.join() ?? '',
+    [`${PREFIX}address_source`]: addressSource,
   };
-  for (const key of Object.keys(labels).sort()) meta[`label_${metricLabelName(key)}`] ??= labels[key]!;
-  return Object.fromEntries(Object.entries(meta).map(([name, value]) => [PREFIX + name, value]));
+  for (const key of Object.keys(labels).sort()) {
+    const name = names.get(key) ?? `${PREFIX}label_${metricLabelName(key)}`;
+    names.set(key, name);
+    meta[name] ??= labels[key]!;
+  }
+  return meta;
 }

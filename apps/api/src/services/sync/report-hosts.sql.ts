@@ -178,9 +178,8 @@ const AGENT_PROBLEMS = unlessSuperseded(
             WHERE known ->> 'code' = problem ->> 'code' LIMIT 1),
           '{}')), '[]')
         FROM jsonb_array_elements(${entry('problems')}::jsonb) AS problem
-        WHERE NOT problem ? 'onlyIfKnown' OR EXISTS (
-          SELECT FROM jsonb_array_elements(hosts."agentProblems") AS known
-          WHERE known ->> 'code' = problem ->> 'code')
+        WHERE NOT problem ? 'onlyIfKnown'
+          OR hosts."agentProblems" @> jsonb_build_array(jsonb_build_object('code', problem -> 'code'))
       ) END`,
 );
 

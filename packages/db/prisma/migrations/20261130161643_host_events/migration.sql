@@ -25,7 +25,7 @@ CREATE TABLE "host_events" (
 CREATE INDEX "host_events_organizationId_tx_id_idx" ON "host_events"("organizationId", "tx", "id");
 
 -- CreateIndex
-CREATE INDEX "host_events_availability_idx" ON "host_events"("hostId", "at", "tx", "id") WHERE (kind = ANY (ARRAY['host_enrolled'::text, 'host_left'::text, 'host_stale'::text, 'host_offline'::text, 'host_back'::text, 'engine_down'::text, 'engine_up'::text]));
+CREATE INDEX "host_events_availability_idx" ON "host_events"("hostId", "at", "tx", "id") WHERE (kind = ANY (ARRAY['host_enrolled'::text, 'host_left'::text, 'host_back'::text, 'engine_down'::text, 'engine_up'::text]));
 
 -- AddForeignKey
 ALTER TABLE "host_events" ADD CONSTRAINT "host_events_hostId_fkey" FOREIGN KEY ("hostId") REFERENCES "hosts"("id") ON DELETE CASCADE ON UPDATE CASCADE;
@@ -46,6 +46,8 @@ DECLARE
   -- The silence that ended because the agent called to leave.
   left_silence jsonb;
 BEGIN
+  IF NEW."deletedAt" IS NOT NULL THEN RETURN NEW; END IF;
+
   -- If an earlier call has a later time, it was received by a process whose clock was ahead, and ended no silence. The
   -- clocks of two processes that are right differ by less than a second.
   IF NEW."lastSeenAt" < OLD."lastSeenAt" AND NEW."endedSilences" IS NOT NULL THEN
@@ -157,19 +159,18 @@ BEGIN
 END
 $$;
 
+-- PostgreSQL reads the condition again for each statement, so it is short: for some columns, any change calls the function,
+-- which then finds nothing to record.
 CREATE TRIGGER host_history BEFORE UPDATE ON "hosts" FOR EACH ROW WHEN (
-  NEW."deletedAt" IS NULL AND (
-    NEW."lastSeenAt" - OLD."lastSeenAt" > 3 * COALESCE(OLD."heartbeatSeconds", 10) * interval '1 second'
-    OR NEW."lastSeenAt" < OLD."lastSeenAt" AND NEW."endedSilences" IS NOT NULL
-    OR NEW."agentProblems" IS DISTINCT FROM OLD."agentProblems"
-    OR (NEW."snapshotRefusedAt" IS NULL) <> (OLD."snapshotRefusedAt" IS NULL)
-    OR (NEW."truncatedCount" > 0) <> (OLD."truncatedCount" > 0)
-    OR (NEW."cloneSuspectedAt" IS NULL) <> (OLD."cloneSuspectedAt" IS NULL)
-    OR NEW."cloneSuspectedSince" <> OLD."cloneSuspectedSince"
-    OR NEW."agentVersion" <> OLD."agentVersion"
-    OR NEW."engineVersion" <> OLD."engineVersion"
-    OR NEW."engineName" <> OLD."engineName"
-    OR (NEW."leftAt" IS NULL) <> (OLD."leftAt" IS NULL)
-    OR OLD."observedAt" IS NULL AND NEW."observedAt" IS NOT NULL
-  )
+  NEW."lastSeenAt" - OLD."lastSeenAt" > COALESCE(OLD."heartbeatSeconds", 10) * interval '3 seconds'
+  OR NEW."lastSeenAt" < OLD."lastSeenAt" AND NEW."endedSilences" IS NOT NULL
+  OR NEW."agentProblems" <> OLD."agentProblems"
+  OR NEW."snapshotRefusedAt" IS DISTINCT FROM OLD."snapshotRefusedAt"
+  OR NEW."truncatedSince" IS DISTINCT FROM OLD."truncatedSince"
+  OR NEW."cloneSuspectedAt" IS DISTINCT FROM OLD."cloneSuspectedAt"
+  OR NEW."agentVersion" <> OLD."agentVersion"
+  OR NEW."engineVersion" <> OLD."engineVersion"
+  OR NEW."engineName" <> OLD."engineName"
+  OR NEW."leftAt" IS DISTINCT FROM OLD."leftAt"
+  OR OLD."observedAt" IS NULL AND NEW."observedAt" IS NOT NULL
 ) EXECUTE FUNCTION record_host_history();
