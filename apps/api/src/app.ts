@@ -84,7 +84,7 @@ export interface AppOptions {
    */
   authFailuresPerMinute?: number;
   /**
-   * Maximum number of sign-in attempts per minute from one address. The limit for one account is half of this. 0:
+   * Maximum number of sign-in attempts per minute from one address. The limit for one account is half as high. 0:
    * unlimited.
    */
   signInsPerMinute?: number;
@@ -283,7 +283,7 @@ export function createApp({
 
   const app = express();
   app.disable('x-powered-by');
-  // ETags are weak, because one answer may be sent in several encodings with different bytes (RFC 9110, 8.8.3).
+  // ETags are weak, because the same response may be sent in several encodings, whose bytes differ (RFC 9110, 8.8.3).
   app.set('etag', 'weak');
   app.set('query parser', 'simple');
   app.set('trust proxy', trustProxy);

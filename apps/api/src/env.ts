@@ -116,7 +116,8 @@ const labelKeys = z
   });
 
 /**
- * A group's name may contain colons, because the role follows the last colon. It may contain commas after a backslash.
+ * A group's name may contain colons, because the role follows the last colon. A comma in the name must be escaped with
+ * a backslash.
  */
 const roleByGroup = z.string().transform((value, context): ReadonlyMap<string, MemberRole> => {
   const roles = new Map<string, MemberRole>();
@@ -200,7 +201,7 @@ export const EnvVariables = z.object({
 export type Env = z.output<typeof EnvVariables>;
 
 /**
- * Parses the settings; an empty variable counts as unset. Reads the secrets that are given as files with `files`.
+ * Parses the settings; an empty variable counts as unset. Uses `files` to read the secrets that are set as files.
  * @throws EnvError naming each invalid variable, never its value, which may be a secret.
  */
 export function parseEnv(source: Readonly<Record<string, string | undefined>>, files: FileFunctions): Env {

@@ -35,7 +35,7 @@ const BYTES_PER_SECOND_MIN = 1_024;
 const RATE_WINDOW_SECONDS = 5;
 
 /**
- * While other requests wait for memory, a body that holds more bytes than this must arrive at
+ * While other requests wait for memory, a body that occupies more than this many bytes must arrive at
  * `PRESSURE_BYTES_PER_SECOND_MIN` or faster.
  */
 const PRESSURE_HELD_BYTES_MIN = 64 * 1_024;
@@ -74,7 +74,7 @@ export interface BodyTransfers {
 interface TrackedTransfer extends BodyTransfer {
   holder: ByteHolder;
   isPaused: boolean;
-  /** Bytes received in each of the last seconds. The last element is the current second. */
+  /** The number of bytes received in each of the last seconds. The last element counts the current second. */
   recent: number[];
 }
 

@@ -120,7 +120,7 @@ export function sendExpectationFailed(res: Response): void {
   sendProblem(res, { type: ProblemTypes.invalidRequest, title: 'Expectation failed', status: 417, detail });
 }
 
-/** The detail of a 503 for a timeout, as long as large indexes are being built after an upgrade. */
+/** The detail of a 503 for a database timeout while large indexes are being built after an upgrade. */
 const LACKS_INDEXES =
   'The database did not answer in time. After an upgrade, it is slow until all indexes are built. Retry later.';
 

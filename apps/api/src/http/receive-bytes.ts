@@ -43,8 +43,8 @@ function peerOf({ locals }: Response): TransferPeer | null {
 }
 
 /**
- * Receives a body. `beginTransfer` is given only if the whole body did not arrive together with the headers. It resolves
- * when the transfer of the body may begin.
+ * Receives a body. If the whole body arrived together with the headers, `beginTransfer` is undefined. Otherwise, it
+ * resolves when the transfer of the body may begin.
  */
 function receive(
   req: Request,
@@ -76,8 +76,8 @@ function receive(
       reject(error);
     }
     /**
-     * Pauses reading until a promise settles, and resolves with its result. If it rejects, refuses the body, and
-     * resolves with null.
+     * Pauses reading until a promise settles, and resolves with the promise's result. If the promise rejects, refuses
+     * the body and resolves with null.
      */
     async function wait<T>(settled: Promise<T>): Promise<T | null> {
       waits += 1;

@@ -11,7 +11,10 @@ declare global {
        * The value of `performance.now()` when the request arrived. Set only if the request may have waited in a queue.
        */
       receivedAt?: number;
-      /** True for a refusal that can affect many requests at the same time. Its own log line has the level debug. */
+      /**
+       * True if the request was refused for a reason that can affect many requests at the same time, such as an
+       * overload or a rate limit. The log line of such a request has the level debug.
+       */
       isAlreadyLogged?: boolean;
     }
   }

@@ -8,7 +8,7 @@ const originOf = ({ headers }: Request): RequestOrigin => ({
   host: headers.host,
 });
 
-/** Maximum length of an origin in a message. Longer ones are not those of a real page. */
+/** Maximum length of an origin in a message. No real page has a longer origin. */
 const ORIGIN_LENGTH_MAX = 300;
 
 /**
@@ -39,7 +39,7 @@ function parseOrigin(origin = ''): URL | null {
 /**
  * Checks a call with a session cookie. If the call changes data, the browser's headers must state that one of our own
  * pages sent it.
- * @throws ForbiddenError if they do not.
+ * @throws ForbiddenError if the headers do not state this.
  */
 export function requireSameOrigin(req: Request, publicUrl: string): void {
   if (req.method === 'GET' || req.method === 'HEAD') return;

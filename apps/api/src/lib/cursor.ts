@@ -37,7 +37,7 @@ const UUID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const IS_KIND = {
   string: (value: unknown) => typeof value === 'string' && !value.includes('\0') && value.isWellFormed(),
   int4: (value: unknown) => isWholeNumber(value) && Math.abs(value) <= INT4_MAX,
-  // JSON numbers are exact only up to the largest safe integer. None of our counters comes close to it.
+  // JSON numbers are exact only up to the largest safe integer. None of our counters comes close to this limit.
   int8: (value: unknown) => isWholeNumber(value),
   uuid: (value: unknown) => typeof value === 'string' && UUID_PATTERN.test(value),
   instant: (value: unknown) => typeof value === 'string' && /^(?!0000)\d{4}-\d\d-\d\dT/.test(value) && isInstant(value),

@@ -53,8 +53,9 @@ export function exportRoutes(options: ExportRouteOptions): Route[] {
   let running = 0;
 
   /**
-   * Yields the pages of an export as long as its operator's credentials are valid. They must be checked again, because
-   * a slow client can make an export last for hours, and each page contains the data of the time when it is read.
+   * Yields the pages of an export as long as the operator's credentials are valid. The credentials must be checked
+   * repeatedly, because a slow client can make an export last for hours, and each page contains the data as of the time
+   * when the page is read.
    */
   async function* stopWhenRevoked(
     { caller, req, res }: ExportCall,

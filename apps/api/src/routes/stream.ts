@@ -21,7 +21,8 @@ export interface StreamRouteOptions {
 }
 
 /**
- * Maximum number of open streams per key or user. A process allows 5,000 in total. A team's screens may share a key.
+ * Maximum number of open streams per key or user. A process allows 5,000 open streams in total. A team's screens may
+ * share a key.
  */
 const OPERATOR_LISTENERS_MAX = 1_000;
 

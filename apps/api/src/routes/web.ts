@@ -132,7 +132,7 @@ function servePageBelow(basePath: string, directory: string): RequestHandler {
   };
 }
 
-/** If the client wants the page, serves it with `serve`. */
+/** Calls `serve` if the client wants the page. */
 function servePage(serve: RequestHandler): RequestHandler {
   return (req, res, next) => {
     const isPageRead = req.method === 'GET' || req.method === 'HEAD';
