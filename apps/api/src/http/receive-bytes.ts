@@ -43,8 +43,8 @@ function peerOf({ locals }: Response): TransferPeer | null {
 }
 
 /**
- * Receives a body. If the whole body arrived together with the headers, `beginTransfer` is undefined. Otherwise, it
- * resolves when the transfer of the body may begin.
+ * Receives a body. If the whole body arrived together with the headers, `beginTransfer` is undefined. Otherwise,
+ * `beginTransfer` returns a promise that resolves when the transfer of the body may begin.
  */
 function receive(
   req: Request,

@@ -5,8 +5,8 @@ import { hash } from 'node:crypto';
 export const hashSessionToken = (token: string): string => hash('sha256', token, 'base64url');
 
 /**
- * Wraps better-auth's database adapter to store session tokens as hashes. Without it, better-auth would store the
- * tokens themselves. Anyone who can read the database could then act as any signed-in user. The wrapper stores and
+ * Wraps better-auth's database adapter to store session tokens as hashes. Without this wrapper, better-auth would store
+ * the tokens themselves. Anyone who can read the database could then act as any signed-in user. The wrapper stores and
  * queries only hashes. In each result, it replaces the hash with the token that better-auth passed in.
  */
 export const withHashedSessions = (createAdapter: CreateAdapter): CreateAdapter =>

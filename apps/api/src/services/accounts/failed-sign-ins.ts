@@ -15,7 +15,8 @@ export interface FailedSignIns {
    * Records a failure in the audit log of the account's organization. If the account does not exist, uses the first
    * organization and does not name the account. All failures for one account within `FAILURE_WINDOW_MS` share an entry
    * with a count. All failures for unknown accounts also share one entry. An attacker can therefore neither fill the
-   * log nor hide in it. An entry contains the first `ADDRESSES_MAX` client addresses and the latest one.
+   * log nor hide an attack among many entries. An entry contains the first `ADDRESSES_MAX` client addresses and the
+   * latest one.
    */
   record(failure: FailedSignIn): Promise<void>;
 }
@@ -28,7 +29,7 @@ export const ADDRESSES_MAX = 20;
 
 /**
  * Maximum number of windows in memory, each of which is a period of `FAILURE_WINDOW_MS` for one account. If a window is
- * dropped early, the account's next failure starts a new one.
+ * dropped early, the account's next failure starts a new window.
  */
 const WINDOWS_MAX = 10_000;
 

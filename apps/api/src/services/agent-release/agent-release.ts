@@ -25,7 +25,7 @@ export interface AgentReleaseService {
 
   /**
    * Returns the state and the content of the release. A damaged release is reported as a failed build, because building
-   * it again repairs it. The reason for the damage is logged once.
+   * the release again repairs it. The reason for the damage is logged once.
    */
   describe(): Promise<AgentRelease>;
 }
@@ -67,9 +67,9 @@ const CHECKSUMS_LINE = /^CHECKSUMS=.*$/m;
 export interface AgentReleaseOptions {
   /** The configured address of this API for agents; null if none is configured. */
   publicUrl: string | null;
-  /** The address that the install script contains if none is configured. */
+  /** The address that the install script contains if `publicUrl` is null. */
   localUrl: string;
-  /** Returns the state of the build in the background; null if there is none or it succeeded. */
+  /** Returns the state of the build in the background; null if there is no build or the build succeeded. */
   buildState?: ReleaseBuild['state'];
   logger?: Logger;
 }

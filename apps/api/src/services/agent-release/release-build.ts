@@ -14,7 +14,7 @@ export interface ReleaseBuild {
 /** Maximum number of characters of the build's messages that are logged. */
 const OUTPUT_CHARS_MAX = 2_000;
 
-/** Milliseconds after which a build is stopped. On a slow machine, it takes a few minutes. */
+/** Milliseconds after which a build is stopped. On a slow machine, a build takes a few minutes. */
 const BUILD_MS_MAX = 15 * 60_000;
 
 /** Matches the variables that may contain secrets: Muster's own, and those that PostgreSQL's client library reads. */
@@ -77,7 +77,7 @@ export function startReleaseBuild(
   };
 }
 
-/** Lowers the priority of a process for the processor, and for the kernel's choice of a process to end. */
+/** Lowers a process's CPU priority, and makes the kernel end this process first if memory runs out. */
 function lowerPriority(pid: number): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_LOW);

@@ -42,14 +42,17 @@ export interface AvailabilityService {
    */
   ofHost(organizationId: string, hostId: string, window: AvailabilityWindow): Promise<HostAvailability>;
 
-  /** Lists hosts with their availability. By ratio, the availability of all hosts is computed for each page. */
+  /**
+   * Lists hosts with their availability. If the list is sorted by ratio, the availability of all hosts is computed for
+   * each page.
+   */
   list(organizationId: string, query: AvailabilityQuery): Promise<AvailabilityItemPage>;
 
   /** Returns the availability of groups of hosts. */
   groups(organizationId: string, query: AvailabilityGroupsQuery): Promise<AvailabilityGroups>;
 }
 
-/** Everything that the availability of all hosts depends on. */
+/** What the availability of every host depends on. */
 interface Reading {
   context: FreshnessContext;
   window: Window;
@@ -60,14 +63,14 @@ export function createAvailabilityService(
   { db, freshnessContext }: FreshnessSource,
   { eventDays }: { eventDays: number },
 ): AvailabilityService {
-  /** Starts a reading of the window that ends at `to`, or now. */
+  /** Reads the inputs for the window that ends at `to`; by default, the window ends now. */
   async function begin(window: AvailabilityWindow, to?: Date): Promise<Reading> {
     const context = await freshnessContext();
     const end = to ?? context.now;
     const from = new Date(end.getTime() - AVAILABILITY_WINDOW_HOURS[window] * 3_600_000);
     const { outages, completeFrom } = await readOutages(db, from, context);
     const keptFrom = eventDays === 0 ? -Infinity : context.now.getTime() - eventDays * 86_400_000;
-    // The setting may have been lower, or may be lower in another process.
+    // `eventDays` may have been lower earlier, or may be lower in another process.
     const retention = await db.prisma.retentionStep.findUnique({ where: { step: 'host_events' } });
     const deletedBefore = retention?.deletedBefore?.getTime() ?? -Infinity;
     return {
@@ -81,7 +84,7 @@ export function createAvailabilityService(
     };
   }
 
-  /** Returns the periods of each host, in any order, and yields to the event loop in between. */
+  /** Returns the periods of each host, in any order, and yields to the event loop between hosts. */
   async function* periodsOf(
     hosts: readonly AvailabilityHost[],
     { window }: Reading,
@@ -100,7 +103,7 @@ export function createAvailabilityService(
     }
   }
 
-  /** Iterates over the times of all selected hosts, in any order. */
+  /** Yields each selected host with the time that the host spent in each state, in any order. */
   async function* allTimes(
     organizationId: string,
     selection: HostSelection,
@@ -157,7 +160,8 @@ export function createAvailabilityService(
       const item = toItem(host, times);
       if (place !== null && compare(item, place) <= 0) continue;
       first.push(item);
-      // Only the first items are kept. They are sorted from time to time.
+      // Only the first items of the order are kept. The list is sorted and truncated each time it has grown by about
+      // `BATCH_HOSTS` items.
       if (first.length >= limit + HOSTS_AT_ONCE) keepFirst();
     }
     keepFirst();
@@ -195,7 +199,7 @@ export function createAvailabilityService(
     };
   }
 
-  // Equal calls at the same time share a reading of all hosts.
+  // Concurrent calls with equal arguments share one read of all hosts.
   const listByRatioShared = shareReads(listByRatio);
   const groupsShared = shareReads(groupsOf);
 

@@ -1,34 +1,39 @@
 import type { Availability, AvailabilityState, UnknownReason } from '@muster/contracts';
 import type { Outages } from './outages.js';
 
-/** A host event that changes what a host is. */
+/** A host event that changes the state of a host. */
 export interface AvailabilityEvent {
   kind: 'host_enrolled' | 'host_stale' | 'host_offline' | 'host_back' | 'host_left' | 'engine_down' | 'engine_up';
   at: Date;
   /**
-   * When what this event begins or ends began: the last call before a silence, the departure of the agent, or the time from
-   * which the engine was down. Null if it is not known.
+   * The start of the state that this event begins or ends: the last call before a silence, the departure of the agent,
+   * or the time from which the engine was down. Null if unknown.
    */
   since: Date | null;
-  /** What the host was until this event; null if it was online. */
+  /** The state of the host until this event; null if the host was online. */
   before: 'stale' | 'offline' | 'left' | null;
 }
 
-/** What a host is now, which the events need not contain yet. */
+/** The current state of a host. The events may not contain the latest changes yet. */
 export interface HostNow {
   enrolledAt: Date;
-  /** When the host's history was first recorded, which is later if an earlier version enrolled it; null if it is not known. */
+  /**
+   * When recording of the host's history began. Later than `enrolledAt` if an earlier version of Muster enrolled the
+   * host. Null if unknown.
+   */
   historyFrom: Date | null;
-  /** When the first snapshot was applied; null if none was. */
+  /** When the first snapshot was applied; null if no snapshot was applied. */
   reportedFrom: Date | null;
   freshness: 'online' | 'stale' | 'offline' | 'never' | 'engine_down' | 'left';
-  /** Whether the agent last reported that it cannot reach its engine, also if it has been silent since. */
+  /**
+   * Whether the agent could not reach its engine according to its last report, even if the agent has been silent since.
+   */
   isEngineDown: boolean;
   lastSeenAt: Date | null;
   leftAt: Date | null;
-  /** What the host is according to the last event of a silence; null if that event ended it. */
+  /** The host's state according to the last recorded event of a silence; null if that event ended the silence. */
   recordedSilence: 'stale' | 'offline' | null;
-  /** The first call after the host's last silence, if it is not recorded yet. */
+  /** The end of the host's last silence, if this end is not recorded yet; otherwise null. */
   aliveSince: Date | null;
 }
 
@@ -55,9 +60,9 @@ export interface Window {
 }
 
 /**
- * Returns what a host was during a window, as periods without gaps, oldest first, as if Muster had never been down.
- * `events` are those of the host since the beginning of the window, in the order in which they happened. The first event of
- * each kind also shows what the host was before it, so no earlier event is needed.
+ * Returns the states of a host during a window as periods without gaps, oldest first. Ignores Muster's own outages.
+ * `events` are the host's events since the beginning of the window, in the order in which they happened. The first
+ * event of each kind also contains the host's state before the event, so no earlier event is needed.
  */
 export function hostPeriods(window: Window, host: HostNow, events: readonly AvailabilityEvent[]): Period[] {
   const enrolledAt = host.enrolledAt.getTime();
@@ -90,7 +95,8 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
       case 'host_stale':
       case 'host_offline': {
         const next = silence(kind === 'host_stale' ? 'stale' : 'offline');
-        // A silence has one state from beginning to end: a host that was offline in the end was offline all the time.
+        // A silence has one state from beginning to end: if the host became offline in the end, the whole silence
+        // counts as offline.
         if (contact !== null && isSilent(contact)) contact = next;
         else change((since ?? at).getTime(), next, ONLINE);
         break;
@@ -99,7 +105,7 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
       case 'host_left':
       case 'host_back': {
         const ended = before === null ? ONLINE : before === 'left' ? LEFT : silence(before);
-        // What ends here may have begun before the window, or its beginning may not be recorded yet.
+        // The state that ends here may have begun before the window, or its beginning may not be recorded yet.
         if (before !== null && since !== null && (contact ?? ONLINE).state === 'online') {
           change(since.getTime(), ended, ONLINE);
         }
@@ -117,7 +123,7 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
   let last: Contact = contact ?? unended ?? isNow.contact;
   const aliveSince = host.aliveSince?.getTime() ?? -Infinity;
   if (isSilent(last) && isSilent(isNow.contact) && aliveSince > (contact === null ? -Infinity : from)) {
-    // The host was back in between, and is silent again.
+    // The host called after the recorded silence, and is silent again.
     change(aliveSince, ONLINE, last);
     last = ONLINE;
   }
@@ -136,7 +142,7 @@ interface Span {
   to: number;
 }
 
-/** Returns what the agent is now, and since when. */
+/** Returns the agent's current contact state, and when this state began. */
 function currentContact({ freshness, lastSeenAt, leftAt, aliveSince }: HostNow): {
   contact: Contact;
   since: number | null;
@@ -149,8 +155,8 @@ function currentContact({ freshness, lastSeenAt, leftAt, aliveSince }: HostNow):
 }
 
 /**
- * Returns the periods in which the agent could not reach its engine. What the agent last reported is certain: if the engine
- * is not down now, a downtime without an end is none.
+ * Returns the periods in which the agent could not reach its engine. The agent's last report takes precedence: if the
+ * engine is not down now, a downtime without a recorded end is dropped.
  */
 function engineDowntimes({ isEngineDown }: HostNow, events: readonly AvailabilityEvent[]): Span[] {
   const spans: Span[] = [];
@@ -180,7 +186,7 @@ function addOnline(timeline: Timeline, from: number, to: number, downtimes: read
   timeline.add(to, ONLINE);
 }
 
-/** Returns the periods, with the time of Muster's own outages as unknown. */
+/** Returns the periods with Muster's own outages marked as unknown. */
 export function withOutages(periods: readonly Period[], outages: Outages): Period[] {
   const timeline = new Timeline(periods[0]?.from ?? 0, periods.at(-1)?.to ?? 0);
   for (const { from, to, ...state } of periods) {
@@ -195,17 +201,17 @@ export function withOutages(periods: readonly Period[], outages: Outages): Perio
   return timeline.periods;
 }
 
-/** Collects periods without gaps. Each begins where the one before it ended. */
+/** Collects periods without gaps. Each period begins where the previous period ended. */
 class Timeline {
   readonly periods: Period[] = [];
 
   constructor(
-    /** Where the last period ended. */
+    /** The end of the last period. */
     public end: number,
     private readonly endMax: number,
   ) {}
 
-  /** Adds a period that ends at `to`. Does nothing if that is in the past. */
+  /** Adds a period that ends at `to`. Does nothing if `to` is not after the end of the last period. */
   add(to: number, state: Pick<Period, 'state' | 'reason'>): void {
     const until = Math.min(to, this.endMax);
     if (until <= this.end) return;
@@ -221,7 +227,7 @@ export type Times = Record<AvailabilityState, number>;
 
 export const noTimes = (): Times => ({ online: 0, engine_down: 0, stale: 0, offline: 0, unknown: 0 });
 
-/** Returns the lengths of the periods, with the time of Muster's own outages as unknown. */
+/** Returns the total duration of each state. Muster's own outages count as unknown. */
 export function timesOf(periods: readonly Period[], outages: Outages): Times {
   const times = noTimes();
   for (const { from, to, state } of periods) {

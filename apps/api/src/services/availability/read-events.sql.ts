@@ -16,8 +16,8 @@ interface EventRow {
 }
 
 /**
- * Reads the events of hosts since an instant, one host after the other, by the index `host_events_availability_idx`, which
- * contains only these kinds. The first host is read from the position after `$3`, `$4` and `$5`.
+ * Reads the events of hosts since `$2`, one host after another, from the index `host_events_availability_idx`, which
+ * contains only events of these kinds. For the first host, reads only the events after the position (`$3`, `$4`, `$5`).
  */
 const READ_EVENTS: Statement = {
   name: 'read_availability_events',
@@ -39,8 +39,9 @@ const READ_EVENTS: Statement = {
 };
 
 /**
- * Reads the events that decide the availability of hosts since `from`, one host after the other, in their order
- * (`inOrder`). Hosts without such events are omitted. At most one statement's events and one host's events are in memory.
+ * Reads the events since `from` that determine the availability of hosts, one host after another. The events of a host
+ * are in the order in which they happened (`orderEvents`). Omits hosts without such events. At any time, only the
+ * events of one statement and of one host are in memory.
  */
 export async function* readEvents(
   db: Database,
@@ -49,7 +50,7 @@ export async function* readEvents(
 ): AsyncGenerator<{ hostId: string; events: AvailabilityEvent[] }> {
   let rows: EventRow[] = [];
   let remaining = hostIds;
-  // Transactions have positive ids.
+  // Transaction ids are positive, so this position precedes all events at `from`.
   let after = { at: from, tx: '-1', id: '0' };
   for (;;) {
     const found = await db.query<EventRow>(READ_EVENTS, [remaining, from, after.at, after.tx, after.id]);
@@ -71,9 +72,10 @@ export async function* readEvents(
 const isEngineEvent = ({ kind }: EventRow): boolean => kind === 'engine_down' || kind === 'engine_up';
 
 /**
- * Returns the events of a host in the order in which they happened. A silence is recorded later than it happened. An engine
- * event is recorded when it happens, but by the clock of one of several processes: if it is later than the next one, its
- * process's clock was ahead, and it has the time of the next one.
+ * Returns the events of a host in the order in which they happened. The beginning or end of a silence is recorded later
+ * than it happened. An engine event is recorded when it happens, but its time comes from the clock of one of several
+ * processes. If its time is later than that of the next engine event, that clock was ahead, and the event gets the time
+ * of the next engine event.
  */
 export function inOrder(rows: readonly EventRow[]): AvailabilityEvent[] {
   const recorded = [...rows].sort((a, b) => Number(a.tx) - Number(b.tx) || Number(a.id) - Number(b.id));

@@ -4,7 +4,7 @@ import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshn
 import { hasLabels } from '../inventory/index.js';
 import type { HostNow } from './availability.js';
 
-/** A host, and the value of the label that hosts are grouped by. */
+/** A host, and the value of the label by which hosts are grouped. */
 export interface AvailabilityHost extends HostNow {
   id: string;
   name: string;
