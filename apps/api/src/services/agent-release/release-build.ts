@@ -77,7 +77,7 @@ export function startReleaseBuild(
   };
 }
 
-/** Lowers a process's CPU priority, and makes the kernel end this process first if memory runs out. */
+/** Lowers a process's CPU priority, and makes the kernel end that process first if memory runs out. */
 function lowerPriority(pid: number): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_LOW);

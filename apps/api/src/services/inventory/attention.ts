@@ -21,8 +21,9 @@ import type { HostLabelFilters } from './host-labels.sql.js';
 import { readHostAttention, type HostsWithProblem } from './host-attention.sql.js';
 
 /**
- * Returns what needs attention in an organization, or on its hosts with labels. The cost is bounded. All hosts are read
- * once, but the containers of only some of the hosts with problems are read, and only the newest exits.
+ * Returns the hosts and containers of an organization that need attention; with `hostLabel`, only those of hosts with
+ * these labels. The cost is bounded: all hosts are read once, but containers are read for only some of the hosts with
+ * problems, and only the newest exits are read.
  */
 export type GetAttention = (organizationId: string, hostLabel?: HostLabelFilters) => Promise<Attention>;
 

@@ -44,9 +44,9 @@ const MANIFEST_DIGEST = /^(\S+) (\S+)$/;
  * Determines which of the reported builds are the same, and which are known to differ (ADR 23).
  *
  * Builds that have an image id or a digest in common are the same. Two different identifiers prove that two builds
- * differ only if the identifiers are comparable. Comparable are repository digests of Docker, manifest digests of one
- * platform, configuration digests of one platform, and image ids on one host. A reference that contains a digest, or is
- * an image id, names a single build.
+ * differ only if the identifiers are comparable. These identifiers are comparable: repository digests of Docker,
+ * manifest digests of one platform, configuration digests of one platform, and image ids on one host. A reference that
+ * contains a digest, or is an image id, identifies a single build.
  */
 export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedBuilds): ComparedBuilds {
   const { repository, digest } = splitReference(image);
@@ -73,7 +73,7 @@ export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedB
     };
   });
 
-  // Identifiers of the same class are comparable, so each group of a class is a different build.
+  // Identifiers of the same class are comparable, so each group within a class is a different build.
   const classes = new Map<string, Set<string>>();
   const compare = (comparable: string, identifier: string) => {
     const found = classes.get(comparable) ?? new Set();

@@ -42,7 +42,7 @@ export const beginsWith = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sq
 export const and = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
   conditions.length === 0 ? Prisma.sql`TRUE` : Prisma.join([...conditions], ' AND ');
 
-/** Joins conditions with OR. There must be at least one. */
+/** Joins conditions with OR. There must be at least one condition. */
 export const or = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
   Prisma.sql`((${Prisma.join([...conditions], ') OR (')}))`;
 

@@ -21,7 +21,7 @@ export interface ContainerSearch {
   halves: Prisma.Sql[];
   /** Returns the condition that a row of the organization is in one of the halves and meets a condition. */
   inHalves: (condition: Prisma.Sql) => Prisma.Sql;
-  /** All filters except the one by named hosts. Those whose indexes usually find few rows come first. */
+  /** All filters except the filter by host id. Filters whose indexes usually find few rows come first. */
   filters: Filter[];
   /** Selects the hosts of all matches. Null if no filter restricts the hosts, or if removed containers can match. */
   hosts: Prisma.Sql | null;

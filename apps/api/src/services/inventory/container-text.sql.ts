@@ -62,8 +62,8 @@ export function textFilter(
 
 /**
  * Returns a pattern for the index. The pattern omits words of the term that most containers have, such as the name of a
- * registry. Such words exclude few containers and take most of the time. They are found in a sample: the containers
- * with the lowest ids. The sample is random, because ids are random.
+ * registry. Such words exclude few containers and take most of the time. The words are found in a sample: the
+ * containers with the lowest ids. The sample is random, because ids are random.
  */
 function indexPattern(q: string, words: readonly string[], ofOrganization: Prisma.Sql): Prisma.Sql {
   if (words.length < 2) return Prisma.sql`${containing(q)}`;

@@ -11,8 +11,8 @@ import type { Counted } from './list-containers.sql.js';
 export const SHOWN_COUNT = Prisma.sql`(h."containerCount" - COALESCE((h."stateCounts" ->> ${INFRA_KEY})::int, 0))`;
 
 /**
- * Returns the number of containers that a query finds, from the counts stored for each host; null if these do not
- * suffice.
+ * Returns the number of containers that a query finds, from the counts stored for each host; null if these counts do
+ * not suffice.
  */
 export async function countByHosts(
   { prisma }: Database,

@@ -96,7 +96,7 @@ function scanStartOf(beginning: string, image: string): [after: string, afterIma
   return image === '' || characters.length < 200 ? [beginning, ''] : [characters.slice(0, 199).join(''), image];
 }
 
-/** Returns the builds of an image that the organization's present containers run, and the first hosts of each. */
+/** Returns the builds of an image that the organization's present containers run, and the first hosts of each build. */
 export async function getImageBuilds(
   { db, freshnessContext }: FreshnessSource,
   organizationId: string,

@@ -30,7 +30,7 @@ interface ProjectFilters {
   q: string | undefined;
 }
 
-/** Aggregates over the containers of one project on one host, without those that only hold a pod's namespaces. */
+/** Aggregates over the containers of one project on one host. Infra containers do not count. */
 const COUNTS = Prisma.sql`
   COALESCE(min(c."workloadKind"), 'compose') AS kind,
   COALESCE(array_agg(DISTINCT left(${SERVICE_TEXT}, 200) ORDER BY left(${SERVICE_TEXT}, 200))
@@ -63,7 +63,8 @@ export async function findProjectsOfHosts(
 export interface ScannedProjects {
   projects: ProjectRow[];
   /**
-   * The position at which the scan reached a limit of its work; null if it found `limit` projects or read all of them.
+   * The position at which the scan reached a limit of its work; null if the scan found `limit` projects or read all
+   * projects.
    */
   stoppedAt: ProjectPosition | null;
 }

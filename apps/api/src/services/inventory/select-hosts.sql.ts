@@ -86,7 +86,7 @@ async function orderOf(
     SELECT DISTINCT ${text} AS version FROM hosts AS h
     WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`);
   const place = placeOf('string');
-  // Include the cursor's version, because there may be no host left that has it.
+  // Include the cursor's version, because no host may have this version any more.
   const versions = sortVersions(new Set([...found.map(({ version }) => version), ...(place ? [place.value] : [])]));
   const rank = Prisma.sql`COALESCE(ranks.rank, ${RANK_MAX}::bigint)`;
   return {

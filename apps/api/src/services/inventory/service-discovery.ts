@@ -37,7 +37,7 @@ const DNS_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_]
 
 /**
  * Lists an organization's hosts, sorted by name, as targets of Prometheus's HTTP service discovery. Omits hosts that
- * have neither an address nor a name that can be one.
+ * have neither an address nor a name that can be used as an address.
  */
 export async function discoverHosts(
   { db, freshnessContext }: FreshnessSource,
@@ -60,8 +60,8 @@ export async function discoverHosts(
 }
 
 /**
- * Returns the address of a host, and where it comes from. The machine's own name has precedence over the host's name,
- * which operators choose for people.
+ * Returns the address of a host and the source of the address. The machine's own name has precedence over the host's
+ * name, which operators choose for people.
  */
 function addressOf({ addresses, reportedName, name }: HostRow): { address: string; source: string } | null {
   const [address] = addresses ?? [];
@@ -78,7 +78,10 @@ function targetOf(address: string, port: number | undefined): string {
   return port === undefined ? host : `${host}:${port}`;
 }
 
-/** Returns the labels of a target. If several label keys become the same name, the first one in their order applies. */
+/**
+ * Returns the labels of a target. If several label keys become the same name, the first key in alphabetical order
+ * applies.
+ */
 function toMetaLabels(
   { platform, labels, addresses, ...host }: HostRow,
   addressSource: string,

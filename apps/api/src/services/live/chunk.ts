@@ -10,8 +10,8 @@ export class StreamChunk {
   constructor(readonly bytes: Buffer) {}
 
   /**
-   * The bytes as complete blocks of a deflate stream. They refer to no earlier block, so every listener
-   * can receive the same blocks, regardless of what it has received before.
+   * The bytes as complete blocks of a deflate stream. They refer to no earlier block, so every listener can receive the
+   * same blocks, regardless of what the listener has received before.
    */
   get compressed(): Buffer {
     return (this.#compressed ??= deflateRawSync(this.bytes, OPTIONS));

@@ -53,7 +53,7 @@ export async function readHorizon(db: Database): Promise<FeedCheckpoint> {
 
 /**
  * Returns the position of the last event before the transaction of the given position. The stream sends this position
- * as an id, because a position can be looked up later only if it is that of an event.
+ * as an id, because a position can be looked up later only if it is the position of an event.
  */
 export async function findLastPosition(
   db: Database,

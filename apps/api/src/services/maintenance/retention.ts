@@ -198,7 +198,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
 
   async function pruneHistory(table: EventTable, before: Date, isStopped: () => boolean): Promise<number> {
     if (table === 'host_events') {
-      // Availability is unknown before this time, also if events are kept for longer from now on.
+      // Availability is unknown before this time, even if events are kept for longer from now on.
       await prisma.$executeRaw`
         UPDATE retention_steps SET "deletedBefore" = GREATEST("deletedBefore", ${before}::timestamptz)
         WHERE step = 'host_events'`;
