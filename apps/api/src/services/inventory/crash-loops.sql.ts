@@ -108,10 +108,7 @@ const newest = (condition: Prisma.Sql) => Prisma.sql`(
       AND (SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = c."hostId")
     ORDER BY c."firstSeenAt" DESC, c."startedAt" DESC NULLS LAST, c."dockerId" LIMIT 1)`;
 
-/**
- * The conditions that a container must meet to be shown for a loop. They use the aliases `c` (container) and `h`
- * (host).
- */
+/** Conditions on the containers that are shown for a loop, with the aliases `c` (container) and `h` (host). */
 export interface LoopConditions {
   mayLoop: Prisma.Sql;
   isOnline: Prisma.Sql;
@@ -119,10 +116,10 @@ export interface LoopConditions {
 }
 
 /**
- * For each workload in `loops` (from `repeatedExits`), selects the newest container of the host that may loop; for a
- * Swarm task, the newest container of the service. A task has one loop, which is shown as the newest of these
- * containers on a host that is online. Reports of another host can therefore change which container is shown, but
- * cannot hide the loop of a host.
+ * For each workload in `loops` (from `repeatedExits`), finds the newest container on the host or, across the hosts of a
+ * Swarm cluster, of the service, and selects this container if it may loop. A task has one loop, which is shown as the
+ * newest of these containers on a host that is online. Reports of another host can therefore change which container is
+ * shown, but cannot hide the loop of a host.
  */
 export function loopingContainers(
   organizationId: string,

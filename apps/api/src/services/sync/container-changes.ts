@@ -40,7 +40,9 @@ export interface StoredLoopExits {
   count: number;
   first: string;
   last: string;
-  /** By code and reason. `recordedAt` is the time of the last of these exits, according to the API's clock. */
+  /**
+   * The exits by code and reason. `recordedAt` is the time of the last of these exits, according to the API's clock.
+   */
   codes: Readonly<
     Record<string, { code: number | null; reason: ExitReason | null; count: number; recordedAt: string }>
   >;
@@ -128,9 +130,9 @@ function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
 }
 
 /**
- * Returns true if a container has another image. Docker's list has an image's id instead of its name after the tag
- * moved or was removed, and earlier agents reported the id. An id in place of a name is not a new image by itself;
- * `imageId` decides.
+ * Returns true if a container has another image. After a tag was moved or removed, Docker's list contains the image's
+ * id instead of its name, and earlier agents reported this id. An id in place of a name does not show that the image is
+ * another one; `imageId` decides.
  */
 function isOtherImage(from: ContainerFacts, to: ContainerFacts): boolean {
   if (from.image === to.image) return false;
@@ -174,8 +176,8 @@ export function containerChanges(from: ContainerFacts, to: ContainerFacts): Even
 }
 
 /**
- * Returns how often a container's process ended between two observations with this event. At least the end that the
- * event shows, and the restarts by the engine that happened unseen.
+ * Returns how often a container's process ended between two observations: at least once if the event shows an end, and
+ * more often if the engine's restart count shows further restarts.
  */
 function exitsBetween(process: EventKind, from: ContainerFacts, to: ContainerFacts): number {
   const [hadEnded, hasEnded] = [from, to].map(({ state }) => Number(ENDED_STATES.has(state))) as [number, number];

@@ -45,7 +45,10 @@ export const toWorkload = ({ workloadKind, project, service, instance }: Workloa
 export interface ContainerRow extends ContainerFacts {
   /** Base64 SHA-256 of the fields. Containers with equal digests are equal, regardless of the order of their labels. */
   digest: string;
-  /** False if the row differs from the stored one only in fields that the history ignores, so `changedAt` stays. */
+  /**
+   * False if the row differs from the stored one only in fields that the history ignores, so `changedAt` does not
+   * change.
+   */
   changed?: false | undefined;
 }
 
@@ -80,10 +83,10 @@ export function toContainerRow(
 }
 
 /**
- * Gives a row the stored exit, in place, if both describe the same end of the process and the agent knows less about it
- * than before: after a restart of the agent, it may not know why the process ended, and after a failed inspection, the
- * whole exit is missing. In the second case, the row also keeps the other facts of the earlier inspection. Returns whether
- * the row was changed.
+ * Copies the stored exit to a row, in place, if both describe the same end of the process and the agent knows less
+ * about this end than before. After a restart, the agent may not know why the process ended. After a failed inspection,
+ * the whole exit is missing; the row then also keeps the other facts of the earlier inspection. Returns whether the row
+ * was changed.
  */
 export function keepKnownExit(row: ContainerRow, stored: ContainerFacts): boolean {
   const known = stored.exit;
@@ -128,7 +131,10 @@ const mayHaveExit = ({ state, oomKilled }: Container): boolean =>
 /** The states of a container that ended and is not being restarted. */
 const ENDED_FOR_GOOD: readonly string[] = [...ENDED_STATES, 'dead'];
 
-/** Returns whether a container that was reported without an exit ended as `known` says, after this start. */
+/**
+ * Returns whether a container that was reported without an exit ended in the way that `known` describes, after the
+ * start at `start`.
+ */
 function isSameEnd({ state, exitCode, startedAt }: ContainerRow, known: ContainerExit, start: string | null): boolean {
   if (startedAt !== null && startedAt !== start) return false;
   if (UNSTARTED_STATES.includes(state)) return known.reason === 'failed_to_start';
@@ -137,8 +143,9 @@ function isSameEnd({ state, exitCode, startedAt }: ContainerRow, known: Containe
 
 /**
  * The version of the values that are derived from a row's status. The digest contains it, so a new version rewrites all
- * rows. The workload has no part in it: rows without its columns are found by these columns, so that the digests of rows
- * that an earlier version wrote stay valid, and replicas of both versions do not rewrite each other's rows.
+ * rows. The digest does not cover the workload. Rows without workload columns are found by these columns instead. The
+ * digests of rows that an earlier version wrote therefore stay valid, and replicas of both versions do not rewrite each
+ * other's rows.
  */
 const ROW_DIGEST_VERSION = 1;
 

@@ -42,8 +42,8 @@ export interface SnapshotDiff {
 
 /**
  * Compares a host's stored rows with a snapshot whose `dockerId`s are unique. If the snapshot is incomplete, rows that
- * it does not name are left unchanged, except those in `removedIds`. A stored exit replaces one in `incoming` whose cause
- * is unknown, and one that is missing.
+ * it does not name are left unchanged, except those in `removedIds`. A stored exit replaces an exit in `incoming` that
+ * is missing or whose cause is unknown.
  */
 export function diffSnapshot(
   stored: readonly StoredContainer[],
@@ -57,7 +57,7 @@ export function diffSnapshot(
   for (const row of incoming) {
     const before = storedById.get(row.dockerId);
     storedById.delete(row.dockerId);
-    // A retry reuses the rows, so reset the mark.
+    // A retry reuses the rows, so reset `changed`.
     if (row.changed === false) row.changed = undefined;
     if (before === undefined) {
       tally.add(row);
@@ -172,7 +172,10 @@ const sameConfiguration = (a: ContainerFacts, b: ContainerFacts): boolean =>
   a.service === b.service &&
   a.instance === b.instance;
 
-/** Returns whether a row is stored already. Only rows whose exit was replaced need this test instead of their digests. */
+/**
+ * Returns whether a row equals the stored row. Only rows whose exit was replaced need this comparison. For all other
+ * rows, the digests are compared.
+ */
 const isStored = (row: ContainerFacts, stored: ContainerFacts): boolean =>
   isSameContainer(row, stored) && sameConfiguration(row, stored) && row.exitCode === stored.exitCode;
 

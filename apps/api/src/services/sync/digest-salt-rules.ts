@@ -1,6 +1,7 @@
 /**
  * Decides which salt the digests of snapshots have (ADR 19). A salt is a part of each digest. It is neither random nor
- * secret: it names a generation of the parser. Pure: the state is one row that all replicas share.
+ * secret: it identifies a generation of the parser. These functions are pure: the state is one row that all replicas
+ * share.
  *
  * A replica whose parser differs must not accept a digest as proof that a host's rows are what its own parser would
  * write. Replicas that run side by side during an upgrade must nevertheless accept each other's digests. Otherwise, each
@@ -34,8 +35,8 @@ const saltOf = ({ parserVersion, epoch }: DigestSaltState): string =>
   epoch === 0 ? parserVersion : `${parserVersion}/${epoch}`;
 
 /**
- * Returns the state after a replica with the parser `own` has seen which parser versions run now. `running` includes
- * `own`. Null means that no replica has ever stored a state.
+ * Returns the state after a replica with the parser `ownVersion` has read which parser versions are running.
+ * `runningVersions` includes `ownVersion`. If no replica has ever stored a state, `state` is null.
  */
 export function nextDigestSalt(
   state: DigestSaltState | null,
@@ -52,8 +53,8 @@ export function nextDigestSalt(
 }
 
 /**
- * Returns whether a process that has used `current` must wait before it uses `next`: until the other replicas have read
- * that this salt is mixed, they take digests with it for those of their own parser.
+ * Returns whether a process that has used `current` must wait before it uses `next`. Until the other replicas have read
+ * that this salt is mixed, they treat digests with this salt as stored by their own parser.
  */
 export const isJoining = (current: DigestSaltState | null, next: DigestSaltState): boolean =>
   next.isMixed && next.epoch !== current?.epoch;

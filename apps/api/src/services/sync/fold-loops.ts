@@ -21,7 +21,7 @@ export interface FoldedLoops {
   events: EventDraft[];
   /** The rows whose state changes, by `dockerId`. */
   changes: ReadonlyMap<string, LoopChange>;
-  /** Whether `isContinuous` made a difference. */
+  /** Whether the result depends on `isContinuous`. */
   needsContinuity: boolean;
 }
 

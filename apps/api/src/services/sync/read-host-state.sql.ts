@@ -91,8 +91,8 @@ const READ_NAMED = readStatement('read_named_containers', 'c."dockerId" = ANY ($
 /**
  * Reads the rows with which a sync compares a snapshot, in one statement and without a lock. For an incomplete
  * snapshot, reads only the rows that the snapshot names or lists as removed. For a complete snapshot, also reads all
- * other present rows. With `derivesMissing`, a row without the columns of its workload does not equal the snapshot's
- * container, so that they are written. `observedAt` is the time of the snapshot by the host's clock. Returns null if the
+ * other present rows. With `derivesMissing`, a row without workload columns never equals the snapshot's container, so
+ * that these columns are written. `observedAt` is the time of the snapshot by the host's clock. Returns null if the
  * host does not exist or was deleted.
  */
 export async function readHostState(

@@ -10,7 +10,10 @@ import {
   orderAssignments,
 } from './host-order.sql.js';
 
-/** `onlyIfKnown` is true for a problem that continues if the last heartbeat reported it, but does not begin. */
+/**
+ * `onlyIfKnown` is true for a problem that must not begin with this heartbeat, but continues if the previous heartbeat
+ * reported it.
+ */
 export interface Hysteresis {
   onlyIfKnown?: true;
 }
@@ -36,8 +39,8 @@ export interface HostFacts {
 }
 
 /**
- * A report from a host: a heartbeat, or a complete snapshot that is possibly equal to the stored rows. The database
- * compares its digest with the stored one.
+ * A report from a host: a heartbeat, or a complete snapshot that may equal the stored rows. The database compares the
+ * report's digest with the stored digest.
  */
 export type HostReport = {
   hostId: string;

@@ -50,7 +50,7 @@ export interface SnapshotWrite {
   loops: FoldedLoops;
   /**
    * The assumption about the host's last report with which `loops` was computed (`ReportTimes.isContinuous`). The write
-   * fails if it is wrong and made a difference.
+   * fails if the assumption is wrong and the result depends on it.
    */
   isContinuous: boolean;
 }
@@ -77,8 +77,8 @@ export interface SnapshotWritten {
 const LONG_INDEXED_FIELDS: ReadonlySet<ContainerFieldName> = new Set(['command', 'labels']);
 
 /**
- * Returns an expression that keeps the stored value if the new one is equal. PostgreSQL compares the bytes, and a value
- * that is stored compressed or out of line has other bytes than the same value as sent. Without this expression,
+ * Returns an expression that keeps the stored value if the new value is equal. PostgreSQL compares the bytes, and a
+ * value that is stored compressed or out of line has other bytes than the same value as sent. Without this expression,
  * PostgreSQL would therefore rewrite the value in every index that contains the column.
  */
 const keepEqual = (column: string) =>
@@ -170,7 +170,7 @@ const GUARD = formatAssignments({
 /** The condition that the host's last report is at most an hour older than this one. */
 const IS_CONTINUOUS = `COALESCE(hosts."observedAt" > ${ORDER.observedAt} - INTERVAL '${LOOP_MS} milliseconds', FALSE)`;
 
-/** The value of `changedAt` that is inserted. `-infinity` means "keep the stored `changedAt`". Only updates use it. */
+/** The `changedAt` of a row to write. In an update, `-infinity` means that the stored `changedAt` is kept. */
 const CHANGED_AT = `CASE WHEN r.changed IS FALSE THEN '-infinity' ELSE ${ORDER.receivedAt} END`;
 
 /** The change of a row's exit counts (`LoopChange`). If `times` is null, nothing changes. */
@@ -211,7 +211,7 @@ const WRITTEN_ROWS = `), written AS (
       RETURNING (xmax = 0) AS inserted
     `;
 
-// `exit` stays, because the container may reappear, and its agent may no longer know why it ended.
+// `exit` is kept, because the container may reappear, and the agent may then not know why the container ended.
 const GONE_ROWS = `), gone AS (
       UPDATE containers SET
         state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '', loop = NULL, "loopingSince" = NULL,
@@ -283,7 +283,10 @@ interface LoopInput {
   loopingSince?: Date;
 }
 
-/** Adds the changes of exit counts to patches, in place: copying them would take longer than anything else here. */
+/**
+ * Adds the changes of exit counts to patches, in place, because copying the patches would take longer than everything
+ * else in this file.
+ */
 function addLoops(patches: readonly (ContainerPatch & LoopInput)[], { changes }: FoldedLoops): void {
   if (changes.size === 0) return;
   for (const patch of patches) addLoop(patch, changes.get(patch.dockerId));
