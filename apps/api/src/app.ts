@@ -94,7 +94,7 @@ export interface AppOptions {
   trustProxy?: false | number | string[];
   /**
    * The URL at which agents and browsers reach this API. If it has a path, `removeBasePath` must remove the path from
-   * requests. If the URL is https, responses carry the HSTS header.
+   * requests. If the URL is https, responses contain the HSTS header.
    */
   publicUrl?: string;
   /**

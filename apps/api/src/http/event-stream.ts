@@ -78,8 +78,8 @@ const GZIP_HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
 const LAST_BLOCK = [3, 0];
 
 /**
- * Creates one response's gzip encoding. The chunks are already compressed. Each response only adds a header, and at its
- * end the checksum and the length of the sent data.
+ * Creates one response's gzip encoding. The chunks are already compressed. Each response only adds a header at its
+ * beginning, and the checksum and the length of the sent data at its end.
  */
 function gzip(): Encoding {
   let checksum = 0;

@@ -12,7 +12,8 @@ const originOf = ({ headers }: Request): RequestOrigin => ({
 const ORIGIN_LENGTH_MAX = 300;
 
 /**
- * Returns the error for a page with another origin. Its message says what to do if the page is Muster's own after all.
+ * Returns the error for a page with another origin. The message of the error states what to do if the page is Muster's
+ * own after all.
  */
 function crossSiteError({ secFetchSite, origin }: RequestOrigin, publicUrl: string): ForbiddenError {
   if (origin === undefined && secFetchSite === undefined) {

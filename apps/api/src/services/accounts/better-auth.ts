@@ -57,8 +57,8 @@ export function createBetterAuth(
     basePath: '/api/auth',
     secret,
     telemetry: { enabled: false },
-    // better-auth also passes thrown values to `log`. They may contain requests and tokens, so only the message is
-    // logged.
+    // better-auth also passes thrown values to `log`. These values may contain requests and tokens, so only the message
+    // is logged.
     logger: { level: 'error', log: (_level, message) => log.error(message) },
     database: withDatabaseClock(withHashedSessions(prismaAdapter(prisma, { provider: 'postgresql' })), skewMs),
     // Muster's own limits replace better-auth's. Muster's limits apply before a password is hashed, also count per

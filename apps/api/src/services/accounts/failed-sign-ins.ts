@@ -12,11 +12,11 @@ export interface FailedSignIn {
 
 export interface FailedSignIns {
   /**
-   * Records a failure in the audit log of the account's organization. If the account does not exist, uses the first
-   * organization and does not name the account. All failures for one account within `FAILURE_WINDOW_MS` share an entry
-   * with a count. All failures for unknown accounts also share one entry. An attacker can therefore neither fill the
-   * log nor hide an attack among many entries. An entry contains the first `ADDRESSES_MAX` client addresses and the
-   * latest one.
+   * Records a failure in the audit log of the account's organization. If the account does not exist, uses the audit log
+   * of the first organization, and the entry does not identify the account. All failures for one account within
+   * `FAILURE_WINDOW_MS` share an entry with a count. All failures for unknown accounts also share one entry. An
+   * attacker can therefore neither fill the log nor hide an attack among many entries. An entry contains the first
+   * `ADDRESSES_MAX` client addresses and the latest one.
    */
   record(failure: FailedSignIn): Promise<void>;
 }

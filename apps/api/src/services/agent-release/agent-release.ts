@@ -30,7 +30,9 @@ export interface AgentReleaseService {
   describe(): Promise<AgentRelease>;
 }
 
-/** A file of the release is missing or cannot be read. The message names the file, but not its directory. */
+/**
+ * A file of the release is missing or cannot be read. The message contains the name of the file, but not its directory.
+ */
 class ReleaseDamagedError extends UnavailableError {
   constructor(name: string, problem: string, options?: ErrorOptions) {
     super(`The agent release on this server is damaged: ${name} ${problem}. Build the release again.`, options);
@@ -161,7 +163,7 @@ const isMissing = (error: NodeJS.ErrnoException): boolean => error.code === 'ENO
 const damagedBy = (name: string, error: NodeJS.ErrnoException): ReleaseDamagedError =>
   new ReleaseDamagedError(name, `cannot be read (${error.code})`, { cause: error });
 
-/** Returns the version in a bill of materials. @throws ReleaseDamagedError if it has none. */
+/** Returns the version in a bill of materials. @throws ReleaseDamagedError if the bill has no version. */
 function versionOf(billOfMaterials: string): string {
   try {
     return BillOfMaterials.parse(JSON.parse(billOfMaterials)).metadata.component.version;

@@ -45,6 +45,7 @@ export interface Period {
   reason: UnknownReason | null;
 }
 
+/** Whether the agent was in contact: online, silent (`stale` or `offline`), or not known to be either (`unknown`). */
 type Contact = Pick<Period, 'reason'> & { state: Exclude<AvailabilityState, 'engine_down'> };
 
 const ONLINE: Contact = { state: 'online', reason: null };

@@ -37,8 +37,9 @@ export interface HostService {
    * Revokes all tokens of a host, effective within 5 seconds in every process. Creates an enrollment token, valid for
    * one use and one day, with which the agent can enroll again as the same host. With any other enrollment token, the
    * agent cannot enroll as this host. The host's data is kept, but is not updated until the agent has enrolled again.
-   * Unlike in a rotation by the agent, the old tokens do not stay valid until a new one is used, because a thief could
-   * use them too. This call is needed only if a theft is suspected, because agents rotate their tokens automatically.
+   * Unlike in a rotation by the agent, the old tokens do not stay valid until a new token is used, because a thief
+   * could use the old tokens too. This call is needed only if a theft is suspected, because agents rotate their tokens
+   * automatically.
    * @throws NotFoundError if the organization has no such host.
    */
   rotateToken(operator: OperatorIdentity, hostId: string): Promise<EnrollmentTokenCreated>;

@@ -12,8 +12,8 @@ export interface BuildRow extends Pick<ImageBuild, 'imageDigest' | 'imageId' | '
   /** The platforms of the hosts, such as `linux/amd64`. */
   platforms: string[];
   /**
-   * The image ids that are known to be digests of the image's configuration. Each is prefixed with the platform of its
-   * host, as in `linux/amd64 sha256:…`.
+   * The image ids that are known to be digests of the image's configuration. Each image id is prefixed with the
+   * platform of its host, as in `linux/amd64 sha256:…`.
    */
   configIds: string[];
 }

@@ -9,7 +9,9 @@ export interface Filter {
   indexed?: Prisma.Sql[];
   /** A condition on a row of `hosts`, with the alias `h`. It is true for the host of every match that is present. */
   hostCondition?: Prisma.Sql;
-  /** Conditions like `indexed`, for a list sorted by name. Each selects either a range of names or few rows. */
+  /**
+   * Conditions like `indexed`, for a list sorted by name. Each condition selects either a range of names or few rows.
+   */
   nameRanges?: Prisma.Sql[];
   /** True if every row that meets `indexed` is a match, so that `matches` need not be checked. */
   isExact?: boolean;
@@ -28,7 +30,8 @@ const UNINDEXED = Prisma.sql`(container_label_count(c.labels) > 64 OR length(${T
 
 /**
  * Returns the filter for a search term. A match contains the term in its name, image or command, or its id begins with
- * the term. If the term has one or two characters, the name or id must begin with it. Case is ignored except in ids.
+ * the term. If the term has one or two characters, the name or id must begin with the term. Case is ignored except in
+ * ids.
  */
 export function textFilter(
   q: string,

@@ -71,7 +71,10 @@ export function toContainerView(row: ContainerViewRow, context: FreshnessContext
 
 const UP: ReadonlySet<string> = new Set(['running', 'paused']);
 
-/** Returns how long a container had been up when its host last confirmed it. Both times are by the host's clock. */
+/**
+ * Returns how long a container had been up when its host last confirmed it. Both times are according to the host's
+ * clock.
+ */
 function uptimeSeconds(row: ContainerViewRow): number | null {
   const { startedAt, confirmedAt, clockSkewSeconds } = row;
   if (!UP.has(row.state) || row.removedAt !== null || startedAt === null || confirmedAt === null) return null;

@@ -13,7 +13,7 @@ import {
 import { toFrame, type StreamFrame } from './frame.js';
 import { findPosition, findLastEvent, readFeed, type FeedRow } from './read-feed.sql.js';
 
-/** A position that is valid only for one run of one database server. */
+/** A position, which is valid only for one run of one database server. */
 export interface FeedCheckpoint {
   server: string;
   position: FeedPosition;

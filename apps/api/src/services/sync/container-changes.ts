@@ -261,8 +261,8 @@ const withAddress = (port: Port): Port =>
   port.publicPort === undefined || port.ip !== undefined ? port : { ip: '0.0.0.0', ...port };
 
 /**
- * Returns the items that only one side has. If one side has more than fit into the event, also returns the number of
- * omitted items: the higher number of the two sides.
+ * Returns the items that only one side has. If one side has more items than fit into the event, also returns the number
+ * of omitted items: the higher number of the two sides.
  */
 function differingItems<Item>(
   name: ContainerFieldName,

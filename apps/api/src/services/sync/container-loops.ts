@@ -154,7 +154,7 @@ const MINUTE_MS = 60_000;
 
 const KEEP_TIMES: ExitTimesChange = { added: 0, first: 1, last: LOOP_EXITS_MIN };
 
-/** Returns whether a loop began within the last hour, by both clocks. */
+/** Returns whether a loop began within the last hour, according to both the clock of the host and that of the API. */
 function isOpen({ loop, loopingSince }: LoopState, observedMs: number, receivedMs: number): boolean {
   if (loop === null || loopingSince === null || Math.abs(receivedMs - loopingSince) >= LOOP_MS) return false;
   return isWithinHour(Date.parse(loop.first), observedMs);

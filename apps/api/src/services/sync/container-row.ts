@@ -108,12 +108,12 @@ export function keepKnownExit(row: ContainerRow, stored: ContainerFacts): boolea
 /** The reasons that an agent knows only if it saw the events of the engine. */
 const SEEN_REASONS: readonly ExitReason[] = ['stopped', 'oom'];
 
-/** The reasons that follow from the exit code, if the agent saw no event that says otherwise. */
+/** The reasons that follow from the exit code, if the agent saw no event that shows another reason. */
 const REASONS_OF_CODES: readonly ExitReason[] = ['completed', 'crashed'];
 
 /**
- * Returns whether a reported reason says less than a known one about the same end of a process: nothing, or only what the
- * exit code says, because the engine no longer has the events.
+ * Returns whether a reported reason is less specific than the known reason of the same end of a process: it is unknown,
+ * or only follows from the exit code, because the engine no longer has the events.
  */
 const isLessKnown = (reported: ExitReason, known: ExitReason): boolean =>
   reported === 'unknown' ? known !== 'unknown' : REASONS_OF_CODES.includes(reported) && SEEN_REASONS.includes(known);

@@ -41,9 +41,9 @@ export interface SnapshotDiff {
 }
 
 /**
- * Compares a host's stored rows with a snapshot whose `dockerId`s are unique. If the snapshot is incomplete, rows that
- * it does not name are left unchanged, except those in `removedIds`. A stored exit replaces an exit in `incoming` that
- * is missing or whose cause is unknown.
+ * Compares a host's stored rows with a snapshot whose `dockerId`s are unique. If the snapshot is incomplete, rows of
+ * containers that it does not contain are left unchanged, except those in `removedIds`. A stored exit replaces an exit
+ * in `incoming` that is missing or whose cause is unknown.
  */
 export function diffSnapshot(
   stored: readonly StoredContainer[],

@@ -4,16 +4,16 @@
  * share.
  *
  * A replica whose parser differs must not accept a digest as proof that a host's rows are what its own parser would
- * write. Replicas that run side by side during an upgrade must nevertheless accept each other's digests. Otherwise, each
- * would parse what the other has just stored. So all replicas use the same salt. It changes only when all replicas have
- * the same parser again, and then for one host after another.
+ * write. Replicas that run side by side during an upgrade must nevertheless accept each other's digests. Otherwise,
+ * each replica would parse what another replica has just stored. Therefore, all replicas use the same salt. The salt
+ * changes only when all replicas have the same parser again, and then for one host after another.
  */
 import { createHash } from 'node:crypto';
 
 export interface DigestSaltState {
   /** The parser version of all replicas when this salt began. */
   parserVersion: string;
-  /** Makes the salt unique if the same parser version becomes the only one for a second time. */
+  /** Makes the salt unique if the same parser version becomes the only running version for a second time. */
   epoch: number;
   /** Whether a replica with another parser may have stored digests with this salt. */
   isMixed: boolean;

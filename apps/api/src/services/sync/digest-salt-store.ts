@@ -74,7 +74,7 @@ export function createDigestSalts(
     let state = seen.next;
     if (state !== seen.stored) {
       state = await prisma.$transaction(async (tx) => {
-        // One process at a time decides. An advisory lock also works before the row exists.
+        // Only one process at a time computes and stores the state. An advisory lock also works before the row exists.
         await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('muster digest salt', 0)) IS NULL`;
         const { stored, next } = await decide(tx, readAt);
         if (next !== stored) await tx.digestSalt.upsert({ where: { id: 1 }, create: next, update: next });

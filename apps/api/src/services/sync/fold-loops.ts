@@ -66,7 +66,10 @@ export async function foldLoops(
 
 const hasSeveralExits = ({ exits }: ExitReport): boolean => exits !== null && exits > 1;
 
-/** Returns one event for each loop that has ended. Its name and workload are those of the container's other events. */
+/**
+ * Returns one event for each loop that has ended. The event's name and workload are those of the container's other
+ * events.
+ */
 function loopingEvents(events: readonly EventDraft[], ended: ReadonlyMap<string, OpenLoop>): EventDraft[] {
   const others = new Map(events.map((event) => [event.dockerId, event]));
   return [...ended].map(([dockerId, { count, first, last, codes, from, to, exitCode, exitReason }]) => {

@@ -71,8 +71,8 @@ const RECORD_ENDED_LOOPS: Statement = {
 
 /**
  * Records the loops that are an hour old and whose containers have not exited since, until `isStopped` returns true.
- * Any process may call this at any time: a loop is recorded by the transaction that removes it from its container.
- * Resolves with the number of recorded events.
+ * Any process may call this function at any time: a loop is recorded by the transaction that removes the loop from its
+ * container. Resolves with the number of recorded events.
  * @throws AggregateError if the loops of some hosts could not be recorded, after the loops of all other hosts were
  * recorded.
  */

@@ -157,8 +157,8 @@ const GUARD = formatAssignments({
       ) END`,
   truncatedCount: TRUNCATED,
   failedCount: FAILED,
-  // If the stored count is 0, the instant is replaced even if there is one. An older version of Muster that runs
-  // alongside this one does not reset the instant when the count becomes 0.
+  // If the stored count is 0, `truncatedSince` is replaced even if it is set. An older version of Muster that runs
+  // alongside this one does not reset `truncatedSince` when the count becomes 0.
   truncatedSince: `CASE
       WHEN ${TRUNCATED} = 0 THEN NULL
       WHEN "truncatedCount" = 0 THEN ${ORDER.receivedAt}
