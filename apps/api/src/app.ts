@@ -15,7 +15,7 @@ import { limitAuthFailures } from './http/limit-auth-failures.js';
 import { measureRequests } from './http/measure-requests.js';
 import { methodNotAllowed, refuseOptionsMethod } from './http/method-not-allowed.js';
 import { handleErrors, NO_STORE, notFound } from './http/problem.js';
-import { requireProtocol } from './http/host-and-expect.js';
+import { checkHostAndExpect } from './http/host-and-expect.js';
 import { requestLog } from './http/request-log.js';
 import { STALLED_MS_MAX } from './http/close-if-reader-stalls.js';
 import { securityHeaders } from './http/security-headers.js';
@@ -298,7 +298,7 @@ export function createApp({
     res.set('Cache-Control', NO_STORE);
     next();
   });
-  app.use(requireProtocol, refuseOptionsMethod(routes));
+  app.use(checkHostAndExpect, refuseOptionsMethod(routes));
   app.use(mountRoutes(routes, guards), serveSwaggerUi(), methodNotAllowed(routes));
   if (webDir !== undefined) app.use(createWebRouter(webDir, basePathOf(publicUrl), stalledMsMax));
   app.use(notFound);

@@ -236,7 +236,7 @@ const ROLE_VARIABLES = ['MUSTER_OIDC_ROLE_CLAIM', 'MUSTER_OIDC_ROLES'] as const;
  * Matches the path of a Microsoft Entra ID issuer that serves all tenants or personal accounts. The UUID is the tenant
  * of personal accounts.
  */
-const MULTI_TENANT_PATH = /^\/(common|organizations|consumers|9188040d-6c67-4c5b-b112-36a304b66dad)(\/|$)/i;
+const MULTI_TENANT_PATH_PATTERN = /^\/(common|organizations|consumers|9188040d-6c67-4c5b-b112-36a304b66dad)(\/|$)/i;
 const MICROSOFT_HOSTS: ReadonlySet<string> = new Set([
   'login.microsoftonline.com',
   'login.microsoftonline.us',
@@ -251,7 +251,7 @@ const MICROSOFT_HOSTS: ReadonlySet<string> = new Set([
 function isMultiTenant(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { hostname, pathname } = new URL(url);
-  return MICROSOFT_HOSTS.has(hostname) && MULTI_TENANT_PATH.test(pathname);
+  return MICROSOFT_HOSTS.has(hostname) && MULTI_TENANT_PATH_PATTERN.test(pathname);
 }
 
 /**
@@ -272,7 +272,7 @@ function oidcProblems(set: Readonly<Record<string, string | undefined>>): string
     problems.push(...missing(ROLE_VARIABLES, "take roles from the identity provider's groups"));
   if (isAnySet(ROLE_VARIABLES) && strangerRole !== undefined && strangerRole !== 'none') {
     problems.push(
-      'MUSTER_OIDC_STRANGER_ROLE must be none if MUSTER_OIDC_ROLES is set: give the role to a group that everyone is in',
+      'MUSTER_OIDC_STRANGER_ROLE must be none if MUSTER_OIDC_ROLES is set: assign the role to a group that contains everyone',
     );
   }
   if (set['MUSTER_OIDC_TRUST_EMAIL'] === 'true' && isMultiTenant(set['MUSTER_OIDC_ISSUER'] ?? '')) {

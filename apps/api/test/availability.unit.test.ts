@@ -4,15 +4,15 @@ import fc from 'fast-check';
 import {
   coalesce,
   hostPeriods,
-  timesOf,
+  durationsOf,
   toAvailability,
   withOutages,
   type AvailabilityEvent,
-  type HostNow,
+  type CurrentHost,
   type Period,
 } from '../src/services/availability/availability.js';
 import { Outages } from '../src/services/availability/outages.js';
-import { inOrder } from '../src/services/availability/read-events.sql.js';
+import { orderEvents } from '../src/services/availability/read-events.sql.js';
 
 const START = Date.UTC(2026, 2, 1, 12);
 const at = (second: number) => new Date(START + second * 1_000);
@@ -31,7 +31,7 @@ const event = (
   before: AvailabilityEvent['before'] = null,
 ): AvailabilityEvent => ({ kind, at: at(second), since: since === null ? null : at(since), before });
 
-const hostAt = (now: Partial<HostNow> = {}): HostNow => ({
+const hostAt = (now: Partial<CurrentHost> = {}): CurrentHost => ({
   enrolledAt: at(-100_000),
   historyFrom: null,
   reportedFrom: at(-100_000),
@@ -50,7 +50,7 @@ const format = (periods: readonly Period[]) =>
 
 describe('what a host was', () => {
   const periods = (
-    host: Partial<HostNow>,
+    host: Partial<CurrentHost>,
     events: readonly AvailabilityEvent[],
     outages: readonly [number, number][] = [],
     period = window(0, 1_000),
@@ -192,7 +192,7 @@ describe('what a host was', () => {
       { ...row, kind: 'host_stale' as const, tx: '11', id: '3', at: 400 },
       { ...row, kind: 'engine_down' as const, tx: '9', id: '1', at: 500 },
     ];
-    expect(inOrder(rows).map(({ kind, at: instant }) => [kind, instant.getTime()])).toEqual([
+    expect(orderEvents(rows).map(({ kind, at: instant }) => [kind, instant.getTime()])).toEqual([
       ['engine_down', 350],
       ['engine_up', 350],
       ['host_stale', 400],
@@ -344,8 +344,8 @@ function eventsOf({ enrolled, silences, departures, enrollments, downtimes }: Tr
 }
 
 /** What the events say about a silence that has not ended. */
-const recordedSilence = (events: readonly AvailabilityEvent[]): HostNow['recordedSilence'] =>
-  events.reduce<HostNow['recordedSilence']>((state, { kind }) => {
+const recordedSilence = (events: readonly AvailabilityEvent[]): CurrentHost['recordedSilence'] =>
+  events.reduce<CurrentHost['recordedSilence']>((state, { kind }) => {
     if (kind === 'host_stale') return 'stale';
     if (kind === 'host_offline') return 'offline';
     return kind === 'host_back' || kind === 'host_left' ? null : state;
@@ -355,7 +355,7 @@ const recordedSilence = (events: readonly AvailabilityEvent[]): HostNow['recorde
 function hostOf(
   { enrolled, reported, silences, departures, downtimes }: Truth,
   events: readonly AvailabilityEvent[],
-): HostNow {
+): CurrentHost {
   const isOver = ({ to }: { to: number }) => to <= LENGTH;
   const left = departures.find(([from, to]) => from <= LENGTH && LENGTH < to);
   const silence = silences.find((each) => each.from < LENGTH && !isOver(each));
@@ -394,7 +394,7 @@ test('the periods of any host equal those of a model that walks through the wind
       expect(seconds).toEqual(expected);
       for (const state of expected) seen.add(state);
       const knownSeconds = expected.filter((state) => /online|engine_down|stale|offline/.test(state)).length;
-      const { ratio, seconds: sums } = toAvailability(timesOf(known, outages));
+      const { ratio, seconds: sums } = toAvailability(durationsOf(known, outages));
       expect(ratio).toEqual(
         knownSeconds === 0 ? null : expected.filter((state) => state === 'online').length / knownSeconds,
       );

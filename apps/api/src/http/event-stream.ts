@@ -45,7 +45,7 @@ export function openEventStream(res: Response, heartbeatMs = HEARTBEAT_MS): Stre
   return {
     send,
     closed,
-    async room() {
+    async waitForRoom() {
       if (isClosed() || !res.writableNeedDrain) return;
       await Promise.race([closed, new Promise((resolve) => res.once('drain', resolve))]);
     },

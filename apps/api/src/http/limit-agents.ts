@@ -20,16 +20,16 @@ const SNAPSHOT_BURST_MIN = 600;
 const COST_BURST_MIN = 300;
 
 /** Number of body bytes that cost one unit. */
-const BODY_BYTES_PER_COST = 64 * 1_024;
+const BODY_BYTES_PER_COST_UNIT = 64 * 1_024;
 
 /** Number of written rows that cost one unit. */
-const ROWS_PER_COST = 50;
+const ROWS_PER_COST_UNIT = 50;
 
 /**
  * Number of bytes of parsed text, after decompression, that cost one unit. This cost limits the CPU time of snapshots
  * that change nothing. A snapshot with 10 MiB of text can be compressed to 50 KiB, but takes 0.1 to 0.2 s to process.
  */
-const TEXT_BYTES_PER_COST = 256 * 1_024;
+const TEXT_BYTES_PER_COST_UNIT = 256 * 1_024;
 /**
  * Minimum budget, in cost units, for the text of a burst of snapshots. The budget suffices for 16 of the largest
  * snapshots.
@@ -39,7 +39,7 @@ const TEXT_BURST_MIN = 640;
  * Number of bytes of written history that cost one unit. If all 5,000 containers of a host change, the history grows by
  * 1 to 2 MiB.
  */
-const HISTORY_BYTES_PER_COST = 16 * 1_024;
+const HISTORY_BYTES_PER_COST_UNIT = 16 * 1_024;
 /** Minimum budget, in cost units, for the written history of a burst of snapshots: 32 MiB. */
 const HISTORY_BURST_MIN = 2_048;
 
@@ -168,13 +168,13 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
       return history.waitMs(hostId, nowMs) === 0 && facts.take(hostId, nowMs).isAllowed;
     },
     chargeHistory(hostId, historyBytes) {
-      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_COST, elapsedMs());
+      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_COST_UNIT, elapsedMs());
     },
     chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes }) {
       const nowMs = elapsedMs();
-      costs.charge(hostId, bodyBytes / BODY_BYTES_PER_COST + rowsWritten / ROWS_PER_COST, nowMs);
-      if (textBytes > 0) texts.charge(hostId, textBytes / TEXT_BYTES_PER_COST, nowMs);
-      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_COST, nowMs);
+      costs.charge(hostId, bodyBytes / BODY_BYTES_PER_COST_UNIT + rowsWritten / ROWS_PER_COST_UNIT, nowMs);
+      if (textBytes > 0) texts.charge(hostId, textBytes / TEXT_BYTES_PER_COST_UNIT, nowMs);
+      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_COST_UNIT, nowMs);
     },
   };
 }

@@ -15,7 +15,7 @@ declare global {
        * True if the request was refused for a reason that can affect many requests at the same time, such as an
        * overload or a rate limit. The log line of such a request has the level debug.
        */
-      isAlreadyLogged?: boolean;
+      isLoggedAtDebug?: boolean;
     }
   }
 }
@@ -49,7 +49,7 @@ export const requestLog =
   };
 
 function levelOf({ statusCode, locals }: Response): Level {
-  if (locals.isAlreadyLogged) return 'debug';
+  if (locals.isLoggedAtDebug) return 'debug';
   if (statusCode >= 500) return 'error';
   return statusCode >= 400 ? 'info' : 'debug';
 }

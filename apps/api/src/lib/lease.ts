@@ -61,10 +61,10 @@ export function createLease(
    * Sets the local state. `since` is read before the query, so that the lease expires here no later than in the
    * database.
    */
-  function setTenure(held: bigint | undefined, since: number): boolean {
-    epoch = held ?? null;
-    heldUntil = held === undefined ? -Infinity : since + ttlMs;
-    return held !== undefined;
+  function setTenure(heldEpoch: bigint | undefined, since: number): boolean {
+    epoch = heldEpoch ?? null;
+    heldUntil = heldEpoch === undefined ? -Infinity : since + ttlMs;
+    return heldEpoch !== undefined;
   }
 
   async function renew(): Promise<boolean> {

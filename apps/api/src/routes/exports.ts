@@ -48,7 +48,7 @@ type ExportCall = Pick<
 /** The routes that return one file with all containers, or all events, that match a filter. */
 export function exportRoutes(options: ExportRouteOptions): Route[] {
   const { auth, db, containers, stalledMsMax = STALLED_MS_MAX, recheckMs = RECHECK_MS } = options;
-  const shares = createKeyedSemaphore({ permits: OPERATOR_EXPORTS_MAX, waitingMax: 0, waitMsMax: 0 });
+  const operatorPermits = createKeyedSemaphore({ permits: OPERATOR_EXPORTS_MAX, waitingMax: 0, waitMsMax: 0 });
   const organizationNow = createOperatorRecheck(auth);
   let running = 0;
 
@@ -87,7 +87,7 @@ export function exportRoutes(options: ExportRouteOptions): Route[] {
       return;
     }
     if (running >= EXPORTS_MAX) throw new OverloadedError();
-    if (shares.acquire(actor) !== true) {
+    if (operatorPermits.acquire(actor) !== true) {
       throw new RateLimitedError(`At most ${OPERATOR_EXPORTS_MAX} exports can run at a time. Retry later.`, RETRY_MS);
     }
     running += 1;
@@ -104,7 +104,7 @@ export function exportRoutes(options: ExportRouteOptions): Route[] {
       throw res.destroyed ? new RequestAbortedError() : error;
     } finally {
       running -= 1;
-      shares.release(actor);
+      operatorPermits.release(actor);
     }
   }
 

@@ -125,10 +125,10 @@ function servePageBelow(basePath: string, directory: string): RequestHandler {
       return;
     }
     // The base path has only characters that need no escaping (env.ts).
-    const own = page
+    const pageWithBasePath = page
       .replaceAll(/ (href|src)="\//g, ` $1="${basePath}/`)
       .replace('<meta name="base-path" content="" />', `<meta name="base-path" content="${basePath}" />`);
-    res.set(PAGE_HEADERS).type('html').send(own);
+    res.set(PAGE_HEADERS).type('html').send(pageWithBasePath);
   };
 }
 

@@ -43,7 +43,7 @@ interface Window {
    * Settles when the last failure is recorded. The next failure waits for this promise, because waiting for the row's
    * lock in the database would occupy a connection.
    */
-  recorded: Promise<unknown>;
+  lastRecording: Promise<unknown>;
 }
 
 /** Creates the recorder of failed sign-ins. `elapsedMs` returns the milliseconds of a monotonic clock. */
@@ -91,16 +91,16 @@ export function createFailedSignIns(
       const target = member === null ? 'system' : `user:${member.userId}`;
       const openWindow = windows.get(target);
       if (openWindow !== undefined) {
-        const recorded = openWindow.recorded.then(async () => addFailure(await openWindow.entry, address, method));
-        openWindow.recorded = recorded.catch(() => undefined);
-        await recorded;
+        const lastRecording = openWindow.lastRecording.then(async () => addFailure(await openWindow.entry, address, method));
+        openWindow.lastRecording = lastRecording.catch(() => undefined);
+        await lastRecording;
         return;
       }
       const details = { address, method, count: 1, addresses: [address] };
       const action = 'user.sign_in_failed';
       const auditEntry = { organizationId, at: now(), actor: 'system', action, target, details } as const;
       const entry = recordAuditEntry(prisma, auditEntry).then(({ id }) => id);
-      windows.set(target, { openedMs: elapsedMs(), entry, recorded: Promise.resolve() });
+      windows.set(target, { openedMs: elapsedMs(), entry, lastRecording: Promise.resolve() });
       try {
         await entry;
       } catch (error) {

@@ -61,10 +61,10 @@ const RELEASE_FILES: ReadonlySet<string> = new Set([
 ]);
 
 /** Matches the line of the install script that is replaced with this API's URL. */
-const URL_LINE = /^MUSTER_URL_DEFAULT=.*$/m;
+const URL_LINE_PATTERN = /^MUSTER_URL_DEFAULT=.*$/m;
 
 /** Matches the line of the install script that is replaced with the checksums of the release. */
-const CHECKSUMS_LINE = /^CHECKSUMS=.*$/m;
+const CHECKSUMS_LINE_PATTERN = /^CHECKSUMS=.*$/m;
 
 export interface AgentReleaseOptions {
   /** The configured address of this API for agents; null if none is configured. */
@@ -135,8 +135,8 @@ export function createAgentReleaseService(
       if (texts === null) throw new NotFoundError('agent release');
       const [script = '', checksums = ''] = texts;
       return script
-        .replace(URL_LINE, () => `MUSTER_URL_DEFAULT=${shellQuoted(publicUrl ?? localUrl)}`)
-        .replace(CHECKSUMS_LINE, () => `CHECKSUMS=${shellQuoted(checksums.trim())}`);
+        .replace(URL_LINE_PATTERN, () => `MUSTER_URL_DEFAULT=${shellQuoted(publicUrl ?? localUrl)}`)
+        .replace(CHECKSUMS_LINE_PATTERN, () => `CHECKSUMS=${shellQuoted(checksums.trim())}`);
     },
 
     async file(name) {

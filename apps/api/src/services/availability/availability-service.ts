@@ -16,14 +16,14 @@ import { shareReads } from '../../lib/share-reads.js';
 import { createYielder } from '../../lib/yielder.js';
 import type { FreshnessContext, FreshnessSource } from '../freshness/index.js';
 import {
-  addTimes,
+  addDurations,
   coalesce,
   hostPeriods,
-  noTimes,
-  timesOf,
+  noDurations,
+  durationsOf,
   toAvailability,
   type Period,
-  type Times,
+  type StateDurations,
   type Window,
   withOutages,
 } from './availability.js';
@@ -33,7 +33,7 @@ import { readHosts, type AvailabilityHost, type HostSelection, type NamePosition
 import { readOutages } from './read-outages.sql.js';
 
 /** Maximum number of hosts whose periods are computed together. */
-const HOSTS_AT_ONCE = 500;
+const BATCH_HOSTS = 500;
 
 export interface AvailabilityService {
   /**
@@ -53,7 +53,7 @@ export interface AvailabilityService {
 }
 
 /** What the availability of every host depends on. */
-interface Reading {
+interface WindowInputs {
   context: FreshnessContext;
   window: Window;
   outages: Outages;
@@ -64,7 +64,7 @@ export function createAvailabilityService(
   { eventDays }: { eventDays: number },
 ): AvailabilityService {
   /** Reads the inputs for the window that ends at `to`; by default, the window ends now. */
-  async function begin(window: AvailabilityWindow, to?: Date): Promise<Reading> {
+  async function readInputs(window: AvailabilityWindow, to?: Date): Promise<WindowInputs> {
     const context = await freshnessContext();
     const end = to ?? context.now;
     const from = new Date(end.getTime() - AVAILABILITY_WINDOW_HOURS[window] * 3_600_000);
@@ -87,7 +87,7 @@ export function createAvailabilityService(
   /** Returns the periods of each host, in any order, and yields to the event loop between hosts. */
   async function* periodsOf(
     hosts: readonly AvailabilityHost[],
-    { window }: Reading,
+    { window }: WindowInputs,
   ): AsyncGenerator<[AvailabilityHost, Period[]]> {
     const yielder = createYielder();
     const byId = new Map(hosts.map((host) => [host.id, host]));
@@ -104,20 +104,20 @@ export function createAvailabilityService(
   }
 
   /** Yields each selected host with the time that the host spent in each state, in any order. */
-  async function* allTimes(
+  async function* allDurations(
     organizationId: string,
     selection: HostSelection,
-    reading: Reading,
-  ): AsyncGenerator<[AvailabilityHost, Times]> {
+    inputs: WindowInputs,
+  ): AsyncGenerator<[AvailabilityHost, StateDurations]> {
     let after: NamePosition | null = null;
     for (;;) {
-      const hosts: AvailabilityHost[] = await readHosts(db, organizationId, selection, reading.context, {
+      const hosts: AvailabilityHost[] = await readHosts(db, organizationId, selection, inputs.context, {
         after,
-        limit: HOSTS_AT_ONCE,
+        limit: BATCH_HOSTS,
       });
-      for await (const [host, periods] of periodsOf(hosts, reading)) yield [host, timesOf(periods, reading.outages)];
+      for await (const [host, periods] of periodsOf(hosts, inputs)) yield [host, durationsOf(periods, inputs.outages)];
       const last = hosts.at(-1);
-      if (last === undefined || hosts.length < HOSTS_AT_ONCE) return;
+      if (last === undefined || hosts.length < BATCH_HOSTS) return;
       after = [last.name, last.id];
     }
   }
@@ -127,20 +127,20 @@ export function createAvailabilityService(
     const cursor =
       query.cursor === undefined ? null : decodeCursor(query.cursor, ['string', 'instant', 'string', 'uuid']);
     if (cursor) requireSameSort(cursor[0], sort);
-    const reading = await begin(query.window, cursor ? new Date(cursor[1]) : undefined);
+    const inputs = await readInputs(query.window, cursor ? new Date(cursor[1]) : undefined);
     const after: NamePosition | null = cursor && [cursor[2], cursor[3]];
     const { descending } = sort;
-    const found = await readHosts(db, organizationId, query, reading.context, { after, descending, limit: limit + 1 });
+    const found = await readHosts(db, organizationId, query, inputs.context, { after, descending, limit: limit + 1 });
     const hosts = found.slice(0, limit);
     const items = new Map<string, AvailabilityItem>();
-    for await (const [host, periods] of periodsOf(hosts, reading)) {
-      items.set(host.id, toItem(host, timesOf(periods, reading.outages)));
+    for await (const [host, periods] of periodsOf(hosts, inputs)) {
+      items.set(host.id, toItem(host, durationsOf(periods, inputs.outages)));
     }
     const last = found.length > limit ? hosts.at(-1) : undefined;
     return {
-      ...periodOf(query.window, reading),
+      ...periodOf(query.window, inputs),
       items: hosts.map(({ id }) => items.get(id)!),
-      nextCursor: last ? encodeCursor([formatSort(sort), isoOf(reading.window.to), last.name, last.id]) : null,
+      nextCursor: last ? encodeCursor([formatSort(sort), isoOf(inputs.window.to), last.name, last.id]) : null,
     };
   }
 
@@ -149,51 +149,51 @@ export function createAvailabilityService(
     const cursor =
       query.cursor === undefined ? null : decodeCursor(query.cursor, ['string', 'instant', 'string', 'string', 'uuid']);
     if (cursor) requireSameSort(cursor[0], sort);
-    const reading = await begin(query.window, cursor ? new Date(cursor[1]) : undefined);
+    const inputs = await readInputs(query.window, cursor ? new Date(cursor[1]) : undefined);
     const compare = byRatio(sort.descending);
     const place = cursor && { ratio: parseRatio(cursor[2]), hostName: cursor[3], hostId: cursor[4] };
     const first: AvailabilityItem[] = [];
     const keepFirst = (): void => {
       first.sort(compare).splice(limit + 1);
     };
-    for await (const [host, times] of allTimes(organizationId, query, reading)) {
-      const item = toItem(host, times);
+    for await (const [host, durations] of allDurations(organizationId, query, inputs)) {
+      const item = toItem(host, durations);
       if (place !== null && compare(item, place) <= 0) continue;
       first.push(item);
       // Only the first items of the order are kept. The list is sorted and truncated each time it has grown by about
       // `BATCH_HOSTS` items.
-      if (first.length >= limit + HOSTS_AT_ONCE) keepFirst();
+      if (first.length >= limit + BATCH_HOSTS) keepFirst();
     }
     keepFirst();
     const items = first.slice(0, limit);
     const last = first.length > limit ? items.at(-1) : undefined;
     return {
-      ...periodOf(query.window, reading),
+      ...periodOf(query.window, inputs),
       items,
       nextCursor: last
-        ? encodeCursor([formatSort(sort), isoOf(reading.window.to), String(last.ratio), last.hostName, last.hostId])
+        ? encodeCursor([formatSort(sort), isoOf(inputs.window.to), String(last.ratio), last.hostName, last.hostId])
         : null,
     };
   }
 
   async function groupsOf(organizationId: string, query: AvailabilityGroupsQuery): Promise<AvailabilityGroups> {
-    const reading = await begin(query.window);
-    const total = { hosts: 0, times: noTimes() };
-    const groups = new Map<string | null, { hosts: number; times: Times }>();
-    for await (const [{ label }, times] of allTimes(organizationId, query, reading)) {
-      const group = groups.get(label) ?? { hosts: 0, times: noTimes() };
+    const inputs = await readInputs(query.window);
+    const total = { hosts: 0, durations: noDurations() };
+    const groups = new Map<string | null, { hosts: number; durations: StateDurations }>();
+    for await (const [{ label }, durations] of allDurations(organizationId, query, inputs)) {
+      const group = groups.get(label) ?? { hosts: 0, durations: noDurations() };
       groups.set(label, group);
       for (const each of [total, group]) {
         each.hosts += 1;
-        addTimes(each.times, times);
+        addDurations(each.durations, durations);
       }
     }
     const sorted = [...groups]
-      .map(([value, { hosts, times }]) => ({ value, hosts, ...toAvailability(times) }))
+      .map(([value, { hosts, durations }]) => ({ value, hosts, ...toAvailability(durations) }))
       .sort((a, b) => compareRatios(a.ratio, b.ratio, false) || compareTexts(a.value ?? '', b.value ?? ''));
     return {
-      ...periodOf(query.window, reading),
-      total: { hosts: total.hosts, ...toAvailability(total.times) },
+      ...periodOf(query.window, inputs),
+      total: { hosts: total.hosts, ...toAvailability(total.durations) },
       groups: sorted.slice(0, FACET_VALUES_MAX),
       hasMore: sorted.length > FACET_VALUES_MAX,
     };
@@ -205,22 +205,22 @@ export function createAvailabilityService(
 
   return {
     async ofHost(organizationId, hostId, window) {
-      const reading = await begin(window);
-      const hosts = await readHosts(db, organizationId, { hostId: [hostId] }, reading.context, {
+      const inputs = await readInputs(window);
+      const hosts = await readHosts(db, organizationId, { hostId: [hostId] }, inputs.context, {
         after: null,
         limit: 1,
       });
       const found: [AvailabilityHost, Period[]][] = [];
-      for await (const each of periodsOf(hosts, reading)) found.push(each);
+      for await (const each of periodsOf(hosts, inputs)) found.push(each);
       const [first] = found;
       if (first === undefined) throw new NotFoundError('host');
       const [host, periods] = first;
-      const parts = withOutages(periods, reading.outages);
+      const parts = withOutages(periods, inputs.outages);
       const segments = coalesce(parts, AVAILABILITY_SEGMENTS_MAX);
       return {
-        ...periodOf(window, reading),
+        ...periodOf(window, inputs),
         hostId: host.id,
-        ...toAvailability(timesOf(periods, reading.outages)),
+        ...toAvailability(durationsOf(periods, inputs.outages)),
         segments: segments.map(({ from, to, state, reason }) => ({
           from: isoOf(from),
           to: isoOf(to),
@@ -240,17 +240,17 @@ export function createAvailabilityService(
 
 const isoOf = (ms: number): string => new Date(ms).toISOString();
 
-const periodOf = (window: AvailabilityWindow, { window: { from, to } }: Reading) => ({
+const periodOf = (window: AvailabilityWindow, { window: { from, to } }: WindowInputs) => ({
   window,
   from: isoOf(from),
   to: isoOf(to),
 });
 
-const toItem = ({ id, name, freshness }: AvailabilityHost, times: Times): AvailabilityItem => ({
+const toItem = ({ id, name, freshness }: AvailabilityHost, durations: StateDurations): AvailabilityItem => ({
   hostId: id,
   hostName: name,
   freshness,
-  ...toAvailability(times),
+  ...toAvailability(durations),
 });
 
 const parseRatio = (text: string): number | null => (text === 'null' ? null : Number(text));

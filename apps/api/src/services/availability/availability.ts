@@ -15,7 +15,7 @@ export interface AvailabilityEvent {
 }
 
 /** The current state of a host. The events may not contain the latest changes yet. */
-export interface HostNow {
+export interface CurrentHost {
   enrolledAt: Date;
   /**
    * When recording of the host's history began. Later than `enrolledAt` if an earlier version of Muster enrolled the
@@ -50,7 +50,7 @@ type Contact = Pick<Period, 'reason'> & { state: Exclude<AvailabilityState, 'eng
 
 const ONLINE: Contact = { state: 'online', reason: null };
 const LEFT: Contact = { state: 'unknown', reason: 'left' };
-const silence = (state: 'stale' | 'offline'): Contact => ({ state, reason: null });
+const silentContact = (state: 'stale' | 'offline'): Contact => ({ state, reason: null });
 const isSilent = ({ state }: Contact): boolean => state === 'stale' || state === 'offline';
 
 /** A window in milliseconds since 1970. `historyFrom` is when the stored history begins. */
@@ -65,7 +65,7 @@ export interface Window {
  * `events` are the host's events since the beginning of the window, in the order in which they happened. The first
  * event of each kind also contains the host's state before the event, so no earlier event is needed.
  */
-export function hostPeriods(window: Window, host: HostNow, events: readonly AvailabilityEvent[]): Period[] {
+export function hostPeriods(window: Window, host: CurrentHost, events: readonly AvailabilityEvent[]): Period[] {
   const enrolledAt = host.enrolledAt.getTime();
   const historyFrom = Math.max(window.historyFrom, host.historyFrom?.getTime() ?? -Infinity);
   const timeline = new Timeline(window.from, window.to);
@@ -73,7 +73,7 @@ export function hostPeriods(window: Window, host: HostNow, events: readonly Avai
   timeline.add(enrolledAt, { state: 'unknown', reason: 'not_enrolled' });
   timeline.add(host.reportedFrom?.getTime() ?? window.to, { state: 'unknown', reason: 'no_report' });
   const downtimes = engineDowntimes(host, events);
-  for (const { from, to, ...contact } of contacts({ ...window, from: timeline.end }, host, events)) {
+  for (const { from, to, ...contact } of contactPeriods({ ...window, from: timeline.end }, host, events)) {
     if (contact.state === 'online') addOnline(timeline, from, to, downtimes);
     else timeline.add(to, contact);
   }
@@ -81,7 +81,7 @@ export function hostPeriods(window: Window, host: HostNow, events: readonly Avai
 }
 
 /** Returns the periods in which the agent was in contact, silent, or had left. */
-function contacts(window: Window, host: HostNow, events: readonly AvailabilityEvent[]): (Contact & Span)[] {
+function contactPeriods(window: Window, host: CurrentHost, events: readonly AvailabilityEvent[]): (Contact & Span)[] {
   const spans: (Contact & Span)[] = [];
   let from = window.from;
   let contact: Contact | null = null;
@@ -95,7 +95,7 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
     switch (kind) {
       case 'host_stale':
       case 'host_offline': {
-        const next = silence(kind === 'host_stale' ? 'stale' : 'offline');
+        const next = silentContact(kind === 'host_stale' ? 'stale' : 'offline');
         // A silence has one state from beginning to end: if the host became offline in the end, the whole silence
         // counts as offline.
         if (contact !== null && isSilent(contact)) contact = next;
@@ -105,7 +105,7 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
       case 'host_enrolled':
       case 'host_left':
       case 'host_back': {
-        const ended = before === null ? ONLINE : before === 'left' ? LEFT : silence(before);
+        const ended = before === null ? ONLINE : before === 'left' ? LEFT : silentContact(before);
         // The state that ends here may have begun before the window, or its beginning may not be recorded yet.
         if (before !== null && since !== null && (contact ?? ONLINE).state === 'online') {
           change(since.getTime(), ended, ONLINE);
@@ -119,22 +119,22 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
     }
   }
   // The events of the last seconds may not be recorded yet.
-  const isNow = currentContact(host);
-  const unended = host.recordedSilence === null ? null : silence(host.recordedSilence);
-  let last: Contact = contact ?? unended ?? isNow.contact;
+  const current = currentContact(host);
+  const unendedSilence = host.recordedSilence === null ? null : silentContact(host.recordedSilence);
+  let last: Contact = contact ?? unendedSilence ?? current.contact;
   const aliveSince = host.aliveSince?.getTime() ?? -Infinity;
-  if (isSilent(last) && isSilent(isNow.contact) && aliveSince > (contact === null ? -Infinity : from)) {
+  if (isSilent(last) && isSilent(current.contact) && aliveSince > (contact === null ? -Infinity : from)) {
     // The host called after the recorded silence, and is silent again.
     change(aliveSince, ONLINE, last);
     last = ONLINE;
   }
-  if (last.state !== isNow.contact.state || last.reason !== isNow.contact.reason) {
-    if (isSilent(last) && isSilent(isNow.contact)) contact = isNow.contact;
-    else change(isNow.since ?? window.to, isNow.contact, last);
-  } else if (contact === null && isNow.since !== null && isNow.contact.state !== 'online') {
-    change(isNow.since, isNow.contact, ONLINE);
+  if (last.state !== current.contact.state || last.reason !== current.contact.reason) {
+    if (isSilent(last) && isSilent(current.contact)) contact = current.contact;
+    else change(current.since ?? window.to, current.contact, last);
+  } else if (contact === null && current.since !== null && current.contact.state !== 'online') {
+    change(current.since, current.contact, ONLINE);
   }
-  change(window.to, isNow.contact, isNow.contact);
+  change(window.to, current.contact, current.contact);
   return spans;
 }
 
@@ -144,13 +144,13 @@ interface Span {
 }
 
 /** Returns the agent's current contact state, and when this state began. */
-function currentContact({ freshness, lastSeenAt, leftAt, aliveSince }: HostNow): {
+function currentContact({ freshness, lastSeenAt, leftAt, aliveSince }: CurrentHost): {
   contact: Contact;
   since: number | null;
 } {
   if (freshness === 'left') return { contact: LEFT, since: leftAt?.getTime() ?? null };
   if (freshness === 'stale' || freshness === 'offline') {
-    return { contact: silence(freshness), since: lastSeenAt?.getTime() ?? null };
+    return { contact: silentContact(freshness), since: lastSeenAt?.getTime() ?? null };
   }
   return { contact: ONLINE, since: (aliveSince ?? lastSeenAt)?.getTime() ?? null };
 }
@@ -159,7 +159,7 @@ function currentContact({ freshness, lastSeenAt, leftAt, aliveSince }: HostNow):
  * Returns the periods in which the agent could not reach its engine. The agent's last report takes precedence: if the
  * engine is not down now, a downtime without a recorded end is dropped.
  */
-function engineDowntimes({ isEngineDown }: HostNow, events: readonly AvailabilityEvent[]): Span[] {
+function engineDowntimes({ isEngineDown }: CurrentHost, events: readonly AvailabilityEvent[]): Span[] {
   const spans: Span[] = [];
   let downFrom: number | null = null;
   let isFirst = true;
@@ -224,35 +224,35 @@ class Timeline {
 }
 
 /** The milliseconds that hosts spent in each state. */
-export type Times = Record<AvailabilityState, number>;
+export type StateDurations = Record<AvailabilityState, number>;
 
-export const noTimes = (): Times => ({ online: 0, engine_down: 0, stale: 0, offline: 0, unknown: 0 });
+export const noDurations = (): StateDurations => ({ online: 0, engine_down: 0, stale: 0, offline: 0, unknown: 0 });
 
 /** Returns the total duration of each state. Muster's own outages count as unknown. */
-export function timesOf(periods: readonly Period[], outages: Outages): Times {
-  const times = noTimes();
+export function durationsOf(periods: readonly Period[], outages: Outages): StateDurations {
+  const durations = noDurations();
   for (const { from, to, state } of periods) {
     const away = state === 'unknown' ? 0 : outages.lengthWithin(from, to);
-    times[state] += to - from - away;
-    times.unknown += away;
+    durations[state] += to - from - away;
+    durations.unknown += away;
   }
-  return times;
+  return durations;
 }
 
-export function addTimes(times: Times, more: Times): void {
-  for (const state of Object.keys(more) as AvailabilityState[]) times[state] += more[state];
+export function addDurations(durations: StateDurations, more: StateDurations): void {
+  for (const state of Object.keys(more) as AvailabilityState[]) durations[state] += more[state];
 }
 
-export function toAvailability(times: Times): Availability {
-  const known = times.online + times.engine_down + times.stale + times.offline;
+export function toAvailability(durations: StateDurations): Availability {
+  const known = durations.online + durations.engine_down + durations.stale + durations.offline;
   return {
-    ratio: known === 0 ? null : times.online / known,
+    ratio: known === 0 ? null : durations.online / known,
     seconds: {
-      online: times.online / 1_000,
-      engineDown: times.engine_down / 1_000,
-      stale: times.stale / 1_000,
-      offline: times.offline / 1_000,
-      unknown: times.unknown / 1_000,
+      online: durations.online / 1_000,
+      engineDown: durations.engine_down / 1_000,
+      stale: durations.stale / 1_000,
+      offline: durations.offline / 1_000,
+      unknown: durations.unknown / 1_000,
     },
   };
 }

@@ -56,7 +56,7 @@ export async function* readEvents(
     const found = await db.query<EventRow>(READ_EVENTS, [remaining, from, after.at, after.tx, after.id]);
     for (const row of found) {
       if (rows.length > 0 && row.hostId !== rows[0]!.hostId) {
-        yield { hostId: rows[0]!.hostId, events: inOrder(rows) };
+        yield { hostId: rows[0]!.hostId, events: orderEvents(rows) };
         rows = [];
       }
       rows.push(row);
@@ -66,7 +66,7 @@ export async function* readEvents(
     remaining = remaining.slice(remaining.indexOf(last.hostId));
     after = { at: new Date(last.at), tx: last.tx, id: last.id };
   }
-  if (rows.length > 0) yield { hostId: rows[0]!.hostId, events: inOrder(rows) };
+  if (rows.length > 0) yield { hostId: rows[0]!.hostId, events: orderEvents(rows) };
 }
 
 const isEngineEvent = ({ kind }: EventRow): boolean => kind === 'engine_down' || kind === 'engine_up';
@@ -77,7 +77,7 @@ const isEngineEvent = ({ kind }: EventRow): boolean => kind === 'engine_down' ||
  * processes. If its time is later than that of the next engine event, that clock was ahead, and the event gets the time
  * of the next engine event.
  */
-export function inOrder(rows: readonly EventRow[]): AvailabilityEvent[] {
+export function orderEvents(rows: readonly EventRow[]): AvailabilityEvent[] {
   const recorded = [...rows].sort((a, b) => Number(a.tx) - Number(b.tx) || Number(a.id) - Number(b.id));
   let next = Infinity;
   const corrected = recorded
@@ -91,11 +91,11 @@ export function inOrder(rows: readonly EventRow[]): AvailabilityEvent[] {
   return corrected.sort((a, b) => a.at - b.at).map(toEvent);
 }
 
-const STATES: ReadonlySet<string> = new Set(['stale', 'offline', 'left']);
+const SILENT_OR_LEFT_STATES: ReadonlySet<string> = new Set(['stale', 'offline', 'left']);
 
 const toEvent = ({ kind, at, since, before }: EventRow): AvailabilityEvent => ({
   kind,
   at: new Date(at),
   since: since === null ? null : new Date(since),
-  before: before !== null && STATES.has(before) ? (before as AvailabilityEvent['before']) : null,
+  before: before !== null && SILENT_OR_LEFT_STATES.has(before) ? (before as AvailabilityEvent['before']) : null,
 });

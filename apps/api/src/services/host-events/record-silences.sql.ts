@@ -22,7 +22,7 @@ export async function readUptime({ prisma }: Database): Promise<{ aliveAt: Date;
 }
 
 /** A host that may have events to record, with the values that were read. */
-export interface FoundHost extends SilenceColumns {
+export interface CandidateHost extends SilenceColumns {
   id: string;
   organizationId: string;
   /** Whether the suspicion of a clone has expired, so that its end must be recorded. */
@@ -45,11 +45,11 @@ export async function findSilences(
   after: string,
   limit: number,
   context: FreshnessContext,
-): Promise<FoundHost[]> {
+): Promise<CandidateHost[]> {
   const { silence } = freshnessSql(freshnessCutoffs(context));
   const expired = Prisma.sql`COALESCE(
     h."cloneSuspectedAt" <= ${new Date(context.now.getTime() - CLONE_SUSPECTED_MS)}::timestamptz, FALSE)`;
-  type Row = Omit<FoundHost, 'endedSilences' | 'recordedSilence'> & {
+  type Row = Omit<CandidateHost, 'endedSilences' | 'recordedSilence'> & {
     endedSilences: { from: string; until: string; heartbeatSeconds: number; left?: boolean }[] | null;
     recordedSilence: { from: string; state: RecordedSilence['state'] } | null;
   };
@@ -79,12 +79,12 @@ export async function findSilences(
 
 /** What must be recorded for a host. */
 export interface HostOutcome {
-  host: FoundHost;
+  host: CandidateHost;
   outcome: SilenceOutcome;
 }
 
 /** Returns the event that ends the suspicion of a clone, a day after the clone was last seen. */
-function endOfSuspicion({ cloneSuspectedAt, cloneSuspectedSince }: FoundHost) {
+function endOfSuspicion({ cloneSuspectedAt, cloneSuspectedSince }: CandidateHost) {
   const since = (cloneSuspectedSince ?? cloneSuspectedAt!).toISOString();
   const at = new Date(cloneSuspectedAt!.getTime() + CLONE_SUSPECTED_MS);
   return { kind: 'problem_ended', from: { code: 'clone_suspected', since }, to: null, at } as const;

@@ -98,9 +98,9 @@ export function silenceEvents(host: SilenceColumns, context: SilenceContext): Si
   }
 
   const latest = new Date(context.readAt.getTime() + AHEAD_MS_MAX);
-  const noted = host.endedSilences.filter(({ until }) => until <= latest);
-  const ended = noted.filter(({ until }) => until <= context.now);
-  const remaining = noted.slice(ended.length);
+  const silences = host.endedSilences.filter(({ until }) => until <= latest);
+  const ended = silences.filter(({ until }) => until <= context.now);
+  const remaining = silences.slice(ended.length);
   for (const { from, until, heartbeatSeconds, left = false } of ended) {
     endEarlierSilence(from);
     addSilence(from, heartbeatSeconds, until);

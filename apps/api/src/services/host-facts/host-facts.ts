@@ -20,7 +20,7 @@ export async function recordHostFacts(
   mayWrite: () => boolean,
 ): Promise<number> {
   const stored = await readStoredFacts(db.prisma, hostId, stream);
-  if (stored === null || stored.isSuperseded || !differs(stored, reported) || !mayWrite()) return 0;
+  if (stored === null || stored.isSuperseded || !hasChanges(stored, reported) || !mayWrite()) return 0;
   const write = () =>
     transact(db, async (tx) => {
       await lockHostRow(tx, hostId);
@@ -61,7 +61,7 @@ export async function writeHostFacts(
   return historyBytes;
 }
 
-const differs = (stored: StoredFacts, reported: HostFacts): boolean => {
+const hasChanges = (stored: StoredFacts, reported: HostFacts): boolean => {
   const { columns, facts } = changesOf(stored, reported);
   return Object.keys(columns).length + Object.keys(facts).length > 0;
 };

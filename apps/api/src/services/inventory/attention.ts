@@ -83,11 +83,11 @@ function toHostAttention(found: readonly HostsWithProblem[]): HostAttention[] {
 }
 
 /** The freshness values of hosts whose problems are current. */
-const ALIVE = Freshness.options.filter((freshness) => freshness !== 'offline' && freshness !== 'left');
+const ALIVE_FRESHNESS = Freshness.options.filter((freshness) => freshness !== 'offline' && freshness !== 'left');
 
 function hostFilter(kind: HostAttentionKind): HostAttentionFilter {
   const code = HostProblemCode.safeParse(kind);
-  return code.success ? { freshness: ALIVE, problem: [code.data] } : { freshness: [Freshness.parse(kind)] };
+  return code.success ? { freshness: ALIVE_FRESHNESS, problem: [code.data] } : { freshness: [Freshness.parse(kind)] };
 }
 
 function toContainerAttention(

@@ -38,7 +38,7 @@ export interface ComparedBuilds {
  * Matches a digest of a manifest, which is followed by a platform. A digest without a platform is the digest of a
  * repository.
  */
-const MANIFEST_DIGEST = /^(\S+) (\S+)$/;
+const MANIFEST_DIGEST_PATTERN = /^(\S+) (\S+)$/;
 
 /**
  * Determines which of the reported builds are the same, and which are known to differ (ADR 23).
@@ -81,7 +81,7 @@ export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedB
   };
   if (!isOneBuild) {
     for (const { imageDigest, isTagDigest, configIds } of rows) {
-      const [, manifest, platform] = MANIFEST_DIGEST.exec(imageDigest ?? '') ?? [];
+      const [, manifest, platform] = MANIFEST_DIGEST_PATTERN.exec(imageDigest ?? '') ?? [];
       if (manifest !== undefined) compare(`manifest ${platform}`, manifest);
       else if (imageDigest !== null && isTagDigest) compare('tag', imageDigest);
       for (const configId of configIds) {
@@ -99,13 +99,13 @@ export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedB
   return { builds, buildsMin, buildsMax, drift: buildsMin > 1 ? 'different' : buildsMax > 1 ? 'unknown' : 'none' };
 }
 
-const platformOf = (imageDigest: string | null): string | null => MANIFEST_DIGEST.exec(imageDigest ?? '')?.[2] ?? null;
+const platformOf = (imageDigest: string | null): string | null => MANIFEST_DIGEST_PATTERN.exec(imageDigest ?? '')?.[2] ?? null;
 
 /**
  * Returns the texts that identify a row's build. They are hashes, so two builds never have the same text by accident.
  */
 const identifiersOf = ({ imageDigest, imageIds }: BuildRow): string[] =>
-  imageDigest === null ? imageIds : [imageDigest.replace(MANIFEST_DIGEST, '$1'), ...imageIds];
+  imageDigest === null ? imageIds : [imageDigest.replace(MANIFEST_DIGEST_PATTERN, '$1'), ...imageIds];
 
 /** Creates disjoint sets of texts. */
 function createDisjointSets() {

@@ -1,5 +1,5 @@
 import { Prisma } from '@muster/db';
-import { and, beginsWith, containing, contains, NAME, or } from './container-columns.sql.js';
+import { and, beginsWith, containing, contains, NAME_BEGINNING, or } from './container-columns.sql.js';
 
 /** A condition on a row of `containers`, with the alias `c`. */
 export interface Filter {
@@ -18,7 +18,7 @@ export interface Filter {
 }
 
 /** Matches words in which pg_trgm finds a trigram in every locale. Without a trigram, pg_trgm reads its whole index. */
-const WORDS = /[A-Za-z0-9]{3,}/g;
+const WORD_PATTERN = /[A-Za-z0-9]{3,}/g;
 
 /** Number of containers in the sample that shows which words are common. */
 const SAMPLE_ROWS = 100;
@@ -26,7 +26,7 @@ const SAMPLE_ROWS = 100;
 const TEXT = Prisma.sql`container_search_text(c.name, c.image, c.command)`;
 
 /** Matches rows whose text or labels are not completely indexed. These rows have a separate index. */
-const UNINDEXED = Prisma.sql`(container_label_count(c.labels) > 64 OR length(${TEXT}) > 1000)`;
+const IS_NOT_FULLY_INDEXED = Prisma.sql`(container_label_count(c.labels) > 64 OR length(${TEXT}) > 1000)`;
 
 /**
  * Returns the filter for a search term. A match contains the term in its name, image or command, or its id begins with
@@ -42,7 +42,7 @@ export function textFilter(
   const idBegins = beginsWith(Prisma.sql`(left(c."dockerId", 12) COLLATE "C")`, q.slice(0, 12));
   const idIsFound = and([ofOrganization, idBegins, idMatches]);
   if (Array.from(q).length < 3) {
-    const namesBegin = caseVariants(q).map((variant) => beginsWith(NAME, variant));
+    const namesBegin = caseVariants(q).map((variant) => beginsWith(NAME_BEGINNING, variant));
     const idsFound = Prisma.sql`c.ctid = ANY (ARRAY(SELECT c.ctid FROM containers AS c WHERE ${idIsFound}))`;
     return {
       matches: or([...namesBegin, idMatches]),
@@ -55,10 +55,10 @@ export function textFilter(
   // first.
   const textMatches = contains(/^\p{ASCII}*$/u.test(q) ? Prisma.sql`${TEXT} COLLATE "C"` : TEXT, q);
   const matches = or([textMatches, idMatches]);
-  const words = q.match(WORDS);
+  const words = q.match(WORD_PATTERN);
   if (words === null) return { matches };
   const textIsFound = Prisma.sql`left(${TEXT}, 1000) ILIKE ${indexPattern(q, words, ofOrganization)}`;
-  const isLong = and([ofOrganization, UNINDEXED, textMatches, Prisma.sql`NOT ${textIsFound}`]);
+  const isLong = and([ofOrganization, IS_NOT_FULLY_INDEXED, textMatches, Prisma.sql`NOT ${textIsFound}`]);
   const isOnlyId = and([idIsFound, Prisma.sql`NOT ${or([textMatches, textIsFound])}`]);
   return { matches, indexed: [textIsFound, isLong, isOnlyId], isExact: words.length < 2 };
 }
@@ -93,6 +93,6 @@ export function labelFilter({ key, value }: { key: string; value: string | null 
   const found = value === null ? Prisma.sql`container_label_keys(c.labels) ? ${key}` : pairMatches;
   // With the second condition, PostgreSQL can use the partial indexes of labels.
   const isFound = and([found, Prisma.sql`container_label_count(c.labels) <= 64`]);
-  const isLong = and([ofOrganization, UNINDEXED, matches, Prisma.sql`container_label_count(c.labels) > 64`]);
+  const isLong = and([ofOrganization, IS_NOT_FULLY_INDEXED, matches, Prisma.sql`container_label_count(c.labels) > 64`]);
   return { matches, indexed: [isFound, isLong], isExact: true };
 }

@@ -1,7 +1,7 @@
 import { CRASH_LOOP_EXITS_MIN, STOPPED_EXIT_CODES, type ExitReason } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { NO_ERROR_REASONS } from '../sync/index.js';
-import { SERVICE, WORKLOAD_INSTANCE, WORKLOAD_PROJECT } from './workload-columns.sql.js';
+import { SERVICE_BEGINNING, WORKLOAD_INSTANCE, WORKLOAD_PROJECT } from './workload-columns.sql.js';
 
 /** The period, in milliseconds, within which several exits are a crash loop. */
 export const CRASH_LOOP_MS = 3_600_000;
@@ -19,7 +19,7 @@ const IS_EXIT = Prisma.sql`(e.kind IN ('exited', 'restarted') OR e.kind = 'creat
   SELECT h."enrolledAt" < e."recordedAt" - interval '5 minutes' FROM hosts AS h WHERE h.id = e."hostId"))`;
 
 /** The columns by which exits are grouped. */
-const OF_CONTAINER = (row: Prisma.Sql) =>
+const groupingColumns = (row: Prisma.Sql) =>
   Prisma.sql`${row}."hostId", ${row}."dockerId", ${row}."workloadKind", ${row}.project, ${row}.service, ${row}.instance`;
 
 /** Selects at most `loopsReadMax` looping containers, whose exits are not recorded yet. */
@@ -47,15 +47,15 @@ function exitsWithError(errors: Prisma.Sql, organizationId: string, now: Date, l
     CROSS JOIN LATERAL jsonb_to_record(codes.value) AS counted(code float8, reason text, count int, "recordedAt" timestamptz)
     WHERE counted."recordedAt" > ${from} AND counted.code NOT IN (${NO_ERROR_CODES})`;
   return Prisma.sql`
-    SELECT ${OF_CONTAINER(Prisma.sql`e`)}, e."exitReason" AS reason, 1 AS exits, e."to" = '"restarting"'::jsonb AS restarts,
+    SELECT ${groupingColumns(Prisma.sql`e`)}, e."exitReason" AS reason, 1 AS exits, e."to" = '"restarting"'::jsonb AS restarts,
       e."recordedAt" AS since
     FROM ${errors} AS e WHERE ${IS_EXIT}
     UNION ALL
-    SELECT ${OF_CONTAINER(Prisma.sql`e`)}, counted.reason, counted.count, TRUE,
+    SELECT ${groupingColumns(Prisma.sql`e`)}, counted.reason, counted.count, TRUE,
       ${since(Prisma.sql`(e.exits ->> 'first')::timestamptz`)}
     FROM ${errors} AS e ${ofLoop(Prisma.sql`e.exits -> 'codes'`)} AND e.exits IS NOT NULL
     UNION ALL
-    SELECT ${OF_CONTAINER(Prisma.sql`c`)}, counted.reason, counted.count, TRUE, ${since(Prisma.sql`c."loopingSince"`)}
+    SELECT ${groupingColumns(Prisma.sql`c`)}, counted.reason, counted.count, TRUE, ${since(Prisma.sql`c."loopingSince"`)}
     FROM (${openLoops(organizationId, loopsReadMax)}) AS c ${ofLoop(Prisma.sql`c.loop -> 'codes'`)}`;
 }
 
@@ -127,7 +127,7 @@ export function loopingContainers(
   { mayLoop, isOnline, hostId }: LoopConditions,
 ): Prisma.Sql {
   const isOfWorkload = Prisma.sql`c."organizationId" = ${organizationId}
-    AND ${SERVICE} = (left(l.service, 200) COLLATE "C")
+    AND ${SERVICE_BEGINNING} = (left(l.service, 200) COLLATE "C")
     AND ${WORKLOAD_PROJECT} = (left(COALESCE(l.project, ''), 200) COLLATE "C")
     AND ${WORKLOAD_INSTANCE} = (left(COALESCE(l.instance, ''), 200) COLLATE "C")
     AND c."workloadKind" = l."workloadKind" AND c.service = l.service

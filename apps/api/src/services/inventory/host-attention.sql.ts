@@ -24,7 +24,7 @@ export interface HostAttentionRead {
 }
 
 /** The codes in `hosts.agentProblems`, except `engine_unreachable`, which is listed as `engine_down`. */
-const REPORTED: readonly HostAttentionKind[] = [
+const AGENT_PROBLEM_KINDS: readonly HostAttentionKind[] = [
   'list_refused',
   'too_many_containers',
   'snapshot_refused',
@@ -80,7 +80,7 @@ export async function readHostAttention(
           ), seen) FROM judged WHERE freshness = 'engine_down'
         UNION ALL
         SELECT id, name, kind, since FROM reported
-        WHERE kind = ANY (${[...REPORTED]}::text[]) AND NOT (kind = 'snapshot_refused' AND refused IS NOT NULL)
+        WHERE kind = ANY (${[...AGENT_PROBLEM_KINDS]}::text[]) AND NOT (kind = 'snapshot_refused' AND refused IS NOT NULL)
         UNION ALL SELECT id, name, 'snapshot_refused', refused FROM alive WHERE refused IS NOT NULL
         UNION ALL SELECT id, name, 'truncated', truncated FROM alive WHERE truncated IS NOT NULL
         UNION ALL SELECT id, name, 'clone_suspected', cloned FROM alive WHERE cloned IS NOT NULL

@@ -1,7 +1,7 @@
 import { BUILD_HOSTS_MAX, BUILDS_MAX } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { BuildRow } from './compare-builds.js';
-import { IMAGE, NOT_INFRA, textBeginning } from './container-columns.sql.js';
+import { IMAGE_BEGINNING, NOT_INFRA, textBeginning } from './container-columns.sql.js';
 import { type HostLabelFilters, hostsWithLabels } from './host-labels.sql.js';
 
 /** The counts of an image, and its builds with the most containers. */
@@ -57,11 +57,11 @@ export const allHosts = (organizationId: string): CountedHosts => ({
 });
 
 /** The hosts of an organization that have all of these labels. */
-export const labelledHosts = (organizationId: string, hostLabel: HostLabelFilters): CountedHosts => ({
-  table: Prisma.sql`labelled_hosts AS MATERIALIZED (
+export const labeledHosts = (organizationId: string, hostLabel: HostLabelFilters): CountedHosts => ({
+  table: Prisma.sql`labeled_hosts AS MATERIALIZED (
       ${hostsWithLabels(organizationId, hostLabel)} AND h."deletedAt" IS NULL
     )`,
-  isOfHosts: Prisma.sql`c."hostId" IN (SELECT id FROM labelled_hosts)`,
+  isOfHosts: Prisma.sql`c."hostId" IN (SELECT id FROM labeled_hosts)`,
 });
 
 /** Hosts by their ids. PostgreSQL reads their containers host by host, if this is faster. */
@@ -171,7 +171,7 @@ export async function readImageBuilds(
   countedHosts: CountedHosts,
   rowsMax: number,
 ): Promise<{ image: ImageRow | undefined; hosts: BuildHostRow[] }> {
-  const isImage = Prisma.sql`${IMAGE} = ${textBeginning(image)} AND c.image = ${image}`;
+  const isImage = Prisma.sql`${IMAGE_BEGINNING} = ${textBeginning(image)} AND c.image = ${image}`;
   const [found] = await prisma.$queryRaw<{ images: ImageRow[]; hosts: BuildHostRow[] }[]>(Prisma.sql`
     WITH ${countedHosts.table},
       ${countedBuilds(containersOfImages(organizationId, countedHosts, isImage, rowsMax))}

@@ -30,10 +30,10 @@ interface HostRow {
 }
 
 /** The beginning of the names of all labels. Prometheus removes labels that begin with two underscores. */
-const PREFIX = '__meta_muster_host_';
+const META_LABEL_PREFIX = '__meta_muster_host_';
 
 /** A DNS name. Names of machines can contain `_`. */
-const DNS_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/i;
+const DNS_NAME_PATTERN = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/i;
 
 /**
  * Lists an organization's hosts, sorted by name, as targets of Prometheus's HTTP service discovery. Omits hosts that
@@ -70,7 +70,7 @@ function addressOf({ addresses, reportedName, name }: HostRow): { address: strin
   return isAddress(name) ? { address: name, source: 'name' } : null;
 }
 
-const isAddress = (text: string): boolean => isIP(text) !== 0 || DNS_NAME.test(text);
+const isAddress = (text: string): boolean => isIP(text) !== 0 || DNS_NAME_PATTERN.test(text);
 
 /** Returns the address with the port. An IPv6 address is in brackets, so that its last group is not taken for a port. */
 function targetOf(address: string, port: number | undefined): string {
@@ -100,5 +100,5 @@ function toMetaLabels(
     address_source: addressSource,
   };
   for (const key of Object.keys(labels).sort()) meta[`label_${metricLabelName(key)}`] ??= labels[key]!;
-  return Object.fromEntries(Object.entries(meta).map(([name, value]) => [PREFIX + name, value]));
+  return Object.fromEntries(Object.entries(meta).map(([name, value]) => [META_LABEL_PREFIX + name, value]));
 }

@@ -13,7 +13,7 @@ import { cacheCounts, countsOfKeys, type FleetMetricsOptions } from './fleet-met
 const COMBINATIONS_MAX = 200;
 
 /** The value of each label for the hosts of all further combinations. No host label has this value. */
-const OTHER = '(other)';
+const OTHER_VALUE = '(other)';
 
 /**
  * Adds gauges that count the hosts and containers by the values of these host labels. Adds no gauges if `keys` is
@@ -33,7 +33,7 @@ export function addLabelMetrics(
     countByLabels(options.db, null, { keys, groupsMax: combinationsMax }, freshnessCutoffs(context)),
   );
   const labelsOf = ({ values }: LabelGroup) =>
-    Object.fromEntries(names.map((name, index) => [name, values === null ? OTHER : (values[index] ?? '')]));
+    Object.fromEntries(names.map((name, index) => [name, values === null ? OTHER_VALUE : (values[index] ?? '')]));
 
   new Gauge({
     name: 'muster_labeled_hosts',

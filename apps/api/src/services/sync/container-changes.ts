@@ -186,7 +186,7 @@ function exitsBetween(process: EventKind, from: ContainerFacts, to: ContainerFac
   return Math.max(isOnlyStart ? 0 : 1, restarts + hasEnded - hadEnded);
 }
 
-interface Updated {
+interface UpdateContent {
   from: Record<string, unknown>;
   to: Record<string, unknown>;
 }
@@ -199,8 +199,8 @@ function updatedFields(
   from: ContainerFacts,
   to: ContainerFacts,
   { besidesProcessEvent }: { besidesProcessEvent: boolean },
-): Updated | null {
-  let updated: Updated | null = null;
+): UpdateContent | null {
+  let updated: UpdateContent | null = null;
   const add = ({ name, same, difference }: ReturnType<typeof toDifference>) => {
     if (same(from[name], to[name])) return;
     const fields = difference(name, from[name], to[name]);
@@ -218,7 +218,7 @@ function updatedFields(
  * Returns the labels that one side lacks or that differ. `omittedLabels` is the number of labels that do not fit into
  * the event.
  */
-function differingLabels(name: ContainerFieldName, from: Labels, to: Labels): Updated {
+function differingLabels(name: ContainerFieldName, from: Labels, to: Labels): UpdateContent {
   const removedKeys = Object.keys(from).filter((key) => !Object.hasOwn(to, key));
   const keys = [...removedKeys, ...Object.keys(to).filter(labelDiffers(to, from))];
   const recordedKeys = keys.slice(0, EVENT_ITEMS_MAX).slice(0, fittingLabels(keys, from, to));
@@ -249,7 +249,7 @@ function differingPorts(
   name: ContainerFieldName,
   fromPorts: readonly Port[],
   toPorts: readonly Port[],
-): Updated | null {
+): UpdateContent | null {
   // Ports that are listed as a range equal the same ports listed one by one. After an upgrade, an agent or engine may
   // use the other form. For a port that is published on all addresses, Podman up to version 5.4 lists no address, and
   // Podman 5.8 and newer list `0.0.0.0`.
@@ -269,7 +269,7 @@ function differingItems<Item>(
   from: readonly Item[],
   to: readonly Item[],
   keyOf: (item: Item) => string,
-): Updated {
+): UpdateContent {
   const without = (items: readonly Item[], others: readonly Item[]) => {
     const known = new Set(others.map(keyOf));
     return items.filter((item) => !known.has(keyOf(item)));
@@ -292,7 +292,7 @@ const truncate = (text: string) =>
 
 const truncateOrNull = (text: string | null) => (text === null ? null : truncate(text));
 
-const singleValue = (name: ContainerFieldName, from: unknown, to: unknown): Updated => ({
+const singleValue = (name: ContainerFieldName, from: unknown, to: unknown): UpdateContent => ({
   from: { [name]: from ?? null },
   to: { [name]: to ?? null },
 });
@@ -301,8 +301,8 @@ const singleValue = (name: ContainerFieldName, from: unknown, to: unknown): Upda
  * For each kind of field, the function that returns the content of an `updated` event for two values; null if the
  * values are equivalent.
  */
-const DIFFERENCE: {
-  [Kind in FieldKind]: (name: ContainerFieldName, from: FieldValues[Kind], to: FieldValues[Kind]) => Updated | null;
+const DIFFERENCE_BY_KIND: {
+  [Kind in FieldKind]: (name: ContainerFieldName, from: FieldValues[Kind], to: FieldValues[Kind]) => UpdateContent | null;
 } = {
   text: (name, from, to) => ({ from: { [name]: truncateOrNull(from) }, to: { [name]: truncateOrNull(to) } }),
   instant: singleValue,
@@ -315,10 +315,10 @@ const DIFFERENCE: {
   count: singleValue,
 };
 
-type Difference = (name: ContainerFieldName, from: unknown, to: unknown) => Updated | null;
+type Difference = (name: ContainerFieldName, from: unknown, to: unknown) => UpdateContent | null;
 
 const toDifference = (name: ContainerFieldName) => {
-  const difference = DIFFERENCE[CONTAINER_FIELDS[name].kind] as Difference;
+  const difference = DIFFERENCE_BY_KIND[CONTAINER_FIELDS[name].kind] as Difference;
   return { name, same: sameValues(name), difference };
 };
 

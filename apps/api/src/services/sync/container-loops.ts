@@ -21,8 +21,8 @@ export interface ExitReport {
   /** Number of times that the container's process ended; null if nothing happened to the process. */
   exits: number | null;
   /** The state before and after the change. */
-  from: string | null;
-  to: string | null;
+  fromState: string | null;
+  toState: string | null;
   /** The code and the reason of the last exit. */
   code: number | null;
   reason: ExitReason | null;
@@ -41,12 +41,12 @@ export function toExitReports(events: readonly EventDraft[]): ExitReport[] {
     const removed = kind === 'removed';
     if (!removed && inLoop === undefined) continue;
     if (processExits === undefined) {
-      const none = { dockerId, removed, exits: null, from: null, to: null, code: null, reason: null, isError: false };
+      const none = { dockerId, removed, exits: null, fromState: null, toState: null, code: null, reason: null, isError: false };
       if (!reports.has(dockerId)) reports.set(dockerId, none);
       continue;
     }
     const isError = isErrorCode(code) && !(reason !== null && NO_ERROR_REASONS.includes(reason));
-    const states = { from: textOrNull(from), to: textOrNull(to) };
+    const states = { fromState: textOrNull(from), toState: textOrNull(to) };
     reports.set(dockerId, { dockerId, removed, exits: processExits, ...states, code, reason, isError });
   }
   return [...reports.values()];
@@ -182,7 +182,7 @@ function addToLoop(
   report: ExitReport,
   { observedAt, receivedAt }: ReportTimes,
 ): OpenLoop | null {
-  const { exits, from, to, code, reason, isError } = report;
+  const { exits, fromState: from, toState: to, code, reason, isError } = report;
   if (!exits) return open !== null && exits === 0 ? { ...open, to } : open;
   const at = observedAt.toISOString();
   const codes = withCode(open?.codes ?? {}, report, receivedAt);

@@ -150,7 +150,7 @@ function isSameEnd({ state, exitCode, startedAt }: ContainerRow, known: Containe
 const ROW_DIGEST_VERSION = 1;
 
 /** For each kind of field, the function that formats a value for the digest's input. */
-const DIGEST_PART: { [Kind in FieldKind]: (value: FieldValues[Kind]) => string } = {
+const DIGEST_FORMATTERS: { [Kind in FieldKind]: (value: FieldValues[Kind]) => string } = {
   text: lengthPrefixed,
   instant: lengthPrefixed,
   ports: (ports) => {
@@ -186,7 +186,7 @@ const DIGEST_OTHER_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => !DIGEST_SCALA
   .map((name) => ({
     name,
     marker: digestMarker(CONTAINER_FIELDS[name]),
-    part: DIGEST_PART[CONTAINER_FIELDS[name].kind] as (value: unknown) => string,
+    part: DIGEST_FORMATTERS[CONTAINER_FIELDS[name].kind] as (value: unknown) => string,
   }))
   .sort((a, b) => Number(a.marker !== '') - Number(b.marker !== ''));
 

@@ -73,7 +73,7 @@ export function diffSnapshot(
     } else {
       if (keepKnownExit(row, before.row)) {
         diff.keepsExit = true;
-        if (isStored(row, before.row)) {
+        if (equalsStored(row, before.row)) {
           diff.unchanged += 1;
           continue;
         }
@@ -176,7 +176,7 @@ const sameConfiguration = (a: ContainerFacts, b: ContainerFacts): boolean =>
  * Returns whether a row equals the stored row. Only rows whose exit was replaced need this comparison. For all other
  * rows, the digests are compared.
  */
-const isStored = (row: ContainerFacts, stored: ContainerFacts): boolean =>
+const equalsStored = (row: ContainerFacts, stored: ContainerFacts): boolean =>
   isSameContainer(row, stored) && sameConfiguration(row, stored) && row.exitCode === stored.exitCode;
 
 const LIFE_SINGLE_VALUES = LIFE_FIELDS.filter((name) => !isList(name));

@@ -26,7 +26,7 @@ export interface DigestSaltState {
  * Milliseconds between the end of an upgrade and the first host that gets the new salt. Replicas of version 0.2.0 do not
  * record themselves, so a rolling upgrade from that version may take this long.
  */
-const HOLD_MS = 10 * 60_000;
+const NEW_SALT_DELAY_MS = 10 * 60_000;
 
 /** Milliseconds in which all hosts get the new salt, each at its own time. */
 const SPREAD_MS = 10 * 60_000;
@@ -40,16 +40,16 @@ const saltOf = ({ parserVersion, epoch }: DigestSaltState): string =>
  */
 export function nextDigestSalt(
   state: DigestSaltState | null,
-  own: string,
-  running: ReadonlySet<string>,
+  ownVersion: string,
+  runningVersions: ReadonlySet<string>,
   now: Date,
 ): DigestSaltState {
   if (state === null)
-    return { parserVersion: own, epoch: 0, isMixed: running.size > 1, previousSalt: null, changedAt: now };
-  if (running.size > 1) return state.isMixed ? state : { ...state, isMixed: true };
-  if (state.parserVersion === own && !state.isMixed) return state;
+    return { parserVersion: ownVersion, epoch: 0, isMixed: runningVersions.size > 1, previousSalt: null, changedAt: now };
+  if (runningVersions.size > 1) return state.isMixed ? state : { ...state, isMixed: true };
+  if (state.parserVersion === ownVersion && !state.isMixed) return state;
   const epoch = state.epoch + 1;
-  return { parserVersion: own, epoch, isMixed: false, previousSalt: saltOf(state), changedAt: now };
+  return { parserVersion: ownVersion, epoch, isMixed: false, previousSalt: saltOf(state), changedAt: now };
 }
 
 /**
@@ -65,15 +65,15 @@ export const isJoining = (current: DigestSaltState | null, next: DigestSaltState
  */
 export function digestSaltFor(
   state: DigestSaltState,
-  own: string,
+  ownVersion: string,
   hostId: string,
   now: Date,
 ): { salt: string; isOwn: boolean } {
-  const sinceMs = now.getTime() - state.changedAt.getTime() - HOLD_MS;
-  if (state.previousSalt !== null && sinceMs < slotOf(hostId) * SPREAD_MS)
+  const sinceMs = now.getTime() - state.changedAt.getTime() - NEW_SALT_DELAY_MS;
+  if (state.previousSalt !== null && sinceMs < hostFraction(hostId) * SPREAD_MS)
     return { salt: state.previousSalt, isOwn: false };
-  return { salt: saltOf(state), isOwn: state.parserVersion === own && !state.isMixed };
+  return { salt: saltOf(state), isOwn: state.parserVersion === ownVersion && !state.isMixed };
 }
 
 /** Returns a number from 0 up to 1 that is always the same for a host, and evenly distributed over the hosts. */
-const slotOf = (hostId: string): number => createHash('sha256').update(hostId).digest().readUInt32BE(0) / 2 ** 32;
+const hostFraction = (hostId: string): number => createHash('sha256').update(hostId).digest().readUInt32BE(0) / 2 ** 32;

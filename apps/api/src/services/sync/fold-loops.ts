@@ -22,14 +22,14 @@ export interface FoldedLoops {
   /** The rows whose state changes, by `dockerId`. */
   changes: ReadonlyMap<string, LoopChange>;
   /** Whether the result depends on `isContinuous`. */
-  needsContinuity: boolean;
+  dependsOnContinuity: boolean;
 }
 
 /** Returns the events that a snapshot records if there are no loops. */
 export const withoutLoops = (events: EventDraft[]): FoldedLoops => ({
   events,
   changes: new Map(),
-  needsContinuity: false,
+  dependsOnContinuity: false,
 });
 
 /**
@@ -60,7 +60,7 @@ export async function foldLoops(
   return {
     events: ended.size === 0 ? others : [...loopingEvents(events, ended), ...others],
     changes,
-    needsContinuity: reports.some(hasSeveralExits),
+    dependsOnContinuity: reports.some(hasSeveralExits),
   };
 }
 

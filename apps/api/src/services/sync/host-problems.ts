@@ -25,7 +25,7 @@ export interface ProblemColumns {
  * The problems with which a heartbeat does not confirm the stored containers, because the host's containers may differ
  * from the stored ones.
  */
-const NOT_CURRENT: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
+const NOT_CURRENT_CODES: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
   'engine_unreachable',
   'list_refused',
   'too_many_containers',
@@ -62,7 +62,7 @@ export function heartbeatProblems(
   return {
     engineError: reported.find(({ code }) => code === 'engine_unreachable')?.message ?? null,
     problems: stored,
-    isNotCurrent: reported.some(({ code }) => NOT_CURRENT.has(code)),
+    isNotCurrent: reported.some(({ code }) => NOT_CURRENT_CODES.has(code)),
   };
 }
 

@@ -28,7 +28,7 @@ export interface HeartbeatProblems {
 }
 
 /** The properties of a machine that its agent reports; null if not reported. */
-export interface HostFacts {
+export interface HeartbeatFacts {
   engineName: string | null;
   engineVersion: string | null;
   engineApiVersion: string | null;
@@ -49,7 +49,7 @@ export type HostReport = {
   heartbeatSeconds: number;
 } & (
   | { kind: 'snapshot'; digest: string; order: SnapshotOrder | null; observedAt: Date }
-  | { kind: 'heartbeat'; digest: string | null; stream: string | null; problems: HeartbeatProblems; facts: HostFacts }
+  | { kind: 'heartbeat'; digest: string | null; stream: string | null; problems: HeartbeatProblems; facts: HeartbeatFacts }
 );
 
 /**
@@ -88,7 +88,7 @@ const COLUMNS = {
 
 type ReportColumns = Record<keyof typeof COLUMNS, unknown>;
 
-const NO_FACTS: HostFacts = {
+const NO_FACTS: HeartbeatFacts = {
   engineName: null,
   engineVersion: null,
   engineApiVersion: null,
@@ -166,7 +166,7 @@ const STREAM_SEEN_AT = `CASE WHEN hosts.stream = ${ENTRY_ORDER.stream} THEN ${EN
 const unlessSuperseded = (column: string, value: string) =>
   `CASE WHEN COALESCE(${isSuperseded(ENTRY_ORDER.stream)}, FALSE) THEN hosts."${column}" ELSE ${value} END`;
 
-const fact = (column: keyof HostFacts) => unlessSuperseded(column, `COALESCE(${entry(column)}, hosts."${column}")`);
+const fact = (column: keyof HeartbeatFacts) => unlessSuperseded(column, `COALESCE(${entry(column)}, hosts."${column}")`);
 
 /**
  * The problems of a heartbeat. The `since` of a problem is the time of the heartbeat that first reported it. Most
