@@ -83,8 +83,8 @@ export function createBetterAuth(
             const member = await prisma.member.findUnique({ where: { userId } });
             if (member === null) return;
             const { organizationId } = member;
-            const who = `user:${userId}` as const;
-            const fact = { organizationId, at: now(), actor: who, action: 'user.signed_in', target: who } as const;
+            const userActor = `user:${userId}` as const;
+            const fact = { organizationId, at: now(), actor: userActor, action: 'user.signed_in', target: userActor } as const;
             try {
               await recordAuditEntry(prisma, fact);
             } catch (error) {

@@ -7,7 +7,10 @@ export interface Filter {
   matches: Prisma.Sql;
   /** Conditions that indexes can answer. Each match meets exactly one of them. */
   indexed?: Prisma.Sql[];
-  /** A condition on a row of `hosts`, with the alias `h`. It is true for the host of every match that is present. */
+  /**
+   * A condition on a row of `hosts`, with the alias `h`. This condition is true for the host of every match that is a
+   * present container.
+   */
   hostCondition?: Prisma.Sql;
   /**
    * Conditions like `indexed`, for a list sorted by name. Each condition selects either a range of names or few rows.

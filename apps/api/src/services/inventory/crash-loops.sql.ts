@@ -27,7 +27,7 @@ const openLoops = (organizationId: string, loopsReadMax: number) => Prisma.sql`
   SELECT * FROM containers AS c WHERE c."organizationId" = ${organizationId} AND c."loopingSince" IS NOT NULL
   ORDER BY c."loopingSince" DESC LIMIT ${loopsReadMax}::int`;
 
-/** The condition that `repeatedExits` reads all looping containers. */
+/** The condition under which `repeatedExits` reads all looping containers. */
 export const readsAllLoops = (organizationId: string, loopsReadMax: number): Prisma.Sql =>
   Prisma.sql`(SELECT count(*) FROM (${openLoops(organizationId, loopsReadMax)}) AS l) < ${loopsReadMax}::int`;
 

@@ -5,7 +5,7 @@ import { cloneSuspectedFrom } from '../sync/index.js';
 import { hasLabels, type HostLabelFilters } from './host-labels.sql.js';
 import { PROBLEM_COUNTS, type RowProblem } from './container-problems.sql.js';
 
-/** The hosts with one problem. */
+/** The hosts that have a given problem. */
 export interface HostsWithProblem {
   kind: HostAttentionKind;
   /** The time since which each host has had the problem, in milliseconds since 1970, in any order. */
@@ -39,9 +39,9 @@ const sumOf = (table: string) =>
   )})`;
 
 /**
- * Reads all hosts of an organization once, and finds those that have a problem or have containers with a problem.
- * Also selects the hosts whose containers are to be read: at most `hostsMax` hosts with at most `rowsMax` containers in
- * total, or one larger host. Hosts with unhealthy or dead containers come first.
+ * Reads all hosts of an organization once, and finds those that have a problem or have containers with a problem. Also
+ * selects the hosts whose containers are to be read: at most `hostsMax` hosts with at most `rowsMax` containers in
+ * total, or a single host with more containers. Hosts with unhealthy or dead containers come first.
  */
 export async function readHostAttention(
   { prisma }: Database,

@@ -110,8 +110,8 @@ export async function findPage(
           ORDER BY ${by} LIMIT ${limit + 1}::int`;
   const isCounted = count && scan.kind === 'unordered';
   const matches = isCounted ? Prisma.sql`(SELECT count(*)::int FROM matching)` : Prisma.sql`NULL::int`;
-  type Found = { position: string[] } & ContainerViewRow;
-  type Row = { found: number; stoppedAt: string[] | null; matches: number | null } & (Found | { hostId: null });
+  type FoundRow = { position: string[] } & ContainerViewRow;
+  type Row = { found: number; stoppedAt: string[] | null; matches: number | null } & (FoundRow | { hostId: null });
   const rows = await run<Row>(
     db,
     scan,

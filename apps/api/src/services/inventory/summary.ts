@@ -31,7 +31,7 @@ export function createGetSummary({ db, freshnessContext }: FreshnessSource): Get
   });
 }
 
-/** Converts the counts that are stored for hosts, or their sums. */
+/** Converts the counts that are stored for a host, or sums of such counts. */
 export function toCounts(counts: StateCounts): ContainerCounts {
   const {
     containersByState: byState,

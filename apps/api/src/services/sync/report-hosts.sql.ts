@@ -55,7 +55,7 @@ export type HostReport = {
 /**
  * The result of a recorded report. `digestMatches` is true if the report's digest equals the stored digest of the host.
  */
-export interface HostReported {
+export interface HostReportResult {
   digestMatches: boolean;
   revision: number;
   digest: string | null;
@@ -249,11 +249,11 @@ const REPORT_SEVERAL = reportStatement({ name: 'report_hosts', several: true });
  * The reason is one of these: the host is gone, another transaction has locked its row, the snapshot does not equal the
  * stored rows, or a newer snapshot was applied.
  */
-export async function reportHosts(db: Database, reports: readonly HostReport[]): Promise<(HostReported | null)[]> {
+export async function reportHosts(db: Database, reports: readonly HostReport[]): Promise<(HostReportResult | null)[]> {
   const columns = reports.map(toColumns);
   const names = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
   const [singleReport, ...others] = columns;
-  const rows = await db.query<HostReported & { hostId: string }>(
+  const rows = await db.query<HostReportResult & { hostId: string }>(
     ...(singleReport !== undefined && others.length === 0
       ? ([REPORT_ONE, names.map((name) => singleReport[name])] as const)
       : ([REPORT_SEVERAL, names.map((name) => columns.map((row) => row[name]))] as const)),

@@ -46,11 +46,11 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
     const read = { complete, removedIds, derivesMissing, observedAt: snapshot.eventsObservedAt };
     const host = await readHostState(db, hostId, rows, read);
     if (host === null) throw new HostDeletedError();
-    const verdict = checkOrder(host.order, order, times);
-    if (!verdict.isCurrent) {
+    const orderResult = checkOrder(host.order, order, times);
+    if (!orderResult.isCurrent) {
       const { heartbeatSeconds } = cadence;
       if (order) await recordStaleSnapshot(db, hostId, order.stream, { ...times, heartbeatSeconds });
-      return staleSummary(hostId, rows, host, verdict, cadence);
+      return staleSummary(hostId, rows, host, orderResult, cadence);
     }
     const diff = await diffSnapshotWithYields(host.containers, rows, { complete, removedIds });
     // An earlier attempt may already have copied stored exits to the rows.

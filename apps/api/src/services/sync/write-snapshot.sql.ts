@@ -63,7 +63,7 @@ export interface HostVersion {
 }
 
 /** The result of a write. */
-export interface SnapshotWritten {
+export interface SnapshotWriteResult {
   revision: number;
   digest: string | null;
   created: number;
@@ -271,7 +271,7 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
     FROM guard`,
 });
 
-type RowsWritten = Omit<SnapshotWritten, 'historyBytes'>;
+type StatementResult = Omit<SnapshotWriteResult, 'historyBytes'>;
 
 const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false });
 const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true });
@@ -349,7 +349,7 @@ const TIMEOUT_MS_PER_MIB = 1_500;
  *
  * Returns null if the guard failed. The caller must then read the rows and compare them again.
  */
-export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
+export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWriteResult | null> {
   const { hostId, base, diff, loops, totals, complete, digest, order, times, eventsObservedAt, heartbeatSeconds } =
     write;
   const rowsChange = diff.writes.length + diff.patches.length + diff.removals.length > 0;
@@ -390,8 +390,8 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
   const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;
   if (whole) values.push(await text(writes), diff.removals);
   const [written] = isLong
-    ? await db.queryWithTimeout<RowsWritten>(statement, values, timeoutMs(bytes))
-    : await db.query<RowsWritten>(statement, values);
+    ? await db.queryWithTimeout<StatementResult>(statement, values, timeoutMs(bytes))
+    : await db.query<StatementResult>(statement, values);
   return written === undefined
     ? null
     : { ...written, historyBytes: loops.events.length === 0 ? 0 : byteLength(events) };
