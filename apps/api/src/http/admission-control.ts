@@ -187,7 +187,12 @@ export function createAdmissionControl(
   const refuse = createRefusalListener(publicUrl, isDraining);
 
   /** Calls `app` with a request that has acquired a slot. */
-  function callApp(classLimits: (typeof limitsByClass)[RequestClass], req: IncomingMessage, res: ServerResponse, at: number) {
+  function callApp(
+    classLimits: (typeof limitsByClass)[RequestClass],
+    req: IncomingMessage,
+    res: ServerResponse,
+    at: number,
+  ) {
     const { requests, bytes, admittedRequestBytesMax, isAnonymous } = classLimits;
     const isClientConnected = () => !res.closed;
     const slot = new RequestSlot({

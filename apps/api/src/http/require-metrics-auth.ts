@@ -41,7 +41,8 @@ export function requireMetricsAuth(token: string | null, withoutToken: MetricsWi
  * other client does.
  */
 const isForwarded = ({ headers, httpVersion }: Request): boolean =>
-  httpVersion === '1.0' || Object.keys(headers).some((name) => FORWARDING_HEADERS.has(name) || name.startsWith('x-forwarded-'));
+  httpVersion === '1.0' ||
+  Object.keys(headers).some((name) => FORWARDING_HEADERS.has(name) || name.startsWith('x-forwarded-'));
 
 const FORWARDING_HEADERS: ReadonlySet<string> = new Set(['forwarded', 'via', 'x-real-ip']);
 

@@ -84,7 +84,13 @@ export function createBetterAuth(
             if (member === null) return;
             const { organizationId } = member;
             const userActor = `user:${userId}` as const;
-            const fact = { organizationId, at: now(), actor: userActor, action: 'user.signed_in', target: userActor } as const;
+            const fact = {
+              organizationId,
+              at: now(),
+              actor: userActor,
+              action: 'user.signed_in',
+              target: userActor,
+            } as const;
             try {
               await recordAuditEntry(prisma, fact);
             } catch (error) {

@@ -91,7 +91,9 @@ export function createFailedSignIns(
       const target = member === null ? 'system' : `user:${member.userId}`;
       const openWindow = windows.get(target);
       if (openWindow !== undefined) {
-        const lastRecording = openWindow.lastRecording.then(async () => addFailure(await openWindow.entry, address, method));
+        const lastRecording = openWindow.lastRecording.then(async () =>
+          addFailure(await openWindow.entry, address, method),
+        );
         openWindow.lastRecording = lastRecording.catch(() => undefined);
         await lastRecording;
         return;

@@ -99,7 +99,8 @@ export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedB
   return { builds, buildsMin, buildsMax, drift: buildsMin > 1 ? 'different' : buildsMax > 1 ? 'unknown' : 'none' };
 }
 
-const platformOf = (imageDigest: string | null): string | null => MANIFEST_DIGEST_PATTERN.exec(imageDigest ?? '')?.[2] ?? null;
+const platformOf = (imageDigest: string | null): string | null =>
+  MANIFEST_DIGEST_PATTERN.exec(imageDigest ?? '')?.[2] ?? null;
 
 /**
  * Returns the texts that identify a row's build. They are hashes, so two builds never have the same text by accident.

@@ -2,7 +2,16 @@ import type { ContainerFreshness, ContainerQuery } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { exitKey, healthKey, INFRA_KEY, stateKey } from '../sync/index.js';
-import { and, BUILD_BEGINNING, BUILD_TEXT, IMAGE_BEGINNING, textBeginning, isInState, NOT_INFRA, or } from './container-columns.sql.js';
+import {
+  and,
+  BUILD_BEGINNING,
+  BUILD_TEXT,
+  IMAGE_BEGINNING,
+  textBeginning,
+  isInState,
+  NOT_INFRA,
+  or,
+} from './container-columns.sql.js';
 import { problemFilter } from './container-problems.sql.js';
 import { containerOrder, type ContainerOrder } from './container-order.sql.js';
 import { hasLabels } from './host-labels.sql.js';
@@ -59,9 +68,11 @@ export function containerSearch(
   const canMatchRemoved =
     [health, problem, exitReason].every((filter) => filter === undefined) &&
     (state === undefined || state.includes('exited'));
-  const halves = { present: [IS_PRESENT], removed: [IS_REMOVED], all: canMatchRemoved ? [IS_PRESENT, IS_REMOVED] : [IS_PRESENT] }[
-    presence
-  ];
+  const halves = {
+    present: [IS_PRESENT],
+    removed: [IS_REMOVED],
+    all: canMatchRemoved ? [IS_PRESENT, IS_REMOVED] : [IS_PRESENT],
+  }[presence];
   // With `problem`, infra containers are always excluded, because the problem counts exclude them.
   const isIncluded = infra && problem === undefined ? Prisma.sql`TRUE` : NOT_INFRA;
   const ofOrganization = Prisma.sql`(c."organizationId" = ${organizationId} AND ${isIncluded})`;

@@ -25,7 +25,8 @@ const VERSION_EXPRESSIONS = {
   agentVersion: Prisma.sql`h."agentVersion"`,
 } as const;
 
-const isVersion = (key: HostSortKey): key is keyof typeof VERSION_EXPRESSIONS => Object.hasOwn(VERSION_EXPRESSIONS, key);
+const isVersion = (key: HostSortKey): key is keyof typeof VERSION_EXPRESSIONS =>
+  Object.hasOwn(VERSION_EXPRESSIONS, key);
 
 function sortOf(key: Exclude<HostSortKey, keyof typeof VERSION_EXPRESSIONS>, freshness: Prisma.Sql, now: Date): Sort {
   switch (key) {

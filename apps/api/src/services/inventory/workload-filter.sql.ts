@@ -2,7 +2,13 @@ import type { ContainerQuery } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { and, textBeginning } from './container-columns.sql.js';
 import type { Filter } from './container-text.sql.js';
-import { PROJECT_BEGINNING, PROJECT_TEXT, SERVICE_BEGINNING, SERVICE_TEXT, WORKLOAD_PROJECT } from './workload-columns.sql.js';
+import {
+  PROJECT_BEGINNING,
+  PROJECT_TEXT,
+  SERVICE_BEGINNING,
+  SERVICE_TEXT,
+  WORKLOAD_PROJECT,
+} from './workload-columns.sql.js';
 
 /** Returns the filters by the workload of a container. A filter by service comes first, because it is more selective. */
 export function workloadFilters(

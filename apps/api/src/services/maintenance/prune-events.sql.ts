@@ -42,8 +42,14 @@ const pruneStatement = (table: EventTable): Statement => ({
     SELECT count(*)::int AS count FROM pruned`,
 });
 
-const FIND_HOSTS_STATEMENTS = { container_events: findHosts('container_events'), host_events: findHosts('host_events') };
-const PRUNE_STATEMENTS = { container_events: pruneStatement('container_events'), host_events: pruneStatement('host_events') };
+const FIND_HOSTS_STATEMENTS = {
+  container_events: findHosts('container_events'),
+  host_events: findHosts('host_events'),
+};
+const PRUNE_STATEMENTS = {
+  container_events: pruneStatement('container_events'),
+  host_events: pruneStatement('host_events'),
+};
 
 const NO_HOST = '00000000-0000-0000-0000-000000000000';
 

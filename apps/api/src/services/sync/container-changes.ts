@@ -302,7 +302,11 @@ const singleValue = (name: ContainerFieldName, from: unknown, to: unknown): Upda
  * values are equivalent.
  */
 const DIFFERENCE_BY_KIND: {
-  [Kind in FieldKind]: (name: ContainerFieldName, from: FieldValues[Kind], to: FieldValues[Kind]) => UpdateContent | null;
+  [Kind in FieldKind]: (
+    name: ContainerFieldName,
+    from: FieldValues[Kind],
+    to: FieldValues[Kind],
+  ) => UpdateContent | null;
 } = {
   text: (name, from, to) => ({ from: { [name]: truncateOrNull(from) }, to: { [name]: truncateOrNull(to) } }),
   instant: singleValue,

@@ -41,7 +41,16 @@ export function toExitReports(events: readonly EventDraft[]): ExitReport[] {
     const removed = kind === 'removed';
     if (!removed && inLoop === undefined) continue;
     if (processExits === undefined) {
-      const none = { dockerId, removed, exits: null, fromState: null, toState: null, code: null, reason: null, isError: false };
+      const none = {
+        dockerId,
+        removed,
+        exits: null,
+        fromState: null,
+        toState: null,
+        code: null,
+        reason: null,
+        isError: false,
+      };
       if (!reports.has(dockerId)) reports.set(dockerId, none);
       continue;
     }

@@ -45,7 +45,13 @@ export function nextDigestSalt(
   now: Date,
 ): DigestSaltState {
   if (state === null)
-    return { parserVersion: ownVersion, epoch: 0, isMixed: runningVersions.size > 1, previousSalt: null, changedAt: now };
+    return {
+      parserVersion: ownVersion,
+      epoch: 0,
+      isMixed: runningVersions.size > 1,
+      previousSalt: null,
+      changedAt: now,
+    };
   if (runningVersions.size > 1) return state.isMixed ? state : { ...state, isMixed: true };
   if (state.parserVersion === ownVersion && !state.isMixed) return state;
   const epoch = state.epoch + 1;

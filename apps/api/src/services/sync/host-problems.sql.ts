@@ -18,7 +18,9 @@ export const cloneSuspectedFrom = (now: Date): Date => new Date(now.getTime() - 
  * of these codes for the row. A test checks that the condition and the function agree.
  */
 export function hasProblem(codes: readonly HostProblemCode[], now: Date): Prisma.Sql {
-  const detected = codes.flatMap((code) => (code in DETECTED_PROBLEMS ? [DETECTED_PROBLEMS[code as keyof typeof DETECTED_PROBLEMS](now)] : []));
+  const detected = codes.flatMap((code) =>
+    code in DETECTED_PROBLEMS ? [DETECTED_PROBLEMS[code as keyof typeof DETECTED_PROBLEMS](now)] : [],
+  );
   const reported = Prisma.sql`(h."agentProblems" <> '[]' AND EXISTS (
     SELECT FROM jsonb_array_elements(h."agentProblems") AS problem WHERE problem ->> 'code' = ANY (${[...codes]}::text[])))`;
   return Prisma.sql`(${Prisma.join([reported, ...detected], ' OR ')})`;

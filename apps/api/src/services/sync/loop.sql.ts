@@ -86,7 +86,8 @@ export async function recordEndedLoops(db: Database, now: Date, isStopped = () =
       failures.push(error);
     }
   }
-  if (failures.length > 0) throw new AggregateError(failures, `the ended loops of ${failures.length} hosts could not be recorded`);
+  if (failures.length > 0)
+    throw new AggregateError(failures, `the ended loops of ${failures.length} hosts could not be recorded`);
   return total;
 }
 

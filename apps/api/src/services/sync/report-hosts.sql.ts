@@ -49,7 +49,13 @@ export type HostReport = {
   heartbeatSeconds: number;
 } & (
   | { kind: 'snapshot'; digest: string; order: SnapshotOrder | null; observedAt: Date }
-  | { kind: 'heartbeat'; digest: string | null; stream: string | null; problems: HeartbeatProblems; facts: HeartbeatFacts }
+  | {
+      kind: 'heartbeat';
+      digest: string | null;
+      stream: string | null;
+      problems: HeartbeatProblems;
+      facts: HeartbeatFacts;
+    }
 );
 
 /**
@@ -166,7 +172,8 @@ const STREAM_SEEN_AT = `CASE WHEN hosts.stream = ${ENTRY_ORDER.stream} THEN ${EN
 const unlessSuperseded = (column: string, value: string) =>
   `CASE WHEN COALESCE(${isSuperseded(ENTRY_ORDER.stream)}, FALSE) THEN hosts."${column}" ELSE ${value} END`;
 
-const fact = (column: keyof HeartbeatFacts) => unlessSuperseded(column, `COALESCE(${entry(column)}, hosts."${column}")`);
+const fact = (column: keyof HeartbeatFacts) =>
+  unlessSuperseded(column, `COALESCE(${entry(column)}, hosts."${column}")`);
 
 /**
  * The problems of a heartbeat. The `since` of a problem is the time of the heartbeat that first reported it. Most
