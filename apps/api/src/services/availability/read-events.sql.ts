@@ -40,7 +40,7 @@ const READ_EVENTS: Statement = {
 
 /**
  * Reads the events since `from` that determine the availability of hosts, one host after another. The events of a host
- * are in the order in which they happened (`orderEvents`). Omits hosts without such events. At any time, only the
+ * are in the order in which they happened (`sortByHistory`). Omits hosts without such events. At any time, only the
  * events of one statement and of one host are in memory.
  */
 export async function* readEvents(
@@ -56,7 +56,7 @@ export async function* readEvents(
     const found = await db.query<EventRow>(READ_EVENTS, [remaining, from, after.at, after.tx, after.id]);
     for (const row of found) {
       if (rows.length > 0 && row.hostId !== rows[0]!.hostId) {
-        yield { hostId: rows[0]!.hostId, events: orderEvents(rows) };
+        yield { hostId: rows[0]!.hostId, events: sortByHistory(rows) };
         rows = [];
       }
       rows.push(row);
@@ -66,7 +66,7 @@ export async function* readEvents(
     remaining = remaining.slice(remaining.indexOf(last.hostId));
     after = { at: new Date(last.at), tx: last.tx, id: last.id };
   }
-  if (rows.length > 0) yield { hostId: rows[0]!.hostId, events: orderEvents(rows) };
+  if (rows.length > 0) yield { hostId: rows[0]!.hostId, events: sortByHistory(rows) };
 }
 
 const isEngineEvent = ({ kind }: EventRow): boolean => kind === 'engine_down' || kind === 'engine_up';
@@ -77,7 +77,7 @@ const isEngineEvent = ({ kind }: EventRow): boolean => kind === 'engine_down' ||
  * processes. If its time is later than that of the next engine event, that clock was ahead, and the event gets the time
  * of the next engine event.
  */
-export function orderEvents(rows: readonly EventRow[]): AvailabilityEvent[] {
+export function sortByHistory(rows: readonly EventRow[]): AvailabilityEvent[] {
   const recorded = [...rows].sort((a, b) => Number(a.tx) - Number(b.tx) || Number(a.id) - Number(b.id));
   let next = Infinity;
   const corrected = recorded
