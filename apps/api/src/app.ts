@@ -15,7 +15,7 @@ import { limitAuthFailures } from './http/limit-auth-failures.js';
 import { measureRequests } from './http/measure-requests.js';
 import { methodNotAllowed, refuseOptionsMethod } from './http/method-not-allowed.js';
 import { handleErrors, NO_STORE, notFound } from './http/problem.js';
-import { requireProtocol } from './http/host-and-expect.js';
+import { checkHostAndExpect } from './http/host-and-expect.js';
 import { requestLog } from './http/request-log.js';
 import { STALLED_MS_MAX } from './http/close-if-reader-stalls.js';
 import { securityHeaders } from './http/security-headers.js';
@@ -84,7 +84,7 @@ export interface AppOptions {
    */
   authFailuresPerMinute?: number;
   /**
-   * Maximum number of sign-in attempts per minute from one address. The limit for one account is half of this. 0:
+   * Maximum number of sign-in attempts per minute from one address. The limit for one account is half as high. 0:
    * unlimited.
    */
   signInsPerMinute?: number;
@@ -94,7 +94,7 @@ export interface AppOptions {
   trustProxy?: false | number | string[];
   /**
    * The URL at which agents and browsers reach this API. If it has a path, `removeBasePath` must remove the path from
-   * requests. If the URL is https, responses carry the HSTS header.
+   * requests. If the URL is https, responses contain the HSTS header.
    */
   publicUrl?: string;
   /**
@@ -283,7 +283,7 @@ export function createApp({
 
   const app = express();
   app.disable('x-powered-by');
-  // ETags are weak, because one answer may be sent in several encodings with different bytes (RFC 9110, 8.8.3).
+  // ETags are weak, because the same response may be sent in several encodings, whose bytes differ (RFC 9110, 8.8.3).
   app.set('etag', 'weak');
   app.set('query parser', 'simple');
   app.set('trust proxy', trustProxy);
@@ -298,7 +298,7 @@ export function createApp({
     res.set('Cache-Control', NO_STORE);
     next();
   });
-  app.use(requireProtocol, refuseOptionsMethod(routes));
+  app.use(checkHostAndExpect, refuseOptionsMethod(routes));
   app.use(mountRoutes(routes, guards), serveSwaggerUi(), methodNotAllowed(routes));
   if (webDir !== undefined) app.use(createWebRouter(webDir, basePathOf(publicUrl), stalledMsMax));
   app.use(notFound);

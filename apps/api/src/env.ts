@@ -116,7 +116,8 @@ const labelKeys = z
   });
 
 /**
- * A group's name may contain colons, because the role follows the last colon. It may contain commas after a backslash.
+ * A group's name may contain colons, because the role follows the last colon. A comma in the name must be escaped with
+ * a backslash.
  */
 const roleByGroup = z.string().transform((value, context): ReadonlyMap<string, MemberRole> => {
   const roles = new Map<string, MemberRole>();
@@ -200,7 +201,7 @@ export const EnvVariables = z.object({
 export type Env = z.output<typeof EnvVariables>;
 
 /**
- * Parses the settings; an empty variable counts as unset. Reads the secrets that are given as files with `files`.
+ * Parses the settings; an empty variable counts as unset. Uses `files` to read the secrets that are set as files.
  * @throws EnvError naming each invalid variable, never its value, which may be a secret.
  */
 export function parseEnv(source: Readonly<Record<string, string | undefined>>, files: FileFunctions): Env {
@@ -235,7 +236,7 @@ const ROLE_VARIABLES = ['MUSTER_OIDC_ROLE_CLAIM', 'MUSTER_OIDC_ROLES'] as const;
  * Matches the path of a Microsoft Entra ID issuer that serves all tenants or personal accounts. The UUID is the tenant
  * of personal accounts.
  */
-const MULTI_TENANT_PATH = /^\/(common|organizations|consumers|9188040d-6c67-4c5b-b112-36a304b66dad)(\/|$)/i;
+const MULTI_TENANT_PATH_PATTERN = /^\/(common|organizations|consumers|9188040d-6c67-4c5b-b112-36a304b66dad)(\/|$)/i;
 const MICROSOFT_HOSTS: ReadonlySet<string> = new Set([
   'login.microsoftonline.com',
   'login.microsoftonline.us',
@@ -250,7 +251,7 @@ const MICROSOFT_HOSTS: ReadonlySet<string> = new Set([
 function isMultiTenant(url: string): boolean {
   if (!URL.canParse(url)) return false;
   const { hostname, pathname } = new URL(url);
-  return MICROSOFT_HOSTS.has(hostname) && MULTI_TENANT_PATH.test(pathname);
+  return MICROSOFT_HOSTS.has(hostname) && MULTI_TENANT_PATH_PATTERN.test(pathname);
 }
 
 /**
@@ -271,7 +272,7 @@ function oidcProblems(set: Readonly<Record<string, string | undefined>>): string
     problems.push(...missing(ROLE_VARIABLES, "take roles from the identity provider's groups"));
   if (isAnySet(ROLE_VARIABLES) && strangerRole !== undefined && strangerRole !== 'none') {
     problems.push(
-      'MUSTER_OIDC_STRANGER_ROLE must be none if MUSTER_OIDC_ROLES is set: give the role to a group that everyone is in',
+      'MUSTER_OIDC_STRANGER_ROLE must be none if MUSTER_OIDC_ROLES is set: assign the role to a group that contains everyone',
     );
   }
   if (set['MUSTER_OIDC_TRUST_EMAIL'] === 'true' && isMultiTenant(set['MUSTER_OIDC_ISSUER'] ?? '')) {

@@ -30,7 +30,7 @@ export class DomainError extends Error {
   }
 }
 
-/** The request violates the contract. `errors` names the invalid fields. */
+/** The request violates the contract. `errors` lists the invalid fields. */
 export class InvalidRequestError extends DomainError {
   constructor(
     message: string,
@@ -42,7 +42,8 @@ export class InvalidRequestError extends DomainError {
 
 /**
  * The token is malformed, unknown, expired, revoked or used up. The message does not reveal which, with one exception.
- * If an enrollment token is used up, the message says so, and names the host that already has the presented `engineId`.
+ * If an enrollment token is used up, the message states this, and contains the name of the host that already has the
+ * presented `engineId`.
  */
 export class TokenInvalidError extends DomainError {
   constructor(message: string) {

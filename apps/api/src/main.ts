@@ -160,7 +160,8 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   let indexes: Promise<void> = Promise.resolve();
   const shutDown = async (signal: NodeJS.Signals) => {
     if (draining) {
-      // A terminal that closes sends SIGHUP twice. Any other second signal means that the shutdown takes too long.
+      // A terminal that closes sends SIGHUP twice. Any other second signal means that the shutdown takes too long, so
+      // the process exits immediately.
       if (signal === 'SIGHUP') return;
       process.exit(1);
     }
@@ -238,7 +239,8 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-// Without a listener, Node opens its debugger, through which any local process could run code in this one.
+// Without this listener, SIGUSR1 would make Node open its debugger, through which any local process could run code in
+// this process.
 process.on('SIGUSR1', () => undefined);
 
 try {

@@ -4,11 +4,11 @@ import fc from 'fast-check';
 import {
   coalesce,
   hostPeriods,
-  timesOf,
+  durationsOf,
   toAvailability,
   withOutages,
   type AvailabilityEvent,
-  type HostNow,
+  type CurrentHost,
   type Period,
 } from '../src/services/availability/availability.js';
 import { Outages } from '../src/services/availability/outages.js';
@@ -31,7 +31,7 @@ const event = (
   before: AvailabilityEvent['before'] = null,
 ): AvailabilityEvent => ({ kind, at: at(second), since: since === null ? null : at(since), before });
 
-const hostAt = (now: Partial<HostNow> = {}): HostNow => ({
+const hostAt = (now: Partial<CurrentHost> = {}): CurrentHost => ({
   enrolledAt: at(-100_000),
   historyFrom: null,
   reportedFrom: at(-100_000),
@@ -50,7 +50,7 @@ const format = (periods: readonly Period[]) =>
 
 describe('the state of a host during a window', () => {
   const periods = (
-    host: Partial<HostNow>,
+    host: Partial<CurrentHost>,
     events: readonly AvailabilityEvent[],
     outages: readonly [number, number][] = [],
     period = window(0, 1_000),
@@ -353,8 +353,8 @@ function eventsOf({ enrolled, silences, departures, enrollments, downtimes }: Tr
 }
 
 /** Returns the state in a silence that has not ended, according to the events. */
-const recordedSilence = (events: readonly AvailabilityEvent[]): HostNow['recordedSilence'] =>
-  events.reduce<HostNow['recordedSilence']>((recorded, { kind, since }) => {
+const recordedSilence = (events: readonly AvailabilityEvent[]): CurrentHost['recordedSilence'] =>
+  events.reduce<CurrentHost['recordedSilence']>((recorded, { kind, since }) => {
     if (kind === 'host_stale') return { from: since!, state: 'stale' };
     if (kind === 'host_offline') return { from: since!, state: 'offline' };
     return kind === 'host_back' || kind === 'host_left' ? null : recorded;
@@ -364,7 +364,7 @@ const recordedSilence = (events: readonly AvailabilityEvent[]): HostNow['recorde
 function hostOf(
   { enrolled, reported, silences, departures, downtimes }: Truth,
   events: readonly AvailabilityEvent[],
-): HostNow {
+): CurrentHost {
   const isOver = ({ to }: { to: number }) => to <= LENGTH;
   const left = departures.find(([from, to]) => from <= LENGTH && LENGTH < to);
   const silence = silences.find((each) => each.from < LENGTH && !isOver(each));
@@ -405,7 +405,7 @@ test('the periods of any host equal the periods of a model that computes the sta
       expect(seconds).toEqual(expected);
       for (const state of expected) seen.add(state);
       const knownSeconds = expected.filter((state) => /online|engine_down|stale|offline/.test(state)).length;
-      const { ratio, seconds: sums } = toAvailability(timesOf(known, outages));
+      const { ratio, seconds: sums } = toAvailability(durationsOf(known, outages));
       expect(ratio).toEqual(
         knownSeconds === 0 ? null : expected.filter((state) => state === 'online').length / knownSeconds,
       );

@@ -101,8 +101,8 @@ describe('the loop of a container', () => {
     dockerId: 'a',
     removed: false,
     exits: 1,
-    from: 'running',
-    to: 'exited',
+    fromState: 'running',
+    toState: 'exited',
     code: 1,
     reason: 'crashed',
     isError: true,
@@ -110,13 +110,13 @@ describe('the loop of a container', () => {
   const start: ExitReport = {
     ...exit,
     exits: 0,
-    from: 'exited',
-    to: 'running',
+    fromState: 'exited',
+    toState: 'running',
     code: null,
     reason: null,
     isError: false,
   };
-  const healthOnly: ExitReport = { ...start, exits: null, from: null, to: null };
+  const healthOnly: ExitReport = { ...start, exits: null, fromState: null, toState: null };
   const at = (ms: number, isContinuous = true) => ({
     observedAt: new Date(ms),
     receivedAt: new Date(ms),
@@ -194,6 +194,6 @@ describe('the loop of a container', () => {
     const events = containerChanges(running(0), ended('exited', 0));
     const options = { ...at(NOW_MS + MINUTE_MS), foldsLoops: false };
     const folded = await foldLoops(events, new Map([['a', before]]), options);
-    expect(folded).toEqual({ events, changes: new Map(), needsContinuity: false });
+    expect(folded).toEqual({ events, changes: new Map(), dependsOnContinuity: false });
   });
 });

@@ -152,7 +152,7 @@ export function createAdmissionControl(
   };
 
   const transfers = createBodyTransfers();
-  const createGate = (kind: RequestClass) => {
+  const createClassLimits = (kind: RequestClass) => {
     const { requests, bytes, bodyBytesMax } = LIMIT_SHARES[kind];
     const inWorkMax = Math.max(1, Math.floor(requestsInWorkMax * requests));
     const capacity = Math.floor(bodyBytesInWorkMax * bytes);
@@ -176,19 +176,24 @@ export function createAdmissionControl(
       isAnonymous: kind === 'anonymous' || kind === 'files',
     };
   };
-  const gates = {
-    calls: createGate('calls'),
-    snapshots: createGate('snapshots'),
-    operators: createGate('operators'),
-    anonymous: createGate('anonymous'),
-    files: createGate('files'),
+  const limitsByClass = {
+    calls: createClassLimits('calls'),
+    snapshots: createClassLimits('snapshots'),
+    operators: createClassLimits('operators'),
+    anonymous: createClassLimits('anonymous'),
+    files: createClassLimits('files'),
   } satisfies Record<RequestClass, object>;
 
   const refuse = createRefusalListener(publicUrl, isDraining);
 
   /** Calls `app` with a request that has acquired a slot. */
-  function begin(gate: (typeof gates)[RequestClass], req: IncomingMessage, res: ServerResponse, at: number) {
-    const { requests, bytes, admittedRequestBytesMax, isAnonymous } = gate;
+  function callApp(
+    classLimits: (typeof limitsByClass)[RequestClass],
+    req: IncomingMessage,
+    res: ServerResponse,
+    at: number,
+  ) {
+    const { requests, bytes, admittedRequestBytesMax, isAnonymous } = classLimits;
     const isClientConnected = () => !res.closed;
     const slot = new RequestSlot({
       requests,
@@ -212,17 +217,17 @@ export function createAdmissionControl(
       app(req, res);
       return;
     }
-    const gate = gates[kind];
+    const classLimits = limitsByClass[kind];
     const receivedAt = performance.now();
     const proceed = (isAcquired: boolean) => {
-      if (isAcquired && res.closed) gate.requests.release(1);
-      else if (isAcquired) begin(gate, req, res, receivedAt);
+      if (isAcquired && res.closed) classLimits.requests.release(1);
+      else if (isAcquired) callApp(classLimits, req, res, receivedAt);
       else if (!res.closed) {
         refuse(req, res);
         metrics.recordRequest({ method: req.method ?? '', route: null, status: res.statusCode, seconds: null });
       }
     };
-    const permit = gate.requests.acquire(1);
+    const permit = classLimits.requests.acquire(1);
     if (typeof permit === 'boolean') proceed(permit);
     else void permit.then(proceed);
   };

@@ -20,7 +20,10 @@ export interface AgentGuardOptions {
   delayRefusal: DelayRefusal;
 }
 
-/** For each host and kind of call: the maximum number of waiting requests, and the milliseconds that each may wait. */
+/**
+ * For each host and kind of call: the maximum number of waiting requests, and the milliseconds that each request may
+ * wait.
+ */
 const HOST_QUEUE_LIMITS = { waitingMax: 8, waitMsMax: 2_000 };
 
 /**

@@ -80,8 +80,8 @@ async function findUserSession(
   { sessions, publicUrl }: Pick<OperatorAuthOptions, 'sessions' | 'publicUrl'>,
 ): Promise<UserSession> {
   const { value: session, cookies } = await sessions.authenticate(callerOf(req));
-  // Renews the session cookie, or clears it if the session has ended. This is impossible when a stream rechecks its
-  // session, because the headers of its response have already been sent.
+  // Renews the session cookie, or clears the cookie if the session has ended. When an open stream rechecks its session,
+  // the headers of the response have already been sent, so no cookie can be set.
   if (!res.headersSent) for (const cookie of cookies) res.append('Set-Cookie', cookie);
   if (session === null) throw new TokenInvalidError('Sign in, or send Authorization: Bearer <API key>.');
   requireSameOrigin(req, publicUrl);
@@ -126,7 +126,7 @@ const isRecorded = (error: DomainError) =>
   error instanceof SnapshotDelayedError ? error.updatesLastSeen : !UNRECORDED_CODES.has(error.code);
 
 /**
- * Errors after which a call is not recorded. Calls above the rate limit are not recorded, because recording a call
- * costs as much as the limit saves.
+ * Errors after which a call is not recorded. Calls above the rate limit are not recorded, because recording them would
+ * cost as much as the rate limit saves.
  */
 const UNRECORDED_CODES: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted', 'rate_limited']);

@@ -35,7 +35,7 @@ const BYTES_PER_SECOND_MIN = 1_024;
 const RATE_WINDOW_SECONDS = 5;
 
 /**
- * While other requests wait for memory, a body that holds more bytes than this must arrive at
+ * While other requests wait for memory, a body that occupies more than this many bytes must arrive at
  * `PRESSURE_BYTES_PER_SECOND_MIN` or faster.
  */
 const PRESSURE_HELD_BYTES_MIN = 64 * 1_024;
@@ -66,7 +66,7 @@ export interface BodyTransfers {
    * Begins a transfer.
    * @throws RateLimitedError if too many bodies of this peer or address are in transfer and none ends in time.
    */
-  begin(of: { peer: TransferPeer | null; address: string; holder: ByteHolder }): Promise<BodyTransfer>;
+  begin(transfer: { peer: TransferPeer | null; address: string; holder: ByteHolder }): Promise<BodyTransfer>;
   /** The number of bodies in transfer. */
   readonly size: number;
 }
@@ -74,8 +74,8 @@ export interface BodyTransfers {
 interface TrackedTransfer extends BodyTransfer {
   holder: ByteHolder;
   isPaused: boolean;
-  /** Bytes received in each of the last seconds. The last element is the current second. */
-  recent: number[];
+  /** The number of bytes received in each of the last seconds. The last element counts the current second. */
+  bytesBySecond: number[];
 }
 
 /**
@@ -98,14 +98,14 @@ export function createBodyTransfers(): BodyTransfers {
     for (const entry of entries) {
       const error = entry.isPaused ? null : abortReason(entry);
       if (error !== null) entry.onAborted(error);
-      else if (!entry.isPaused) entry.recent.push(0);
+      else if (!entry.isPaused) entry.bytesBySecond.push(0);
     }
   }
 
-  async function acquire(semaphore: KeyedSemaphore, key: string, whose: string): Promise<void> {
+  async function acquire(semaphore: KeyedSemaphore, key: string, sender: string): Promise<void> {
     if (await semaphore.acquire(key)) return;
     throw new RateLimitedError(
-      `Too many request bodies from this ${whose} are being received. Retry later.`,
+      `Too many request bodies from this ${sender} are being received. Retry later.`,
       WAIT_MS_MAX,
     );
   }
@@ -114,13 +114,13 @@ export function createBodyTransfers(): BodyTransfers {
     const entry: TrackedTransfer = {
       holder,
       isPaused: false,
-      recent: [0],
+      bytesBySecond: [0],
       onAborted: () => undefined,
-      addBytes: (bytes) => void (entry.recent[entry.recent.length - 1]! += bytes),
+      addBytes: (bytes) => void (entry.bytesBySecond[entry.bytesBySecond.length - 1]! += bytes),
       setPaused: (isPaused) => {
         entry.isPaused = isPaused;
         // After a pause, the client's rate is unknown.
-        entry.recent = [0];
+        entry.bytesBySecond = [0];
       },
       end: () => {
         if (!entries.delete(entry)) return;
@@ -156,13 +156,13 @@ export function createBodyTransfers(): BodyTransfers {
 }
 
 /** Called each second. Returns the reason to abort a body, or null if its transfer continues. */
-function abortReason({ recent, holder }: TrackedTransfer): DomainError | null {
-  if (recent.length > RATE_WINDOW_SECONDS) {
-    recent.shift();
-    const bytes = recent.reduce((sum, each) => sum + each, 0);
+function abortReason({ bytesBySecond, holder }: TrackedTransfer): DomainError | null {
+  if (bytesBySecond.length > RATE_WINDOW_SECONDS) {
+    bytesBySecond.shift();
+    const bytes = bytesBySecond.reduce((sum, each) => sum + each, 0);
     if (bytes < RATE_WINDOW_SECONDS * BYTES_PER_SECOND_MIN) return new RequestTimeoutError();
   }
   // The first element can cover less than a second, because all transfers share a timer.
-  const isSlow = recent.length > 1 && recent.at(-1)! < PRESSURE_BYTES_PER_SECOND_MIN;
+  const isSlow = bytesBySecond.length > 1 && bytesBySecond.at(-1)! < PRESSURE_BYTES_PER_SECOND_MIN;
   return isSlow && holder.isScarce && holder.heldBytes > PRESSURE_HELD_BYTES_MIN ? new OverloadedError() : null;
 }

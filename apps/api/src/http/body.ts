@@ -11,7 +11,7 @@ import { receiveBytes } from './receive-bytes.js';
  * @throws UnsupportedMediaTypeError unless the body is UTF-8 JSON, plain or gzip-compressed.
  * @throws BodyTooLargeError if the body exceeds `bytesMax`. The rest of the request is read and dropped, because a
  * client that is still sending does not read the response.
- * @throws InvalidRequestError if the body is not JSON or has invalid fields, which the error names.
+ * @throws InvalidRequestError if the body is not JSON or has invalid fields, which the error lists.
  * @throws OverloadedError if no memory for the body becomes available in time.
  * @throws RequestTimeoutError if the body arrives too slowly, RateLimitedError if the caller sends too many bodies at
  * once.
@@ -72,7 +72,7 @@ async function readWithinLimit(req: Request, encoding: RawBody['encoding'], byte
 }
 
 /**
- * Validates query parameters, headers or path parameters. @throws InvalidRequestError that names the invalid fields.
+ * Validates query parameters, headers or path parameters. @throws InvalidRequestError that lists the invalid fields.
  */
 export const parseFields = <S extends z.ZodType>(schema: S, fields: Readonly<Record<string, unknown>>): z.output<S> =>
   parsedOrThrow(parseParameters(schema, fields));

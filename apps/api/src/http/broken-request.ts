@@ -84,8 +84,7 @@ export function createBrokenRequestHandler(connections: Connections, logger: Log
 
   async function refuseInOrder(socket: Duplex, problem: ProblemFacts, code: string): Promise<void> {
     const exchanges = connections.exchanges(socket);
-    // If one of the requests is incomplete, it is the broken one. If all are complete, the broken input never became a
-    // request.
+    // An incomplete request is the broken one. If all requests are complete, the broken input never became a request.
     const broken = exchanges.find(({ req }) => !req.complete);
     await Promise.all(exchanges.filter((exchange) => exchange !== broken).map(waitForResponse));
     if (!socket.writable) return;
@@ -101,7 +100,7 @@ export function createBrokenRequestHandler(connections: Connections, logger: Log
   }
 
   const refuseOnce = (socket: Duplex, problem: ProblemFacts, code: string) => {
-    // Further errors on the same connection are consequences of the first.
+    // Further errors on the same connection are consequences of the first error.
     if (refused.has(socket)) return;
     refused.add(socket);
     void refuseInOrder(socket, problem, code);

@@ -29,9 +29,9 @@ export interface Connections {
   closeAfterResponses(): void;
 
   /**
-   * Closes each connection that has sent nothing for at least `silentMs`, for example one that never sent a request or
-   * sent an incomplete one. Connections that wait for a response are not closed. Call this function repeatedly, because
-   * it measures the silence from call to call.
+   * Closes each connection that has sent nothing for at least `silentMs`, for example a connection that never sent a
+   * request, or sent only part of a request. Connections that wait for a response are not closed. Call this function
+   * repeatedly, because it measures the silence from call to call.
    */
   closeStalled(silentMs: number): void;
 }
@@ -47,8 +47,8 @@ interface Connection {
 
 /**
  * Tracks a server's connections. When a server closes, Node closes connections that are idle between two requests. It
- * does not close those that never sent a request, or sent an incomplete one. Without tracking, a browser's spare
- * connection would delay a shutdown.
+ * does not close connections that never sent a request, or sent only part of a request. Without tracking, a browser's
+ * spare connection would delay a shutdown.
  *
  * Every request is tracked, including refused ones, so tracking must cost almost nothing. No closures are created and
  * no finished requests are kept, because with thousands of idle connections these would make up most of the heap.
@@ -59,7 +59,8 @@ export function trackConnections(server: Server): Connections {
   const forget = (socket: Socket) => connections.delete(socket);
   function removeFinished(socket: Socket): void {
     const exchanges = connections.get(socket)?.exchanges ?? [];
-    // Edited in place: a replaced array would keep its requests alive until the next full garbage collection.
+    // The array is edited in place. A replaced array would keep its requests alive until the next full garbage
+    // collection.
     for (let i = exchanges.length - 1; i >= 0; i--) if (!isInProgress(exchanges[i]!)) exchanges.splice(i, 1);
   }
   function onAnswered(this: ServerResponse): void {

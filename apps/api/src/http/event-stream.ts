@@ -45,7 +45,7 @@ export function openEventStream(res: Response, heartbeatMs = HEARTBEAT_MS): Stre
   return {
     send,
     closed,
-    async room() {
+    async waitForRoom() {
       if (isClosed() || !res.writableNeedDrain) return;
       await Promise.race([closed, new Promise((resolve) => res.once('drain', resolve))]);
     },
@@ -78,8 +78,8 @@ const GZIP_HEAD = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
 const LAST_BLOCK = [3, 0];
 
 /**
- * Creates one response's gzip encoding. The chunks are already compressed. Each response only adds a header, and at its
- * end the checksum and the length of the sent data.
+ * Creates one response's gzip encoding. The chunks are already compressed. Each response only adds a header at its
+ * beginning, and the checksum and the length of the sent data at its end.
  */
 function gzip(): Encoding {
   let checksum = 0;

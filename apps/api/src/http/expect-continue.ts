@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 const awaitingContinue = new WeakSet<IncomingMessage>();
 
 /** Marks a request whose client waits for a 100 response. `sendContinue` sends the response when the body is read. */
-export const awaitContinue = (req: IncomingMessage): void => void awaitingContinue.add(req);
+export const markAwaitingContinue = (req: IncomingMessage): void => void awaitingContinue.add(req);
 
 /** Whether the client still waits for a 100 response, in which case its body may never arrive. */
 export const isAwaitingContinue = (req: IncomingMessage): boolean => awaitingContinue.has(req);

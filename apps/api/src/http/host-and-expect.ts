@@ -3,11 +3,11 @@ import { InvalidRequestError } from '../errors.js';
 import { sendExpectationFailed } from './problem.js';
 
 /**
- * Refuses, with a problem document, the requests that every HTTP server must refuse. Node would refuse them with an
- * empty response, so `serve` configures Node to pass them on.
+ * Refuses, with a problem document, the requests that every HTTP server must refuse. Node would refuse such requests
+ * with an empty response, so `serve` configures Node to pass the requests on.
  * @throws InvalidRequestError for an HTTP/1.1 request without exactly one Host header (RFC 9112, 3.2).
  */
-export const requireProtocol: RequestHandler = (req, res, next) => {
+export const checkHostAndExpect: RequestHandler = (req, res, next) => {
   const hosts = countHosts(req.rawHeaders);
   if (hosts > 1 || (hosts === 0 && req.httpVersion === '1.1')) {
     throw new InvalidRequestError('The request is not valid.', [{ path: '/host', message: 'send one Host header' }]);

@@ -8,7 +8,7 @@ import { createKeyedSemaphore, type KeyedSemaphoreOptions } from '../lib/keyed-s
  */
 export type RunExclusive = <T>(res: Response, key: string, action: () => T | Promise<T>) => Promise<T>;
 
-/** Creates a mutex per key. `subject` names what a key identifies, such as `host`, for the error message. */
+/** Creates a mutex per key. `subject` is the word in the error message for what a key identifies, such as `host`. */
 export function createKeyedMutex(subject: string, options: Omit<KeyedSemaphoreOptions, 'permits'>): RunExclusive {
   const semaphore = createKeyedSemaphore({ permits: 1, ...options });
   return async (res, key, action) => {

@@ -14,30 +14,33 @@ const BURST_MIN = 10;
  */
 const SNAPSHOT_BURST_MIN = 600;
 /**
- * Minimum budget for the body bytes and written rows of a burst of snapshots. It suffices for a journal of 2 MiB and
- * the snapshot after it, or for one snapshot of 10 MiB that changes 5,000 containers.
+ * Minimum budget, in cost units, for the body bytes and written rows of a burst of snapshots. The budget suffices for a
+ * journal of 2 MiB and the snapshot after it, or for one snapshot of 10 MiB that changes 5,000 containers.
  */
 const COST_BURST_MIN = 300;
 
-/** Number of body bytes that cost 1. */
-const BODY_BYTES_PER_COST = 64 * 1_024;
+/** Number of body bytes that cost one unit. */
+const BODY_BYTES_PER_COST_UNIT = 64 * 1_024;
 
-/** Number of written rows that cost 1. */
-const ROWS_PER_COST = 50;
+/** Number of written rows that cost one unit. */
+const ROWS_PER_COST_UNIT = 50;
 
 /**
- * Number of bytes of parsed text, after decompression, that cost 1. This cost limits the CPU time of snapshots that
- * change nothing. A snapshot with 10 MiB of text can be compressed to 50 KiB, but takes 0.1 to 0.2 s to process.
+ * Number of bytes of parsed text, after decompression, that cost one unit. This cost limits the CPU time of snapshots
+ * that change nothing. A snapshot with 10 MiB of text can be compressed to 50 KiB, but takes 0.1 to 0.2 s to process.
  */
-const TEXT_BYTES_PER_COST = 256 * 1_024;
-/** Minimum budget for the text of a burst of snapshots: sixteen of the largest snapshots. */
+const TEXT_BYTES_PER_COST_UNIT = 256 * 1_024;
+/**
+ * Minimum budget, in cost units, for the text of a burst of snapshots. The budget suffices for 16 of the largest
+ * snapshots.
+ */
 const TEXT_BURST_MIN = 640;
 /**
- * Number of bytes of written history that cost 1. A host whose 5,000 containers all change writes 1 to 2 MiB of
- * history.
+ * Number of bytes of written history that cost one unit. If all 5,000 containers of a host change, the history grows by
+ * 1 to 2 MiB.
  */
-const HISTORY_BYTES_PER_COST = 16 * 1_024;
-/** Minimum budget for the written history of a burst of snapshots: 32 MiB. */
+const HISTORY_BYTES_PER_COST_UNIT = 16 * 1_024;
+/** Minimum budget, in cost units, for the written history of a burst of snapshots: 32 MiB. */
 const HISTORY_BURST_MIN = 2_048;
 
 /**
@@ -63,15 +66,18 @@ export type AgentLimit = (hostId: string, res: Response) => RateLimitedError | n
 export interface AgentLimits {
   /** Limits small calls. */
   calls: AgentLimit;
-  /** Refuses snapshots until the cost of the host's earlier snapshots is paid off. */
+  /** Refuses snapshots while the cost of the host's earlier snapshots exceeds the host's budget. */
   snapshots: AgentLimit;
   /** Limits rotations, in addition to `calls`. */
   rotations: AgentLimit;
-  /** Returns whether changed facts of a host may be stored now, and counts them. */
+  /** Counts a change of a host's facts, and returns whether the change may be stored now. */
   facts(hostId: string): boolean;
-  /** Charges written history to a host. The host's snapshots and facts then wait until it is paid off. */
+  /**
+   * Charges written history to a host's budget. While the history exceeds the budget, neither snapshots nor facts of
+   * the host are accepted.
+   */
   chargeHistory(hostId: string, historyBytes: number): void;
-  /** Charges a snapshot's cost to its host. */
+  /** Charges a snapshot's cost to the budget of its host. */
   chargeSnapshot(hostId: string, cost: SnapshotCost): void;
 }
 
@@ -87,7 +93,10 @@ export interface SnapshotCost {
 }
 
 export interface AgentLimitOptions {
-  /** The budget of each host per minute. A small call costs 1. 0: unlimited. */
+  /**
+   * The number of small calls that each host may make per minute. Each of the three snapshot budgets (see
+   * `createAgentLimits`) also grows by this many cost units per minute. 0: unlimited.
+   */
   perMinute: number;
   /** Milliseconds of a monotonic clock. */
   elapsedMs: () => number;
@@ -98,8 +107,9 @@ export interface AgentLimitOptions {
 /**
  * Limits the calls of each host's agent and reports the remaining budget in headers
  * (draft-ietf-httpapi-ratelimit-headers-11). Small calls are counted separately from snapshots, so that a host whose
- * snapshots are delayed can still send heartbeats. Snapshots are limited by number and by cost. The limits apply per
- * host, so that rotating the token does not reset them. Each process counts separately (ADR 8).
+ * snapshots are delayed can still send heartbeats. Snapshots are limited by number and by cost. Each host has three
+ * budgets in cost units: one for body bytes and written rows, one for parsed text, and one for written history. The
+ * limits apply per host, so that rotating the token does not reset them. Each process counts separately (ADR 8).
  */
 export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: AgentLimitOptions): AgentLimits {
   if (perMinute === 0) {
@@ -158,13 +168,13 @@ export function createAgentLimits({ perMinute, elapsedMs, retryAfterMsMax }: Age
       return history.waitMs(hostId, nowMs) === 0 && facts.take(hostId, nowMs).isAllowed;
     },
     chargeHistory(hostId, historyBytes) {
-      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_COST, elapsedMs());
+      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_COST_UNIT, elapsedMs());
     },
     chargeSnapshot(hostId, { bodyBytes, rowsWritten, textBytes, historyBytes }) {
       const nowMs = elapsedMs();
-      costs.charge(hostId, bodyBytes / BODY_BYTES_PER_COST + rowsWritten / ROWS_PER_COST, nowMs);
-      if (textBytes > 0) texts.charge(hostId, textBytes / TEXT_BYTES_PER_COST, nowMs);
-      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_COST, nowMs);
+      costs.charge(hostId, bodyBytes / BODY_BYTES_PER_COST_UNIT + rowsWritten / ROWS_PER_COST_UNIT, nowMs);
+      if (textBytes > 0) texts.charge(hostId, textBytes / TEXT_BYTES_PER_COST_UNIT, nowMs);
+      if (historyBytes > 0) history.charge(hostId, historyBytes / HISTORY_BYTES_PER_COST_UNIT, nowMs);
     },
   };
 }

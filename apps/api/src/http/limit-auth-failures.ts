@@ -6,7 +6,7 @@ import { RateLimitedError, TokenInvalidError } from '../errors.js';
 /**
  * Responds with 429 instead of 401 to an address that sends more than `perMinute` requests without valid credentials
  * per minute. If `perMinute` is 0, there is no limit. Only failures count, so a valid token works from any address, and
- * one misconfigured host does not lock out five hundred others behind the same NAT.
+ * one misconfigured host does not lock out 500 other hosts behind the same NAT.
  */
 export function limitAuthFailures(perMinute: number, elapsedMs: () => number): ErrorRequestHandler {
   if (perMinute === 0) return (thrown: unknown, _req, _res, next) => next(thrown);

@@ -9,7 +9,7 @@ export const measureRequests =
     const startedAt = res.locals.receivedAt ?? performance.now();
     res.on('close', () => {
       const route = (req.route as { path: string } | undefined)?.path ?? null;
-      // A stream lasts as long as its client listens, so its duration is not recorded.
+      // A stream lasts as long as its client stays connected, so its duration is not recorded.
       const seconds = route === Paths.stream ? null : (performance.now() - startedAt) / 1000;
       metrics.recordRequest({ method: req.method, route, status: res.headersSent ? res.statusCode : 0, seconds });
     });

@@ -120,8 +120,8 @@ export function sendExpectationFailed(res: Response): void {
   sendProblem(res, { type: ProblemTypes.invalidRequest, title: 'Expectation failed', status: 417, detail });
 }
 
-/** The detail of a 503 for a timeout, as long as large indexes are being built after an upgrade. */
-const LACKS_INDEXES =
+/** The detail of a 503 for a database timeout while large indexes are being built after an upgrade. */
+const LACKS_INDEXES_DETAIL =
   'The database did not answer in time. After an upgrade, it is slow until all indexes are built. Retry later.';
 
 /**
@@ -148,7 +148,7 @@ export function handleErrors(logger: Logger, lacksIndexes: () => boolean): Error
       return;
     }
     if (error.code === 'unavailable') {
-      res.locals.isAlreadyLogged = true;
+      res.locals.isLoggedAtDebug = true;
       res.set('Retry-After', randomRetryAfter());
       const requestId = requestIdOf(res);
       // Overloads are logged where they are detected.
@@ -157,7 +157,7 @@ export function handleErrors(logger: Logger, lacksIndexes: () => boolean): Error
       }
     }
     if (error instanceof RateLimitedError) {
-      res.locals.isAlreadyLogged = true;
+      res.locals.isLoggedAtDebug = true;
       res.set('Retry-After', toWholeSeconds(error.retryAfterMs));
     }
     if (error instanceof EngineIdInUseError) res.set('Retry-After', toWholeSeconds(error.retryAfterMs));
@@ -188,7 +188,7 @@ function toDomainError(thrown: unknown, lacksIndexes: () => boolean): DomainErro
     return new UnavailableError('Conflicting concurrent changes. Retry.', { cause: thrown });
   if (isReadOnly(thrown)) return new UnavailableError('The database is read-only.', { cause: thrown });
   if (isTimeout(thrown)) {
-    const detail = lacksIndexes() ? LACKS_INDEXES : 'The database did not answer in time.';
+    const detail = lacksIndexes() ? LACKS_INDEXES_DETAIL : 'The database did not answer in time.';
     return new UnavailableError(detail, { cause: thrown });
   }
   if (isUnavailable(thrown)) return new UnavailableError('The database cannot be reached.', { cause: thrown });

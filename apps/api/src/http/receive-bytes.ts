@@ -43,8 +43,8 @@ function peerOf({ locals }: Response): TransferPeer | null {
 }
 
 /**
- * Receives a body. `beginTransfer` is given only if the whole body did not arrive together with the headers. It resolves
- * when the transfer of the body may begin.
+ * Receives a body. If the whole body arrived together with the headers, `beginTransfer` is undefined. Otherwise,
+ * `beginTransfer` returns a promise that resolves when the transfer of the body may begin.
  */
 function receive(
   req: Request,
@@ -57,10 +57,10 @@ function receive(
     let length = 0;
     let isOver = false;
     /** The number of pending waits. Reading is paused while this number is above 0. */
-    let waits = 0;
+    let pendingWaits = 0;
     let transfer: BodyTransfer | null = null;
-    let isRequested = beginTransfer === undefined;
-    const grace = isRequested ? undefined : setTimeout(() => void requestTransfer(), TRANSFER_AFTER_MS);
+    let isTransferRequested = beginTransfer === undefined;
+    const grace = isTransferRequested ? undefined : setTimeout(() => void requestTransfer(), TRANSFER_AFTER_MS);
 
     function end(): void {
       isOver = true;
@@ -76,11 +76,11 @@ function receive(
       reject(error);
     }
     /**
-     * Pauses reading until a promise settles, and resolves with its result. If it rejects, refuses the body, and
-     * resolves with null.
+     * Pauses reading until a promise settles, and resolves with the promise's result. If the promise rejects, refuses
+     * the body and resolves with null.
      */
     async function wait<T>(settled: Promise<T>): Promise<T | null> {
-      waits += 1;
+      pendingWaits += 1;
       req.pause();
       slot?.release();
       transfer?.setPaused(true);
@@ -90,16 +90,16 @@ function receive(
         refuse(error as Error);
         return null;
       } finally {
-        waits -= 1;
-        if (waits === 0) {
+        pendingWaits -= 1;
+        if (pendingWaits === 0) {
           transfer?.setPaused(false);
           req.resume();
         }
       }
     }
     async function requestTransfer(): Promise<void> {
-      if (isRequested || isOver || beginTransfer === undefined) return;
-      isRequested = true;
+      if (isTransferRequested || isOver || beginTransfer === undefined) return;
+      isTransferRequested = true;
       const newTransfer = await wait(beginTransfer());
       if (newTransfer !== null) startTransfer(newTransfer);
     }

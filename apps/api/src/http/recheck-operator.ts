@@ -20,7 +20,7 @@ type RecheckResult = { id: string } | null | 'unknown';
 
 /**
  * Reauthenticates the operators who receive long responses. Responses with the same credentials share a check, because
- * a thousand of them may be open.
+ * a thousand such responses may be open.
  */
 export function createOperatorRecheck(
   auth: Authenticate<OperatorIdentity>,

@@ -11,8 +11,11 @@ declare global {
        * The value of `performance.now()` when the request arrived. Set only if the request may have waited in a queue.
        */
       receivedAt?: number;
-      /** True for a refusal that can affect many requests at the same time. Its own log line has the level debug. */
-      isAlreadyLogged?: boolean;
+      /**
+       * True if the request was refused for a reason that can affect many requests at the same time, such as an
+       * overload or a rate limit. The log line of such a request has the level debug.
+       */
+      isLoggedAtDebug?: boolean;
     }
   }
 }
@@ -46,7 +49,7 @@ export const requestLog =
   };
 
 function levelOf({ statusCode, locals }: Response): Level {
-  if (locals.isAlreadyLogged) return 'debug';
+  if (locals.isLoggedAtDebug) return 'debug';
   if (statusCode >= 500) return 'error';
   return statusCode >= 400 ? 'info' : 'debug';
 }

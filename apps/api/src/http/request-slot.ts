@@ -16,10 +16,10 @@ declare global {
 
 export interface RequestSlotOptions {
   requests: Semaphore;
-  /** Acquires memory for the request's body. Each kind of call has a budget. */
+  /** Acquires memory for the request's body. Each kind of call has its own memory budget. */
   bytes: ByteHolder;
   transfers: BodyTransfers;
-  /** Whether calls of this kind carry no credentials. If so, their bodies are limited only by address. */
+  /** Whether calls of this kind carry no credentials. The bodies of such calls are limited only by address. */
   isAnonymous: boolean;
   /** Returns whether the client is still connected. */
   isClientConnected: () => boolean;

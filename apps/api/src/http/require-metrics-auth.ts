@@ -41,9 +41,10 @@ export function requireMetricsAuth(token: string | null, withoutToken: MetricsWi
  * other client does.
  */
 const isForwarded = ({ headers, httpVersion }: Request): boolean =>
-  httpVersion === '1.0' || Object.keys(headers).some((name) => FORWARDED.has(name) || name.startsWith('x-forwarded-'));
+  httpVersion === '1.0' ||
+  Object.keys(headers).some((name) => FORWARDING_HEADERS.has(name) || name.startsWith('x-forwarded-'));
 
-const FORWARDED: ReadonlySet<string> = new Set(['forwarded', 'via', 'x-real-ip']);
+const FORWARDING_HEADERS: ReadonlySet<string> = new Set(['forwarded', 'via', 'x-real-ip']);
 
 /** Whether a Host header is `localhost` or a loopback address, with any port. */
 function isLoopbackHost(host = ''): boolean {

@@ -8,11 +8,12 @@ const originOf = ({ headers }: Request): RequestOrigin => ({
   host: headers.host,
 });
 
-/** Maximum length of an origin in a message. Longer ones are not those of a real page. */
+/** Maximum length of an origin in a message. No real page has a longer origin. */
 const ORIGIN_LENGTH_MAX = 300;
 
 /**
- * Returns the error for a page with another origin. Its message says what to do if the page is Muster's own after all.
+ * Returns the error for a page with another origin. The message of the error states what to do if the page is Muster's
+ * own after all.
  */
 function crossSiteError({ secFetchSite, origin }: RequestOrigin, publicUrl: string): ForbiddenError {
   if (origin === undefined && secFetchSite === undefined) {
@@ -39,7 +40,7 @@ function parseOrigin(origin = ''): URL | null {
 /**
  * Checks a call with a session cookie. If the call changes data, the browser's headers must state that one of our own
  * pages sent it.
- * @throws ForbiddenError if they do not.
+ * @throws ForbiddenError if the headers do not state this.
  */
 export function requireSameOrigin(req: Request, publicUrl: string): void {
   if (req.method === 'GET' || req.method === 'HEAD') return;

@@ -16,7 +16,7 @@ export class FileRefusedError extends Error {
 }
 
 /**
- * Translates an error of the `send` package, with which Express serves files. An error with any other status than those
+ * Translates an error of the `send` package, with which Express serves files. An error with a status other than those
  * below is returned unchanged, because it indicates a bug in Muster.
  */
 export function toFileError(error: unknown): unknown {

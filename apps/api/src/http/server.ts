@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { pino, type Logger } from 'pino';
 import { createBrokenRequestHandler } from './broken-request.js';
-import { awaitContinue } from './expect-continue.js';
+import { markAwaitingContinue } from './expect-continue.js';
 import { trackConnections, type Connections } from './connections.js';
 import { limitSmallChunks } from './limit-small-chunks.js';
 import { normalizeTarget } from './target.js';
@@ -79,7 +79,7 @@ export async function serve(
     else broken.refuseTarget(res);
   });
   server.on('checkContinue', (req, res) => {
-    awaitContinue(req);
+    markAwaitingContinue(req);
     server.emit('request', req, res);
   });
   server.on('checkExpectation', (req, res) => server.emit('request', req, res));

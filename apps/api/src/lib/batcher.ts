@@ -3,7 +3,7 @@
  * of a database. The higher the load, the more entries each run contains, and no entry ever waits for a timer.
  */
 export interface Batcher<Entry, Outcome> {
-  /** Resolves with the entry's outcome, or rejects with the error of the run that contained it. */
+  /** Resolves with the entry's outcome, or rejects with the error of the run that contained the entry. */
   add(entry: Entry): Promise<Outcome>;
 }
 

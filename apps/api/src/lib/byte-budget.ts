@@ -11,7 +11,7 @@ export interface ByteHolder {
    * acquired. Returns synchronously if there is room now. Call it again only after the previous call has resolved.
    */
   acquire(bytes: number): boolean | Promise<boolean>;
-  /** Declares that this holder acquires no more bytes. It keeps its bytes until `release`. */
+  /** Declares that this holder acquires no more bytes. The holder keeps its bytes until `release`. */
   complete(): void;
   /** Releases all bytes of this holder. */
   release(): void;

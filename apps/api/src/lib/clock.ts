@@ -1,20 +1,23 @@
 /**
- * Maximum milliseconds that a reading of the reference may take. The result of a slower reading is too imprecise to
- * use.
+ * Maximum milliseconds that a reading of the reference clock may take. The result of a slower reading is too imprecise
+ * to use.
  */
 const ROUND_TRIP_MS_MAX = 250;
 
 /** Maximum number of readings that `start` takes to get one with a short round trip. */
 const START_READINGS_MAX = 5;
 
-/** Milliseconds by which a reading must differ from the clock to count as a step of the reference and not as drift. */
+/**
+ * Milliseconds by which a reading must differ from the clock to count as a step of the reference clock rather than as
+ * drift.
+ */
 const STEP_MS_MIN = 1_000;
 
-/** A clock that follows a reference. It jumps only if the reference does. */
+/** A clock that follows a reference clock. It jumps only if the reference clock jumps. */
 export interface Clock {
   /**
-   * Returns the reference's time, estimated as the process's monotonic clock plus the measured offset. Throws an error
-   * before `start` has resolved.
+   * Returns the reference clock's time, estimated as the process's monotonic clock plus the measured offset. Throws an
+   * error before `start` has resolved.
    */
   now: () => Date;
 
@@ -32,12 +35,11 @@ export interface Clock {
 }
 
 export interface ClockOptions {
-  /** Returns the reference's time, in milliseconds since 1970. */
+  /** Returns the reference clock's time, in milliseconds since 1970. */
   readReferenceMs: () => number | Promise<number>;
   /**
-   * Milliseconds that a step of the reference must last before the clock follows it; 0 means that the clock follows a
-   * step immediately. Set it above 0 for a reference that may be wrong for a moment, such as this machine's own wall
-   * clock.
+   * Milliseconds that a step of the reference clock must last before this clock follows the step; 0 means immediately.
+   * Set this above 0 for a reference clock that may be wrong for a moment, such as this machine's own wall clock.
    */
   stepConfirmedAfterMs?: number;
   /** Returns the process's wall clock, in milliseconds since 1970. */
@@ -53,9 +55,9 @@ interface Bounds {
 }
 
 /**
- * Creates a clock that follows a reference, such as a database's clock. The instants before and after a reading bound
- * the offset, and the offset changes only as far as those bounds require. Readings therefore add no jitter, and the
- * error stays below the shortest round trip.
+ * Creates a clock that follows a reference clock, such as that of a database. The instants before and after a reading
+ * bound the offset, and the offset changes only as far as those bounds require. Readings therefore add no jitter, and
+ * the error stays below the shortest round trip.
  */
 export function createClock({
   readReferenceMs,
@@ -64,7 +66,7 @@ export function createClock({
   elapsedMs = () => performance.now(),
 }: ClockOptions): Clock {
   let offsetMs: number | null = null;
-  /** A jump of the reference clock that this clock has not adopted yet; null if there is none. */
+  /** A jump of the reference clock that this clock has not followed yet; null if there is no such jump. */
   let step: { offsetMs: number; seenAt: number } | null = null;
 
   async function measure(): Promise<Bounds> {

@@ -26,7 +26,7 @@ export function decodeCursor<const K extends readonly CursorKind[]>(cursor: stri
     throw invalidCursor();
   }
   if (!Array.isArray(values) || values.length !== kinds.length) throw invalidCursor();
-  if (!kinds.every((kind, index) => IS_KIND[kind](values[index]))) throw invalidCursor();
+  if (!kinds.every((kind, index) => IS_VALUE_OF_KIND[kind](values[index]))) throw invalidCursor();
   return values as unknown as CursorValues<K>;
 }
 
@@ -34,10 +34,10 @@ const INT4_MAX = 2 ** 31 - 1;
 
 const UUID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-const IS_KIND = {
+const IS_VALUE_OF_KIND = {
   string: (value: unknown) => typeof value === 'string' && !value.includes('\0') && value.isWellFormed(),
   int4: (value: unknown) => isWholeNumber(value) && Math.abs(value) <= INT4_MAX,
-  // JSON numbers are exact only up to the largest safe integer. None of our counters comes close to it.
+  // JSON numbers are exact only up to the largest safe integer. None of our counters comes close to this limit.
   int8: (value: unknown) => isWholeNumber(value),
   uuid: (value: unknown) => typeof value === 'string' && UUID_PATTERN.test(value),
   instant: (value: unknown) => typeof value === 'string' && /^(?!0000)\d{4}-\d\d-\d\dT/.test(value) && isInstant(value),

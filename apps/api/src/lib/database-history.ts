@@ -2,7 +2,7 @@
 export interface HistoryPoint {
   /** Identifies the run of a server: differs between servers, and between two runs of one server. */
   server: string;
-  /** Every transaction whose id is lower than this has ended. */
+  /** Every transaction whose id is lower than the horizon has ended. */
   horizon: bigint;
 }
 

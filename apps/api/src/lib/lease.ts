@@ -22,9 +22,10 @@ export interface Lease {
   remainingMs(): number;
 
   /**
-   * Returns a query that selects one row if this process still holds the lease, and otherwise none. The result is valid
-   * until the transaction ends, because no other process can acquire the lease until then. Use it as a CTE of the
-   * statement that writes: with a query of its own, a process that freezes in between would keep the lease's row locked.
+   * Returns a query that selects one row if this process still holds the lease, and no row otherwise. The result is
+   * valid until the transaction ends, because no other process can acquire the lease until then. Use the query as a CTE
+   * of the writing statement. If it were a separate statement, a process that freezes between the two statements would
+   * keep the lease's row locked.
    */
   confirmation(): Prisma.Sql;
 
@@ -32,9 +33,9 @@ export interface Lease {
   release(): Promise<void>;
 
   /**
-   * The number of this process's current tenure; null if it does not hold the lease. The number increases with each
-   * tenure of any process. The number is derived from the time. No number is therefore used twice, even if a failover
-   * or a restore makes the database lose the commit that acquired the lease.
+   * The number of this process's current tenure; null if this process does not hold the lease. The number increases
+   * with each tenure of any process. The number is derived from the time. No number is therefore used twice, even if a
+   * failover or a restore makes the database lose the commit that acquired the lease.
    */
   readonly epoch: bigint | null;
 }
@@ -60,10 +61,10 @@ export function createLease(
    * Sets the local state. `since` is read before the query, so that the lease expires here no later than in the
    * database.
    */
-  function setTenure(held: bigint | undefined, since: number): boolean {
-    epoch = held ?? null;
-    heldUntil = held === undefined ? -Infinity : since + ttlMs;
-    return held !== undefined;
+  function setTenure(heldEpoch: bigint | undefined, since: number): boolean {
+    epoch = heldEpoch ?? null;
+    heldUntil = heldEpoch === undefined ? -Infinity : since + ttlMs;
+    return heldEpoch !== undefined;
   }
 
   async function renew(): Promise<boolean> {

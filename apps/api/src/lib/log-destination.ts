@@ -4,7 +4,7 @@ import { destination, type DestinationStream } from 'pino';
 const UNWRITTEN_BYTES_MAX = 1024 * 1024;
 
 /**
- * Opens a file descriptor for the log. If it cannot be written, for example because the disk is full, the process
+ * Opens a file descriptor for the log. If the log cannot be written, for example because the disk is full, the process
  * continues. The lines are written as soon as writing is possible again.
  */
 export function openLog(fd: number): DestinationStream {
@@ -12,7 +12,7 @@ export function openLog(fd: number): DestinationStream {
   let isWritable = true;
   log.on('error', () => (isWritable = false));
   log.on('write', () => (isWritable = true));
-  // When the process exits, pino retries to write the remaining lines until it succeeds, so the process might never end.
+  // When the process exits, pino retries writing the remaining lines until it succeeds, so the process might never end.
   process.prependListener('exit', () => {
     if (!isWritable) log.destroy();
   });

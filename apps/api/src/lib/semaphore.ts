@@ -57,8 +57,8 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
     acquired.high + acquired.normal + amount <= capacity && (priority === 'normal' || !exceedsHighMax(amount));
 
   /**
-   * Returns whether callers of normal priority are served. While a caller of high priority waits for free capacity,
-   * they are not. A caller of high priority that would exceed `highMax` does not hold them up.
+   * Returns whether callers of normal priority are served. They are not served while a caller of high priority waits
+   * for free capacity. A caller of high priority that would exceed `highMax` does not block them.
    */
   function isNormalServed(): boolean {
     const [next] = waiters.high;

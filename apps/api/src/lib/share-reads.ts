@@ -1,7 +1,7 @@
 /**
- * Returns a function whose callers with equal arguments, which must be values of JSON, share reads. A call never shares
- * a read in progress, because that read may have started before the caller's last change was committed. All calls that
- * arrive during a read share the next read, so that at most one read with the same arguments is in progress.
+ * Returns a function whose callers with equal arguments share reads. The arguments must be JSON values. A call never
+ * shares a read in progress, because that read may have started before the caller's last change was committed. All
+ * calls that arrive during a read share the next read, so that at most one read with the same arguments is in progress.
  */
 export function shareReads<Parameters extends readonly unknown[], T>(
   read: (...parameters: Parameters) => Promise<T>,

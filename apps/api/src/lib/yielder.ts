@@ -32,7 +32,7 @@ export async function stringifyWithYields(items: readonly unknown[], yielder: Yi
   return pieces;
 }
 
-/** Encodes texts as UTF-8, and yields to the event loop in between. */
+/** Encodes texts as UTF-8, and yields to the event loop between texts. */
 export async function encodeWithYields(texts: readonly string[], yielder: Yielder): Promise<Buffer[]> {
   const encoded: Buffer[] = [];
   for (const text of texts) {

@@ -138,7 +138,7 @@ const REPLICA: contracts.Replica = {
 const WINDOW = { window: '24h', from: '2026-02-28T12:00:00.000Z', to: '2026-03-01T12:00:00.000Z' } as const;
 
 /** Formats a placeholder for a token or key. It is not a valid token. */
-const shownOnce = (kind: string) => `muster_${kind}_${'0'.repeat(49)}`;
+const placeholderToken = (kind: string) => `muster_${kind}_${'0'.repeat(49)}`;
 
 /**
  * One example per component schema that has no example in the contracts. Tests validate the examples against
@@ -162,12 +162,12 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   } satisfies contracts.EnrollRequest,
   EnrollResponse: {
     hostId: HOST_ID,
-    agentToken: shownOnce('agent'),
+    agentToken: placeholderToken('agent'),
     cadence: CADENCE,
     accepts: ACCEPTS,
   } satisfies contracts.EnrollResponse,
   TokenRotation: {
-    agentToken: shownOnce('agent'),
+    agentToken: placeholderToken('agent'),
     cadence: CADENCE,
     accepts: ACCEPTS,
   } satisfies contracts.TokenRotation,
@@ -196,7 +196,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   EnrollmentToken: ENROLLMENT_TOKEN,
   EnrollmentTokenCreated: {
     ...ENROLLMENT_TOKEN,
-    token: shownOnce('enroll'),
+    token: placeholderToken('enroll'),
   } satisfies contracts.EnrollmentTokenCreated,
   Host: HOST,
   HostDeletionRequest: { hostIds: [HOST_ID] } satisfies contracts.HostDeletionRequest,
@@ -414,7 +414,7 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
   } satisfies contracts.Summary,
   SignInOptions: { setupRequired: false, oidc: null } satisfies contracts.SignInOptions,
   SetupRequest: {
-    token: shownOnce('setup'),
+    token: placeholderToken('setup'),
     name: 'Ada',
     email: 'ada@example.org',
     password: 'a long phrase of yours',
@@ -457,18 +457,18 @@ export const EXAMPLES: Readonly<Record<string, unknown>> = {
     ...INVITATION,
     url: 'https://muster.example.org/invitation#token=muster_invite_…',
   } satisfies contracts.InvitationCreated,
-  InvitationOfferRequest: { token: shownOnce('invite') } satisfies contracts.InvitationOfferRequest,
+  InvitationOfferRequest: { token: placeholderToken('invite') } satisfies contracts.InvitationOfferRequest,
   InvitationOffer: {
     email: 'ada@example.org',
     organization: 'Default',
     role: 'viewer',
   } satisfies contracts.InvitationOffer,
   InvitationAcceptance: {
-    token: shownOnce('invite'),
+    token: placeholderToken('invite'),
     name: 'Ada',
     password: 'a long phrase of yours',
   } satisfies contracts.InvitationAcceptance,
   ApiKeyRequest: { name: 'dashboards', role: 'viewer' },
   ApiKey: API_KEY,
-  ApiKeyCreated: { ...API_KEY, key: shownOnce('key') } satisfies contracts.ApiKeyCreated,
+  ApiKeyCreated: { ...API_KEY, key: placeholderToken('key') } satisfies contracts.ApiKeyCreated,
 };

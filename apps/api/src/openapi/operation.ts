@@ -97,7 +97,7 @@ function jsonContent(schema: z.ZodType, schemas: SchemaRegistry): Record<string,
 
 /**
  * Returns the example in a schema's metadata or, for a named schema, in `EXAMPLES`. Builds an example for a list whose
- * items have one, and for an object of literals. The example of a union is that of its first schema.
+ * items have an example, and for an object of literals. The example of a union is that of its first schema.
  */
 function exampleOf(schema: z.ZodType): unknown {
   const [ownExample] = (schema.meta()?.['examples'] as unknown[] | undefined) ?? [];

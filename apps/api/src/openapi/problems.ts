@@ -29,7 +29,7 @@ const PROBLEM_DESCRIPTIONS: Readonly<Partial<Record<ProblemType, string>>> = {
  */
 function problemTypesOf({ method, path, access, query, headers, body, refusals = [] }: Operation) {
   const isApi = path.startsWith('/api/');
-  const isOperators = ['viewer', 'admin', 'owner', 'user'].includes(access);
+  const isForOperators = ['viewer', 'admin', 'owner', 'user'].includes(access);
   const includeIf = (condition: boolean, ...types: ProblemType[]) => (condition ? types : []);
   return new Set<ProblemType>([
     // A path parameter may contain an invalid percent-encoding.
@@ -37,7 +37,10 @@ function problemTypesOf({ method, path, access, query, headers, body, refusals =
     ...includeIf(access !== 'public', ProblemTypes.tokenInvalid),
     // An operator is forbidden to write with a session cookie from a page of another site. Every access except `viewer`
     // also requires a certain role or a signed-in user.
-    ...includeIf((isOperators && method !== 'GET') || (isOperators && access !== 'viewer'), ProblemTypes.forbidden),
+    ...includeIf(
+      (isForOperators && method !== 'GET') || (isForOperators && access !== 'viewer'),
+      ProblemTypes.forbidden,
+    ),
     ...includeIf(access === 'metrics', ProblemTypes.forbidden, ProblemTypes.rateLimited),
     ...includeIf(path.includes(':'), ProblemTypes.notFound),
     ...includeIf(access === 'agent', ProblemTypes.hostDeleted),

@@ -23,20 +23,20 @@ const RETRY_MS = 5_000;
  * that reads nothing of a pending file for `stalledMsMax` milliseconds is disconnected.
  */
 export function agentReleaseRoutes(release: AgentReleaseService, stalledMsMax = STALLED_MS_MAX): Route[] {
-  const shares = createKeyedSemaphore({ permits: ADDRESS_DOWNLOADS_MAX, waitingMax: 0, waitMsMax: 0 });
+  const addressPermits = createKeyedSemaphore({ permits: ADDRESS_DOWNLOADS_MAX, waitingMax: 0, waitMsMax: 0 });
   let downloads = 0;
 
   /** Counts a download until its response has ended. @throws RateLimitedError | OverloadedError at a limit. */
   function startDownload(caller: Caller, res: Response): void {
     if (downloads >= DOWNLOADS_MAX) throw new OverloadedError();
     const address = addressGroup(caller.address);
-    if (shares.acquire(address) !== true) {
+    if (addressPermits.acquire(address) !== true) {
       throw new RateLimitedError('Too many downloads from this address are in progress. Retry later.', RETRY_MS);
     }
     downloads += 1;
     closeIfReaderStalls(res, stalledMsMax, () => {
       downloads -= 1;
-      shares.release(address);
+      addressPermits.release(address);
     });
     // Releases the slot, because from here on the client determines how long the request takes.
     res.locals.slot?.release();

@@ -41,9 +41,9 @@ export const createAgentRouting = (options: AgentRouteOptions): { guards: AgentG
 });
 
 /**
- * Queue limits for enrollments with one token. They run one at a time, because each locks the token's row. A whole
- * fleet may enroll with one token, but each enrollment takes only milliseconds, so a burst of enrollments can wait
- * instead of failing.
+ * Queue limits for enrollments with one token. Such enrollments run one at a time, because each enrollment locks the
+ * token's row. A whole fleet may enroll with one token, but each enrollment takes only milliseconds, so a burst of
+ * enrollments can wait instead of failing.
  */
 const ENROLLMENT_QUEUE_LIMITS = { waitingMax: 1_000, waitMsMax: 10_000 };
 

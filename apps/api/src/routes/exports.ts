@@ -48,13 +48,14 @@ type ExportCall = Pick<
 /** The routes that return one file with all containers, or all events, that match a filter. */
 export function exportRoutes(options: ExportRouteOptions): Route[] {
   const { auth, db, containers, stalledMsMax = STALLED_MS_MAX, recheckMs = RECHECK_MS } = options;
-  const shares = createKeyedSemaphore({ permits: OPERATOR_EXPORTS_MAX, waitingMax: 0, waitMsMax: 0 });
+  const operatorPermits = createKeyedSemaphore({ permits: OPERATOR_EXPORTS_MAX, waitingMax: 0, waitMsMax: 0 });
   const organizationNow = createOperatorRecheck(auth);
   let running = 0;
 
   /**
-   * Yields the pages of an export as long as its operator's credentials are valid. They must be checked again, because
-   * a slow client can make an export last for hours, and each page contains the data of the time when it is read.
+   * Yields the pages of an export as long as the operator's credentials are valid. The credentials must be checked
+   * repeatedly, because a slow client can make an export last for hours, and each page contains the data as of the time
+   * when the page is read.
    */
   async function* stopWhenRevoked(
     { caller, req, res }: ExportCall,
@@ -86,7 +87,7 @@ export function exportRoutes(options: ExportRouteOptions): Route[] {
       return;
     }
     if (running >= EXPORTS_MAX) throw new OverloadedError();
-    if (shares.acquire(actor) !== true) {
+    if (operatorPermits.acquire(actor) !== true) {
       throw new RateLimitedError(`At most ${OPERATOR_EXPORTS_MAX} exports can run at a time. Retry later.`, RETRY_MS);
     }
     running += 1;
@@ -103,7 +104,7 @@ export function exportRoutes(options: ExportRouteOptions): Route[] {
       throw res.destroyed ? new RequestAbortedError() : error;
     } finally {
       running -= 1;
-      shares.release(actor);
+      operatorPermits.release(actor);
     }
   }
 

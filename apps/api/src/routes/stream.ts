@@ -21,7 +21,8 @@ export interface StreamRouteOptions {
 }
 
 /**
- * Maximum number of open streams per key or user. A process allows 5,000 in total. A team's screens may share a key.
+ * Maximum number of open streams per key or user. A process allows 5,000 open streams in total. A team's screens may
+ * share a key.
  */
 const OPERATOR_LISTENERS_MAX = 1_000;
 
@@ -32,7 +33,7 @@ const RETRY_MS = 5_000;
 export function streamRoutes(options: StreamRouteOptions): Route[] {
   const { auth, live, recheckMs = RECHECK_MS, stalledMsMax = STALLED_MS_MAX } = options;
   const { operatorListenersMax: permits = OPERATOR_LISTENERS_MAX } = options;
-  const shares = createKeyedSemaphore({ permits, waitingMax: 0, waitMsMax: 0 });
+  const operatorPermits = createKeyedSemaphore({ permits, waitingMax: 0, waitMsMax: 0 });
   const recheckOperator = createOperatorRecheck(auth);
 
   return [
@@ -41,9 +42,9 @@ export function streamRoutes(options: StreamRouteOptions): Route[] {
         res.status(200).end();
         return;
       }
-      if (shares.acquire(actor) !== true)
+      if (operatorPermits.acquire(actor) !== true)
         throw new RateLimitedError(`At most ${permits} streams can be open at a time.`, RETRY_MS);
-      closeIfReaderStalls(res, stalledMsMax, () => shares.release(actor));
+      closeIfReaderStalls(res, stalledMsMax, () => operatorPermits.release(actor));
       await live.listen(organizationId, query, req.get('Last-Event-ID') ?? null, () => {
         const sink = openEventStream(res);
         const recheck = setInterval(() => {

@@ -125,14 +125,14 @@ function servePageBelow(basePath: string, directory: string): RequestHandler {
       return;
     }
     // The base path has only characters that need no escaping (env.ts).
-    const own = page
+    const pageWithBasePath = page
       .replaceAll(/ (href|src)="\//g, ` $1="${basePath}/`)
       .replace('<meta name="base-path" content="" />', `<meta name="base-path" content="${basePath}" />`);
-    res.set(PAGE_HEADERS).type('html').send(own);
+    res.set(PAGE_HEADERS).type('html').send(pageWithBasePath);
   };
 }
 
-/** If the client wants the page, serves it with `serve`. */
+/** Calls `serve` if the client wants the page. */
 function servePage(serve: RequestHandler): RequestHandler {
   return (req, res, next) => {
     const isPageRead = req.method === 'GET' || req.method === 'HEAD';

@@ -19,7 +19,7 @@ export interface SnapshotMetadata {
   order?: SnapshotOrder | null;
   /** When the containers were listed, according to the host's clock. */
   observedAt?: Date | null;
-  /** If false, containers that the snapshot does not name are left unchanged. */
+  /** If false, containers that the snapshot does not contain are left unchanged. */
   complete?: boolean;
   /** The `dockerId`s of containers that an incomplete snapshot reports as removed. */
   removedIds?: readonly string[];

@@ -118,8 +118,8 @@ const toApiKey = ({ id, name, role, createdBy, ...dates }: KeyRow, names: Readon
  * Ensures that an admin key exists. If `adminKey` is set, accepts it as an admin key of the first organization and
  * revokes the previously configured key. Otherwise, creates a first admin key if the database has no key at all.
  * `deliver` receives the first admin key before the transaction commits. If `deliver` fails, no key is created, and the
- * next start creates one. Several processes can safely call this at the same time. Returns false if `adminKey` was
- * revoked or replaced earlier, because such a key is never accepted again.
+ * next start creates one. Several processes can safely call this function at the same time. Returns false if `adminKey`
+ * was revoked or replaced earlier, because such a key is never accepted again.
  */
 export function ensureAdminKey(
   { prisma }: Pick<Database, 'prisma'>,

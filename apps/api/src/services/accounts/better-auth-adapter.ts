@@ -5,8 +5,8 @@ import { hash } from 'node:crypto';
 export const hashSessionToken = (token: string): string => hash('sha256', token, 'base64url');
 
 /**
- * Wraps better-auth's database adapter to store session tokens as hashes. Without it, better-auth would store the
- * tokens themselves. Anyone who can read the database could then act as any signed-in user. The wrapper stores and
+ * Wraps better-auth's database adapter to store session tokens as hashes. Without this wrapper, better-auth would store
+ * the tokens themselves. Anyone who can read the database could then act as any signed-in user. The wrapper stores and
  * queries only hashes. In each result, it replaces the hash with the token that better-auth passed in.
  */
 export const withHashedSessions = (createAdapter: CreateAdapter): CreateAdapter =>
@@ -97,22 +97,22 @@ const METHODS = [
   'deleteMany',
 ] as const;
 
-/** Wraps an adapter factory so that each call, including those in a transaction, goes through `around`. */
+/** Wraps an adapter factory so that each call, including those in a transaction, goes through `wrapper`. */
 const wrapAdapterCalls =
-  (createAdapter: CreateAdapter, around: AdapterCallWrapper): CreateAdapter =>
+  (createAdapter: CreateAdapter, wrapper: AdapterCallWrapper): CreateAdapter =>
   (options) => {
     const adapter = createAdapter(options);
     return {
       ...adapter,
-      ...wrapAdapter(adapter, around),
-      transaction: (action) => adapter.transaction((inner) => action(wrapAdapter(inner, around))),
+      ...wrapAdapter(adapter, wrapper),
+      transaction: (action) => adapter.transaction((inner) => action(wrapAdapter(inner, wrapper))),
     };
   };
 
-function wrapAdapter<A extends DBTransactionAdapter>(adapter: A, around: AdapterCallWrapper): A {
+function wrapAdapter<A extends DBTransactionAdapter>(adapter: A, wrapper: AdapterCallWrapper): A {
   const methods = METHODS.map((name) => {
     const method = adapter[name] as (call: AdapterCall) => Promise<unknown>;
-    return [name, (call: AdapterCall) => around(method, call)];
+    return [name, (call: AdapterCall) => wrapper(method, call)];
   });
   return { ...adapter, ...(Object.fromEntries(methods) as object) };
 }

@@ -57,8 +57,8 @@ export function createBetterAuth(
     basePath: '/api/auth',
     secret,
     telemetry: { enabled: false },
-    // better-auth also passes thrown values to `log`. They may contain requests and tokens, so only the message is
-    // logged.
+    // better-auth also passes thrown values to `log`. These values may contain requests and tokens, so only the message
+    // is logged.
     logger: { level: 'error', log: (_level, message) => log.error(message) },
     database: withDatabaseClock(withHashedSessions(prismaAdapter(prisma, { provider: 'postgresql' })), skewMs),
     // Muster's own limits replace better-auth's. Muster's limits apply before a password is hashed, also count per
@@ -83,8 +83,14 @@ export function createBetterAuth(
             const member = await prisma.member.findUnique({ where: { userId } });
             if (member === null) return;
             const { organizationId } = member;
-            const who = `user:${userId}` as const;
-            const fact = { organizationId, at: now(), actor: who, action: 'user.signed_in', target: who } as const;
+            const userActor = `user:${userId}` as const;
+            const fact = {
+              organizationId,
+              at: now(),
+              actor: userActor,
+              action: 'user.signed_in',
+              target: userActor,
+            } as const;
             try {
               await recordAuditEntry(prisma, fact);
             } catch (error) {

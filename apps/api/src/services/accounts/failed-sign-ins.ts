@@ -12,10 +12,11 @@ export interface FailedSignIn {
 
 export interface FailedSignIns {
   /**
-   * Records a failure in the audit log of the account's organization. If the account does not exist, uses the first
-   * organization and does not name the account. All failures for one account within `FAILURE_WINDOW_MS` share an entry
-   * with a count. All failures for unknown accounts also share one entry. An attacker can therefore neither fill the
-   * log nor hide in it. An entry contains the first `ADDRESSES_MAX` client addresses and the latest one.
+   * Records a failure in the audit log of the account's organization. If the account does not exist, uses the audit log
+   * of the first organization, and the entry does not identify the account. All failures for one account within
+   * `FAILURE_WINDOW_MS` share an entry with a count. All failures for unknown accounts also share one entry. An
+   * attacker can therefore neither fill the log nor hide an attack among many entries. An entry contains the first
+   * `ADDRESSES_MAX` client addresses and the latest one.
    */
   record(failure: FailedSignIn): Promise<void>;
 }
@@ -28,7 +29,7 @@ export const ADDRESSES_MAX = 20;
 
 /**
  * Maximum number of windows in memory, each of which is a period of `FAILURE_WINDOW_MS` for one account. If a window is
- * dropped early, the account's next failure starts a new one.
+ * dropped early, the account's next failure starts a new window.
  */
 const WINDOWS_MAX = 10_000;
 
@@ -42,7 +43,7 @@ interface Window {
    * Settles when the last failure is recorded. The next failure waits for this promise, because waiting for the row's
    * lock in the database would occupy a connection.
    */
-  recorded: Promise<unknown>;
+  lastRecording: Promise<unknown>;
 }
 
 /** Creates the recorder of failed sign-ins. `elapsedMs` returns the milliseconds of a monotonic clock. */
@@ -90,16 +91,18 @@ export function createFailedSignIns(
       const target = member === null ? 'system' : `user:${member.userId}`;
       const openWindow = windows.get(target);
       if (openWindow !== undefined) {
-        const recorded = openWindow.recorded.then(async () => addFailure(await openWindow.entry, address, method));
-        openWindow.recorded = recorded.catch(() => undefined);
-        await recorded;
+        const lastRecording = openWindow.lastRecording.then(async () =>
+          addFailure(await openWindow.entry, address, method),
+        );
+        openWindow.lastRecording = lastRecording.catch(() => undefined);
+        await lastRecording;
         return;
       }
       const details = { address, method, count: 1, addresses: [address] };
       const action = 'user.sign_in_failed';
       const auditEntry = { organizationId, at: now(), actor: 'system', action, target, details } as const;
       const entry = recordAuditEntry(prisma, auditEntry).then(({ id }) => id);
-      windows.set(target, { openedMs: elapsedMs(), entry, recorded: Promise.resolve() });
+      windows.set(target, { openedMs: elapsedMs(), entry, lastRecording: Promise.resolve() });
       try {
         await entry;
       } catch (error) {

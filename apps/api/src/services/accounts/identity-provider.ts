@@ -73,7 +73,8 @@ const TIMEOUT_SECONDS = 5;
 
 /**
  * Signs users in with the authorization code flow with PKCE, `state` and `nonce`. All three are derived from the secret
- * of the attempt. Nothing must therefore be stored for an attempt, and the URLs that the browser shows reveal nothing.
+ * of the attempt. The server therefore stores nothing for an attempt, and the URLs that the browser shows do not reveal
+ * the secret.
  */
 export function createIdentityProvider(options: IdentityProviderOptions): IdentityProvider {
   const { issuer, roleClaim, callbackUrl, secret } = options;
@@ -178,7 +179,7 @@ const CODE_CHARS_MAX = 100;
 
 /**
  * Returns what is logged about a failed sign-in: the error code of openid-client, the provider's error code (RFC 6749),
- * and the code of the cause, such as a network error. Codes that do not exist are left out.
+ * and the code of the cause, such as a network error. Missing codes are left out.
  */
 export function describeFailure({ cause }: OidcSignInError): Record<string, unknown> {
   const { code, error, message } = cause as { code?: unknown; error?: unknown; message: string };
@@ -186,11 +187,11 @@ export function describeFailure({ cause }: OidcSignInError): Record<string, unkn
   return { code, providerError: shorten(providerError), causeCode: shorten(innermostCode(cause)), detail: message };
 }
 
-/** The provider chooses some of these texts. */
+/** Truncates a text, because the provider chooses some of the texts. */
 const shorten = (text: unknown): string | undefined =>
   typeof text === 'string' ? text.slice(0, CODE_CHARS_MAX) : undefined;
 
-/** Returns the code of the innermost cause that has one. */
+/** Returns the code of the innermost cause that has a code. */
 function innermostCode(error: unknown): unknown {
   let code: unknown;
   for (let cause = (error as Error).cause; typeof cause === 'object' && cause !== null;) {

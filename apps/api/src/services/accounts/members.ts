@@ -49,7 +49,8 @@ interface RoleChangeOptions {
 
 /**
  * Sets the role of a member that `lockMember` returned, revokes what the new role does not allow, and records the
- * change in the audit log. The caller makes sure that an owner is left. Does nothing if the member has the role.
+ * change in the audit log. The caller must ensure that an owner remains. Does nothing if the member already has the
+ * role.
  */
 export async function setRole(
   tx: Prisma.TransactionClient,

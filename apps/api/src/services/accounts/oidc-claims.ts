@@ -6,7 +6,7 @@ type Claims = Readonly<Record<string, unknown>>;
  *
  * - `absent`: there is no claim.
  * - `omitted`: the provider left the claim out, because it has too many values.
- * - `invalid`: its value is neither text nor a list.
+ * - `invalid`: the claim's value is neither text nor a list.
  */
 export type Groups = readonly string[] | 'absent' | 'omitted' | 'invalid';
 
@@ -22,8 +22,8 @@ export function mergeClaims(idToken: Claims, userInfo: Claims): Claims {
 export const isStated = (value: unknown): boolean => value !== undefined && value !== null;
 
 /**
- * Returns whether the provider has verified the user's email address, or null if it does not state this. A statement
- * about another address does not count. If the statements contradict each other, the address is not verified.
+ * Returns whether the provider has verified the user's email address, or null if the provider does not state this. A
+ * statement about another address does not count. If the statements contradict each other, the address is not verified.
  */
 export function readVerification(idToken: Claims, userInfo: Claims): boolean | null {
   const { email } = mergeClaims(idToken, userInfo);
@@ -43,7 +43,7 @@ const isSameAddress = (one: unknown, other: unknown): boolean =>
   typeof one === 'string' && typeof other === 'string' && one.toLowerCase() === other.toLowerCase();
 
 /**
- * Returns the value of a claim. A name with dots is the name of a claim or the path to a nested one, such as
+ * Returns the value of a claim. A name with dots is the name of a claim or the path to a nested claim, such as
  * `realm_access.roles`.
  */
 export function readClaim(claims: unknown, name: string): unknown {
@@ -71,8 +71,8 @@ export function readGroups(sources: readonly Claims[], name: string): Groups {
 
 /**
  * Whether the provider states that the claim is available at another address (OpenID Connect Core 5.6.2). Microsoft
- * Entra ID does this for users with more than 200 groups, or sends `hasgroups`. Muster does not call the address: it
- * would have to send a token to an address that comes from a claim.
+ * Entra ID does this for users with more than 200 groups, or sends `hasgroups`. Muster does not call the address,
+ * because it would have to send a token to an address that comes from a claim.
  */
 const isOmitted = (claims: Claims, name: string): boolean =>
   [name, name.split('.')[0]!].some((claim) => isStated(readClaim(claims['_claim_names'], claim))) ||

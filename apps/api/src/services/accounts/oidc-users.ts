@@ -197,7 +197,7 @@ const hasPassword = (tx: Prisma.TransactionClient, userId: string): Promise<bool
 /**
  * Sets the role that a member's groups grant. Without a matching group, ends the member's sessions, makes them a viewer
  * and revokes their credentials and invitations. If the provider sent no groups, ends only the sessions, and makes an
- * owner an admin. The role of a member with a password, and of the only owner, stays.
+ * owner an admin. The role of a member with a password, and that of the only owner, does not change.
  */
 async function applyRole(
   tx: Prisma.TransactionClient,

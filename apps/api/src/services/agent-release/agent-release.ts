@@ -25,12 +25,14 @@ export interface AgentReleaseService {
 
   /**
    * Returns the state and the content of the release. A damaged release is reported as a failed build, because building
-   * it again repairs it. The reason for the damage is logged once.
+   * the release again repairs it. The reason for the damage is logged once.
    */
   describe(): Promise<AgentRelease>;
 }
 
-/** A file of the release is missing or cannot be read. The message names the file, but not its directory. */
+/**
+ * A file of the release is missing or cannot be read. The message contains the name of the file, but not its directory.
+ */
 class ReleaseDamagedError extends UnavailableError {
   constructor(name: string, problem: string, options?: ErrorOptions) {
     super(`The agent release on this server is damaged: ${name} ${problem}. Build the release again.`, options);
@@ -59,17 +61,17 @@ const RELEASE_FILES: ReadonlySet<string> = new Set([
 ]);
 
 /** Matches the line of the install script that is replaced with this API's URL. */
-const URL_LINE = /^MUSTER_URL_DEFAULT=.*$/m;
+const URL_LINE_PATTERN = /^MUSTER_URL_DEFAULT=.*$/m;
 
 /** Matches the line of the install script that is replaced with the checksums of the release. */
-const CHECKSUMS_LINE = /^CHECKSUMS=.*$/m;
+const CHECKSUMS_LINE_PATTERN = /^CHECKSUMS=.*$/m;
 
 export interface AgentReleaseOptions {
   /** The configured address of this API for agents; null if none is configured. */
   publicUrl: string | null;
-  /** The address that the install script contains if none is configured. */
+  /** The address that the install script contains if `publicUrl` is null. */
   localUrl: string;
-  /** Returns the state of the build in the background; null if there is none or it succeeded. */
+  /** Returns the state of the build in the background; null if there is no build or the build succeeded. */
   buildState?: ReleaseBuild['state'];
   logger?: Logger;
 }
@@ -133,8 +135,8 @@ export function createAgentReleaseService(
       if (texts === null) throw new NotFoundError('agent release');
       const [script = '', checksums = ''] = texts;
       return script
-        .replace(URL_LINE, () => `MUSTER_URL_DEFAULT=${shellQuoted(publicUrl ?? localUrl)}`)
-        .replace(CHECKSUMS_LINE, () => `CHECKSUMS=${shellQuoted(checksums.trim())}`);
+        .replace(URL_LINE_PATTERN, () => `MUSTER_URL_DEFAULT=${shellQuoted(publicUrl ?? localUrl)}`)
+        .replace(CHECKSUMS_LINE_PATTERN, () => `CHECKSUMS=${shellQuoted(checksums.trim())}`);
     },
 
     async file(name) {
@@ -161,7 +163,7 @@ const isMissing = (error: NodeJS.ErrnoException): boolean => error.code === 'ENO
 const damagedBy = (name: string, error: NodeJS.ErrnoException): ReleaseDamagedError =>
   new ReleaseDamagedError(name, `cannot be read (${error.code})`, { cause: error });
 
-/** Returns the version in a bill of materials. @throws ReleaseDamagedError if it has none. */
+/** Returns the version in a bill of materials. @throws ReleaseDamagedError if the bill has no version. */
 function versionOf(billOfMaterials: string): string {
   try {
     return BillOfMaterials.parse(JSON.parse(billOfMaterials)).metadata.component.version;

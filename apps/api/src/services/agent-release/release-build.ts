@@ -14,11 +14,11 @@ export interface ReleaseBuild {
 /** Maximum number of characters of the build's messages that are logged. */
 const OUTPUT_CHARS_MAX = 2_000;
 
-/** Milliseconds after which a build is stopped. On a slow machine, it takes a few minutes. */
+/** Milliseconds after which a build is stopped. On a slow machine, a build takes a few minutes. */
 const BUILD_MS_MAX = 15 * 60_000;
 
 /** Matches the variables that may contain secrets: Muster's own, and those that PostgreSQL's client library reads. */
-const SECRET_VARIABLE = /^(MUSTER_|DATABASE_URL|PG)/;
+const SECRET_VARIABLE_PATTERN = /^(MUSTER_|DATABASE_URL|PG)/;
 
 /**
  * Runs a shell command that builds the agent release, with the lowest priority, and logs the result in one line. The
@@ -31,7 +31,7 @@ export function startReleaseBuild(
   logger: Logger,
   buildMsMax = BUILD_MS_MAX,
 ): ReleaseBuild {
-  const env = Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRET_VARIABLE.test(name)));
+  const env = Object.fromEntries(Object.entries(environment).filter(([name]) => !SECRET_VARIABLE_PATTERN.test(name)));
   // A separate process group lets the build be stopped together with the processes that it started.
   const child = spawn('sh', ['-c', command], { env, stdio: ['ignore', 'ignore', 'pipe'], detached: true });
   let state: ReturnType<ReleaseBuild['state']> = 'preparing';
@@ -77,7 +77,7 @@ export function startReleaseBuild(
   };
 }
 
-/** Lowers the priority of a process for the processor, and for the kernel's choice of a process to end. */
+/** Lowers a process's CPU priority, and makes the kernel end that process first if memory runs out. */
 function lowerPriority(pid: number): void {
   try {
     setPriority(pid, constants.priority.PRIORITY_LOW);

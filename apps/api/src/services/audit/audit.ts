@@ -44,9 +44,9 @@ export interface NewAuditEntry {
 }
 
 /**
- * Records an action in the transaction that performs it, so that neither is committed without the other. The only
- * exception is sign-in, because better-auth creates sessions outside a transaction. If the audit entry of a session
- * cannot be written, the session is deleted again (better-auth.ts).
+ * Records an action in the transaction that performs the action, so that the action and its audit entry are committed
+ * together. The only exception is sign-in, because better-auth creates sessions outside a transaction. If the audit
+ * entry of a session cannot be written, the session is deleted again (better-auth.ts).
  */
 export const recordAuditEntry = (tx: Pick<Prisma.TransactionClient, 'auditEntry'>, entry: NewAuditEntry) =>
   tx.auditEntry.create({ data: entry });

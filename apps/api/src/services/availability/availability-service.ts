@@ -16,14 +16,14 @@ import { shareReads } from '../../lib/share-reads.js';
 import { createYielder } from '../../lib/yielder.js';
 import type { FreshnessContext, FreshnessSource } from '../freshness/index.js';
 import {
-  addTimes,
+  addDurations,
   coalesce,
   hostPeriods,
-  noTimes,
-  timesOf,
+  noDurations,
+  durationsOf,
   toAvailability,
   type Period,
-  type Times,
+  type StateDurations,
   type Window,
   withOutages,
 } from './availability.js';
@@ -33,7 +33,7 @@ import { readHosts, type AvailabilityHost, type HostSelection, type NamePosition
 import { readOutages } from './read-outages.sql.js';
 
 /** Maximum number of hosts whose periods are computed together. */
-const HOSTS_AT_ONCE = 500;
+const BATCH_HOSTS = 500;
 
 export interface AvailabilityService {
   /**
@@ -42,15 +42,18 @@ export interface AvailabilityService {
    */
   ofHost(organizationId: string, hostId: string, window: AvailabilityWindow): Promise<HostAvailability>;
 
-  /** Lists hosts with their availability. By ratio, the availability of all hosts is computed for each page. */
+  /**
+   * Lists hosts with their availability. If the list is sorted by ratio, the availability of all hosts is computed for
+   * each page.
+   */
   list(organizationId: string, query: AvailabilityQuery): Promise<AvailabilityItemPage>;
 
   /** Returns the availability of groups of hosts. */
   groups(organizationId: string, query: AvailabilityGroupsQuery): Promise<AvailabilityGroups>;
 }
 
-/** Everything that the availability of all hosts depends on. */
-interface Reading {
+/** What the availability of every host depends on. */
+interface WindowInputs {
   context: FreshnessContext;
   window: Window;
   outages: Outages;
@@ -60,14 +63,14 @@ export function createAvailabilityService(
   { db, freshnessContext }: FreshnessSource,
   { eventDays }: { eventDays: number },
 ): AvailabilityService {
-  /** Starts a reading of the window that ends at `to`, or now. */
-  async function begin(window: AvailabilityWindow, to?: Date): Promise<Reading> {
+  /** Reads the inputs for the window that ends at `to`; by default, the window ends now. */
+  async function readInputs(window: AvailabilityWindow, to?: Date): Promise<WindowInputs> {
     const context = await freshnessContext();
     const end = to ?? context.now;
     const from = new Date(end.getTime() - AVAILABILITY_WINDOW_HOURS[window] * 3_600_000);
     const { outages, completeFrom } = await readOutages(db, from, context);
     const keptFrom = eventDays === 0 ? -Infinity : context.now.getTime() - eventDays * 86_400_000;
-    // The setting may have been lower, or may be lower in another process.
+    // `eventDays` may have been lower earlier, or may be lower in another process.
     const retention = await db.prisma.retentionStep.findUnique({ where: { step: 'host_events' } });
     const deletedBefore = retention?.deletedBefore?.getTime() ?? -Infinity;
     return {
@@ -81,10 +84,10 @@ export function createAvailabilityService(
     };
   }
 
-  /** Returns the periods of each host, in any order, and yields to the event loop in between. */
+  /** Returns the periods of each host, in any order, and yields to the event loop between hosts. */
   async function* periodsOf(
     hosts: readonly AvailabilityHost[],
-    { window }: Reading,
+    { window }: WindowInputs,
   ): AsyncGenerator<[AvailabilityHost, Period[]]> {
     const yielder = createYielder();
     const byId = new Map(hosts.map((host) => [host.id, host]));
@@ -100,21 +103,21 @@ export function createAvailabilityService(
     }
   }
 
-  /** Iterates over the times of all selected hosts, in any order. */
-  async function* allTimes(
+  /** Yields each selected host with the time that the host spent in each state, in any order. */
+  async function* allDurations(
     organizationId: string,
     selection: HostSelection,
-    reading: Reading,
-  ): AsyncGenerator<[AvailabilityHost, Times]> {
+    inputs: WindowInputs,
+  ): AsyncGenerator<[AvailabilityHost, StateDurations]> {
     let after: NamePosition | null = null;
     for (;;) {
-      const hosts: AvailabilityHost[] = await readHosts(db, organizationId, selection, reading.context, {
+      const hosts: AvailabilityHost[] = await readHosts(db, organizationId, selection, inputs.context, {
         after,
-        limit: HOSTS_AT_ONCE,
+        limit: BATCH_HOSTS,
       });
-      for await (const [host, periods] of periodsOf(hosts, reading)) yield [host, timesOf(periods, reading.outages)];
+      for await (const [host, periods] of periodsOf(hosts, inputs)) yield [host, durationsOf(periods, inputs.outages)];
       const last = hosts.at(-1);
-      if (last === undefined || hosts.length < HOSTS_AT_ONCE) return;
+      if (last === undefined || hosts.length < BATCH_HOSTS) return;
       after = [last.name, last.id];
     }
   }
@@ -124,20 +127,20 @@ export function createAvailabilityService(
     const cursor =
       query.cursor === undefined ? null : decodeCursor(query.cursor, ['string', 'instant', 'string', 'uuid']);
     if (cursor) requireSameSort(cursor[0], sort);
-    const reading = await begin(query.window, cursor ? new Date(cursor[1]) : undefined);
+    const inputs = await readInputs(query.window, cursor ? new Date(cursor[1]) : undefined);
     const after: NamePosition | null = cursor && [cursor[2], cursor[3]];
     const { descending } = sort;
-    const found = await readHosts(db, organizationId, query, reading.context, { after, descending, limit: limit + 1 });
+    const found = await readHosts(db, organizationId, query, inputs.context, { after, descending, limit: limit + 1 });
     const hosts = found.slice(0, limit);
     const items = new Map<string, AvailabilityItem>();
-    for await (const [host, periods] of periodsOf(hosts, reading)) {
-      items.set(host.id, toItem(host, timesOf(periods, reading.outages)));
+    for await (const [host, periods] of periodsOf(hosts, inputs)) {
+      items.set(host.id, toItem(host, durationsOf(periods, inputs.outages)));
     }
     const last = found.length > limit ? hosts.at(-1) : undefined;
     return {
-      ...periodOf(query.window, reading),
+      ...periodOf(query.window, inputs),
       items: hosts.map(({ id }) => items.get(id)!),
-      nextCursor: last ? encodeCursor([formatSort(sort), isoOf(reading.window.to), last.name, last.id]) : null,
+      nextCursor: last ? encodeCursor([formatSort(sort), isoOf(inputs.window.to), last.name, last.id]) : null,
     };
   }
 
@@ -146,77 +149,78 @@ export function createAvailabilityService(
     const cursor =
       query.cursor === undefined ? null : decodeCursor(query.cursor, ['string', 'instant', 'string', 'string', 'uuid']);
     if (cursor) requireSameSort(cursor[0], sort);
-    const reading = await begin(query.window, cursor ? new Date(cursor[1]) : undefined);
+    const inputs = await readInputs(query.window, cursor ? new Date(cursor[1]) : undefined);
     const compare = byRatio(sort.descending);
     const place = cursor && { ratio: parseRatio(cursor[2]), hostName: cursor[3], hostId: cursor[4] };
     const first: AvailabilityItem[] = [];
     const keepFirst = (): void => {
       first.sort(compare).splice(limit + 1);
     };
-    for await (const [host, times] of allTimes(organizationId, query, reading)) {
-      const item = toItem(host, times);
+    for await (const [host, durations] of allDurations(organizationId, query, inputs)) {
+      const item = toItem(host, durations);
       if (place !== null && compare(item, place) <= 0) continue;
       first.push(item);
-      // Only the first items are kept. They are sorted from time to time.
-      if (first.length >= limit + HOSTS_AT_ONCE) keepFirst();
+      // Only the first items of the order are kept. The list is sorted and truncated each time it has grown by about
+      // `BATCH_HOSTS` items.
+      if (first.length >= limit + BATCH_HOSTS) keepFirst();
     }
     keepFirst();
     const items = first.slice(0, limit);
     const last = first.length > limit ? items.at(-1) : undefined;
     return {
-      ...periodOf(query.window, reading),
+      ...periodOf(query.window, inputs),
       items,
       nextCursor: last
-        ? encodeCursor([formatSort(sort), isoOf(reading.window.to), String(last.ratio), last.hostName, last.hostId])
+        ? encodeCursor([formatSort(sort), isoOf(inputs.window.to), String(last.ratio), last.hostName, last.hostId])
         : null,
     };
   }
 
   async function groupsOf(organizationId: string, query: AvailabilityGroupsQuery): Promise<AvailabilityGroups> {
-    const reading = await begin(query.window);
-    const total = { hosts: 0, times: noTimes() };
-    const groups = new Map<string | null, { hosts: number; times: Times }>();
-    for await (const [{ label }, times] of allTimes(organizationId, query, reading)) {
-      const group = groups.get(label) ?? { hosts: 0, times: noTimes() };
+    const inputs = await readInputs(query.window);
+    const total = { hosts: 0, durations: noDurations() };
+    const groups = new Map<string | null, { hosts: number; durations: StateDurations }>();
+    for await (const [{ label }, durations] of allDurations(organizationId, query, inputs)) {
+      const group = groups.get(label) ?? { hosts: 0, durations: noDurations() };
       groups.set(label, group);
       for (const each of [total, group]) {
         each.hosts += 1;
-        addTimes(each.times, times);
+        addDurations(each.durations, durations);
       }
     }
     const sorted = [...groups]
-      .map(([value, { hosts, times }]) => ({ value, hosts, ...toAvailability(times) }))
+      .map(([value, { hosts, durations }]) => ({ value, hosts, ...toAvailability(durations) }))
       .sort((a, b) => compareRatios(a.ratio, b.ratio, false) || compareTexts(a.value ?? '', b.value ?? ''));
     return {
-      ...periodOf(query.window, reading),
-      total: { hosts: total.hosts, ...toAvailability(total.times) },
+      ...periodOf(query.window, inputs),
+      total: { hosts: total.hosts, ...toAvailability(total.durations) },
       groups: sorted.slice(0, FACET_VALUES_MAX),
       hasMore: sorted.length > FACET_VALUES_MAX,
     };
   }
 
-  // Equal calls at the same time share a reading of all hosts.
+  // Concurrent calls with equal arguments share one read of all hosts.
   const listByRatioShared = shareReads(listByRatio);
   const groupsShared = shareReads(groupsOf);
 
   return {
     async ofHost(organizationId, hostId, window) {
-      const reading = await begin(window);
-      const hosts = await readHosts(db, organizationId, { hostId: [hostId] }, reading.context, {
+      const inputs = await readInputs(window);
+      const hosts = await readHosts(db, organizationId, { hostId: [hostId] }, inputs.context, {
         after: null,
         limit: 1,
       });
       const found: [AvailabilityHost, Period[]][] = [];
-      for await (const each of periodsOf(hosts, reading)) found.push(each);
+      for await (const each of periodsOf(hosts, inputs)) found.push(each);
       const [first] = found;
       if (first === undefined) throw new NotFoundError('host');
       const [host, periods] = first;
-      const parts = withOutages(periods, reading.outages);
+      const parts = withOutages(periods, inputs.outages);
       const segments = coalesce(parts, AVAILABILITY_SEGMENTS_MAX);
       return {
-        ...periodOf(window, reading),
+        ...periodOf(window, inputs),
         hostId: host.id,
-        ...toAvailability(timesOf(periods, reading.outages)),
+        ...toAvailability(durationsOf(periods, inputs.outages)),
         segments: segments.map(({ from, to, state, reason }) => ({
           from: isoOf(from),
           to: isoOf(to),
@@ -236,17 +240,17 @@ export function createAvailabilityService(
 
 const isoOf = (ms: number): string => new Date(ms).toISOString();
 
-const periodOf = (window: AvailabilityWindow, { window: { from, to } }: Reading) => ({
+const periodOf = (window: AvailabilityWindow, { window: { from, to } }: WindowInputs) => ({
   window,
   from: isoOf(from),
   to: isoOf(to),
 });
 
-const toItem = ({ id, name, freshness }: AvailabilityHost, times: Times): AvailabilityItem => ({
+const toItem = ({ id, name, freshness }: AvailabilityHost, durations: StateDurations): AvailabilityItem => ({
   hostId: id,
   hostName: name,
   freshness,
-  ...toAvailability(times),
+  ...toAvailability(durations),
 });
 
 const parseRatio = (text: string): number | null => (text === 'null' ? null : Number(text));

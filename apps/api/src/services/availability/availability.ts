@@ -1,34 +1,39 @@
 import type { Availability, AvailabilityState, UnknownReason } from '@muster/contracts';
 import type { Outages } from './outages.js';
 
-/** A host event that changes what a host is. */
+/** A host event that changes the state of a host. */
 export interface AvailabilityEvent {
   kind: 'host_enrolled' | 'host_stale' | 'host_offline' | 'host_back' | 'host_left' | 'engine_down' | 'engine_up';
   at: Date;
   /**
-   * When what this event begins or ends began: the last call before a silence, the departure of the agent, or the time from
-   * which the engine was down. Null if it is not known.
+   * The start of the state that this event begins or ends: the last call before a silence, the departure of the agent,
+   * or the time from which the engine was down. Null if unknown.
    */
   since: Date | null;
-  /** What the host was until this event; null if it was online. */
+  /** The state of the host until this event; null if the host was online. */
   before: 'stale' | 'offline' | 'left' | null;
 }
 
-/** What a host is now, which the events need not contain yet. */
-export interface HostNow {
+/** The current state of a host. The events may not contain the latest changes yet. */
+export interface CurrentHost {
   enrolledAt: Date;
-  /** When the host's history was first recorded, which is later if an earlier version enrolled it; null if it is not known. */
+  /**
+   * When recording of the host's history began. Later than `enrolledAt` if an earlier version of Muster enrolled the
+   * host. Null if unknown.
+   */
   historyFrom: Date | null;
-  /** When the first snapshot was applied; null if none was. */
+  /** When the first snapshot was applied; null if no snapshot was applied. */
   reportedFrom: Date | null;
   freshness: 'online' | 'stale' | 'offline' | 'never' | 'engine_down' | 'left';
-  /** Whether the agent last reported that it cannot reach its engine, also if it has been silent since. */
+  /**
+   * Whether the agent could not reach its engine according to its last report, even if the agent has been silent since.
+   */
   isEngineDown: boolean;
   lastSeenAt: Date | null;
   leftAt: Date | null;
-  /** The silence that has not ended according to the recorded events, since the last call before it; null if there is none. */
+  /** The recorded silence that has not ended, with the last call before it; null if there is none. */
   recordedSilence: { from: Date; state: 'stale' | 'offline' } | null;
-  /** The first call after the host's last silence, if it is not recorded yet. */
+  /** The end of the host's last silence, if this end is not recorded yet; otherwise null. */
   aliveSince: Date | null;
 }
 
@@ -40,11 +45,12 @@ export interface Period {
   reason: UnknownReason | null;
 }
 
+/** Whether the agent was in contact: online, silent (`stale` or `offline`), or not known to be either (`unknown`). */
 type Contact = Pick<Period, 'reason'> & { state: Exclude<AvailabilityState, 'engine_down'> };
 
 const ONLINE: Contact = { state: 'online', reason: null };
 const LEFT: Contact = { state: 'unknown', reason: 'left' };
-const silence = (state: 'stale' | 'offline'): Contact => ({ state, reason: null });
+const silentContact = (state: 'stale' | 'offline'): Contact => ({ state, reason: null });
 const isSilent = ({ state }: Contact): boolean => state === 'stale' || state === 'offline';
 
 /** A window in milliseconds since 1970. `historyFrom` is when the stored history begins. */
@@ -55,12 +61,13 @@ export interface Window {
 }
 
 /**
- * Returns what a host was during a window, as periods without gaps, oldest first, as if Muster had never been down.
- * `events` are those of the host since the beginning of the window, in the order in which they happened. The first event of
- * each kind also shows what the host was before it, so no earlier event is needed. Neither are `host_stale` and
- * `host_offline` if another event says that it ended this silence, or if `recordedSilence` is this silence.
+ * Returns the states of a host during a window as periods without gaps, oldest first. Ignores Muster's own outages.
+ * `events` are the host's events since the beginning of the window, in the order in which they happened. The first
+ * event of each kind also contains the host's state before the event, so no earlier event is needed. The events
+ * `host_stale` and `host_offline` are needed only for a silence that is not `recordedSilence` and that no other event
+ * says it ended.
  */
-export function hostPeriods(window: Window, host: HostNow, events: readonly AvailabilityEvent[]): Period[] {
+export function hostPeriods(window: Window, host: CurrentHost, events: readonly AvailabilityEvent[]): Period[] {
   const enrolledAt = host.enrolledAt.getTime();
   const historyFrom = Math.max(window.historyFrom, host.historyFrom?.getTime() ?? -Infinity);
   const timeline = new Timeline(window.from, window.to);
@@ -68,7 +75,7 @@ export function hostPeriods(window: Window, host: HostNow, events: readonly Avai
   timeline.add(enrolledAt, { state: 'unknown', reason: 'not_enrolled' });
   timeline.add(host.reportedFrom?.getTime() ?? window.to, { state: 'unknown', reason: 'no_report' });
   const downtimes = engineDowntimes(host, events);
-  for (const { from, to, ...contact } of contacts({ ...window, from: timeline.end }, host, events)) {
+  for (const { from, to, ...contact } of contactPeriods({ ...window, from: timeline.end }, host, events)) {
     if (contact.state === 'online') addOnline(timeline, from, to, downtimes);
     else timeline.add(to, contact);
   }
@@ -76,7 +83,7 @@ export function hostPeriods(window: Window, host: HostNow, events: readonly Avai
 }
 
 /** Returns the periods in which the agent was in contact, silent, or had left. */
-function contacts(window: Window, host: HostNow, events: readonly AvailabilityEvent[]): (Contact & Span)[] {
+function contactPeriods(window: Window, host: CurrentHost, events: readonly AvailabilityEvent[]): (Contact & Span)[] {
   const spans: (Contact & Span)[] = [];
   let from = window.from;
   let contact: Contact | null = null;
@@ -90,8 +97,9 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
     switch (kind) {
       case 'host_stale':
       case 'host_offline': {
-        const next = silence(kind === 'host_stale' ? 'stale' : 'offline');
-        // A silence has one state from beginning to end: a host that was offline in the end was offline all the time.
+        const next = silentContact(kind === 'host_stale' ? 'stale' : 'offline');
+        // A silence has one state from beginning to end: if the host became offline in the end, the whole silence
+        // counts as offline.
         if (contact !== null && isSilent(contact)) contact = next;
         else change((since ?? at).getTime(), next, ONLINE);
         break;
@@ -99,8 +107,8 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
       case 'host_enrolled':
       case 'host_left':
       case 'host_back': {
-        const ended = before === null ? ONLINE : before === 'left' ? LEFT : silence(before);
-        // What ends here may have begun before the window, or its beginning may not be recorded yet.
+        const ended = before === null ? ONLINE : before === 'left' ? LEFT : silentContact(before);
+        // The state that ends here may have begun before the window, or its beginning may not be recorded yet.
         if (before !== null && since !== null && (contact ?? ONLINE).state === 'online') {
           change(since.getTime(), ended, ONLINE);
         }
@@ -113,28 +121,28 @@ function contacts(window: Window, host: HostNow, events: readonly AvailabilityEv
     }
   }
   // The events of the last seconds may not be recorded yet.
-  const isNow = currentContact(host);
+  const current = currentContact(host);
   const { recordedSilence } = host;
-  const unended = recordedSilence === null ? null : silence(recordedSilence.state);
+  const unendedSilence = recordedSilence === null ? null : silentContact(recordedSilence.state);
   const silentFrom = recordedSilence?.from.getTime() ?? -Infinity;
-  // A silence can begin with the call that ended the one before.
-  if (unended !== null && (silentFrom > from || (silentFrom === from && contact === ONLINE))) {
-    change(silentFrom, unended, ONLINE);
+  // A silence can begin with the call that ended the previous silence.
+  if (unendedSilence !== null && (silentFrom > from || (silentFrom === from && contact === ONLINE))) {
+    change(silentFrom, unendedSilence, ONLINE);
   }
-  let last: Contact = contact ?? unended ?? isNow.contact;
+  let last: Contact = contact ?? unendedSilence ?? current.contact;
   const aliveSince = host.aliveSince?.getTime() ?? -Infinity;
-  if (isSilent(last) && isSilent(isNow.contact) && aliveSince > (contact === null ? -Infinity : from)) {
-    // The host was back in between, and is silent again.
+  if (isSilent(last) && isSilent(current.contact) && aliveSince > (contact === null ? -Infinity : from)) {
+    // The host called after the recorded silence, and is silent again.
     change(aliveSince, ONLINE, last);
     last = ONLINE;
   }
-  if (last.state !== isNow.contact.state || last.reason !== isNow.contact.reason) {
-    if (isSilent(last) && isSilent(isNow.contact)) contact = isNow.contact;
-    else change(isNow.since ?? window.to, isNow.contact, last);
-  } else if (contact === null && isNow.since !== null && isNow.contact.state !== 'online') {
-    change(isNow.since, isNow.contact, ONLINE);
+  if (last.state !== current.contact.state || last.reason !== current.contact.reason) {
+    if (isSilent(last) && isSilent(current.contact)) contact = current.contact;
+    else change(current.since ?? window.to, current.contact, last);
+  } else if (contact === null && current.since !== null && current.contact.state !== 'online') {
+    change(current.since, current.contact, ONLINE);
   }
-  change(window.to, isNow.contact, isNow.contact);
+  change(window.to, current.contact, current.contact);
   return spans;
 }
 
@@ -143,23 +151,23 @@ interface Span {
   to: number;
 }
 
-/** Returns what the agent is now, and since when. */
-function currentContact({ freshness, lastSeenAt, leftAt, aliveSince }: HostNow): {
+/** Returns the agent's current contact state, and when this state began. */
+function currentContact({ freshness, lastSeenAt, leftAt, aliveSince }: CurrentHost): {
   contact: Contact;
   since: number | null;
 } {
   if (freshness === 'left') return { contact: LEFT, since: leftAt?.getTime() ?? null };
   if (freshness === 'stale' || freshness === 'offline') {
-    return { contact: silence(freshness), since: lastSeenAt?.getTime() ?? null };
+    return { contact: silentContact(freshness), since: lastSeenAt?.getTime() ?? null };
   }
   return { contact: ONLINE, since: (aliveSince ?? lastSeenAt)?.getTime() ?? null };
 }
 
 /**
- * Returns the periods in which the agent could not reach its engine. What the agent last reported is certain: if the engine
- * is not down now, a downtime without an end is none.
+ * Returns the periods in which the agent could not reach its engine. The agent's last report takes precedence: if the
+ * engine is not down now, a downtime without a recorded end is dropped.
  */
-function engineDowntimes({ isEngineDown }: HostNow, events: readonly AvailabilityEvent[]): Span[] {
+function engineDowntimes({ isEngineDown }: CurrentHost, events: readonly AvailabilityEvent[]): Span[] {
   const spans: Span[] = [];
   let downFrom: number | null = null;
   let isFirst = true;
@@ -187,7 +195,7 @@ function addOnline(timeline: Timeline, from: number, to: number, downtimes: read
   timeline.add(to, ONLINE);
 }
 
-/** Returns the periods, with the time of Muster's own outages as unknown. */
+/** Returns the periods with Muster's own outages marked as unknown. */
 export function withOutages(periods: readonly Period[], outages: Outages): Period[] {
   const timeline = new Timeline(periods[0]?.from ?? 0, periods.at(-1)?.to ?? 0);
   for (const { from, to, ...state } of periods) {
@@ -202,17 +210,17 @@ export function withOutages(periods: readonly Period[], outages: Outages): Perio
   return timeline.periods;
 }
 
-/** Collects periods without gaps. Each begins where the one before it ended. */
+/** Collects periods without gaps. Each period begins where the previous period ended. */
 class Timeline {
   readonly periods: Period[] = [];
 
   constructor(
-    /** Where the last period ended. */
+    /** The end of the last period. */
     public end: number,
     private readonly endMax: number,
   ) {}
 
-  /** Adds a period that ends at `to`. Does nothing if that is in the past. */
+  /** Adds a period that ends at `to`. Does nothing if `to` is not after the end of the last period. */
   add(to: number, state: Pick<Period, 'state' | 'reason'>): void {
     const until = Math.min(to, this.endMax);
     if (until <= this.end) return;
@@ -224,35 +232,35 @@ class Timeline {
 }
 
 /** The milliseconds that hosts spent in each state. */
-export type Times = Record<AvailabilityState, number>;
+export type StateDurations = Record<AvailabilityState, number>;
 
-export const noTimes = (): Times => ({ online: 0, engine_down: 0, stale: 0, offline: 0, unknown: 0 });
+export const noDurations = (): StateDurations => ({ online: 0, engine_down: 0, stale: 0, offline: 0, unknown: 0 });
 
-/** Returns the lengths of the periods, with the time of Muster's own outages as unknown. */
-export function timesOf(periods: readonly Period[], outages: Outages): Times {
-  const times = noTimes();
+/** Returns the total duration of each state. Muster's own outages count as unknown. */
+export function durationsOf(periods: readonly Period[], outages: Outages): StateDurations {
+  const durations = noDurations();
   for (const { from, to, state } of periods) {
     const away = state === 'unknown' ? 0 : outages.lengthWithin(from, to);
-    times[state] += to - from - away;
-    times.unknown += away;
+    durations[state] += to - from - away;
+    durations.unknown += away;
   }
-  return times;
+  return durations;
 }
 
-export function addTimes(times: Times, more: Times): void {
-  for (const state of Object.keys(more) as AvailabilityState[]) times[state] += more[state];
+export function addDurations(durations: StateDurations, more: StateDurations): void {
+  for (const state of Object.keys(more) as AvailabilityState[]) durations[state] += more[state];
 }
 
-export function toAvailability(times: Times): Availability {
-  const known = times.online + times.engine_down + times.stale + times.offline;
+export function toAvailability(durations: StateDurations): Availability {
+  const known = durations.online + durations.engine_down + durations.stale + durations.offline;
   return {
-    ratio: known === 0 ? null : times.online / known,
+    ratio: known === 0 ? null : durations.online / known,
     seconds: {
-      online: times.online / 1_000,
-      engineDown: times.engine_down / 1_000,
-      stale: times.stale / 1_000,
-      offline: times.offline / 1_000,
-      unknown: times.unknown / 1_000,
+      online: durations.online / 1_000,
+      engineDown: durations.engine_down / 1_000,
+      stale: durations.stale / 1_000,
+      offline: durations.offline / 1_000,
+      unknown: durations.unknown / 1_000,
     },
   };
 }

@@ -4,9 +4,9 @@ interface Span {
   to: number;
 }
 
-/** Muster's own outages, ordered and merged, so that those of any period are found quickly. */
+/** Muster's own outages, ordered and merged, so that the outages within any period are found quickly. */
 export class Outages {
-  /** Each with the length of all outages before it. */
+  /** The outages. `before` is the total length of all earlier outages. */
   private readonly spans: (Span & { before: number })[] = [];
 
   /** `outages` are ordered by their start and may overlap. */

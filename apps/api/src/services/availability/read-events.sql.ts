@@ -21,8 +21,8 @@ const COLUMNS = `e."hostId"::text AS "hostId", e.kind, e.tx::text AS tx, e.id::t
       e."from" ->> 'state' AS before`;
 
 /**
- * Reads the events of hosts since an instant, one host after the other, by the index `host_events_availability_idx`, which
- * contains only these kinds. The first host is read from the position after `$3`, `$4` and `$5`.
+ * Reads the events of hosts since `$2`, one host after another, from the index `host_events_availability_idx`, which
+ * contains only events of these kinds. For the first host, reads only the events after the position (`$3`, `$4`, `$5`).
  */
 const READ_EVENTS: Statement = {
   name: 'read_availability_events',
@@ -47,17 +47,14 @@ const READ_SILENCES: Statement = {
     WHERE e."hostId" = ANY ($1::uuid[]) AND e.kind IN ('host_stale', 'host_offline') AND e.at >= $2::timestamptz`,
 };
 
-/**
- * Whether an agent left, and the event does not say whether the host was silent until then. It cannot if the silence was
- * recorded only later.
- */
+/** Returns whether an agent left and the host may have been silent until then, because silences are recorded later. */
 const mayHideSilence = ({ kind, before }: EventRow): boolean => kind === 'host_left' && before === null;
 
 /**
- * Reads the events that decide the availability of hosts since `from`, one host after the other, in their order
- * (`sortByHistory`). Hosts without such events are omitted. The beginning of a silence is read only if no other event contains
- * it, because reading a third of the events takes a third of the time. At most one statement's events and one host's events are in
- * memory.
+ * Reads the events since `from` that determine the availability of hosts, one host after another. The events of a host
+ * are in the order in which they happened (`sortByHistory`). Omits hosts without such events. Reads the beginning of a
+ * silence only if no other event contains it, because a third of the events takes a third of the time. At any time, only
+ * the events of one statement and of one host are in memory.
  */
 export async function* readEvents(
   db: Database,
@@ -73,7 +70,7 @@ export async function* readEvents(
     return { hostId, events };
   };
   let remaining = hostIds;
-  // Transactions have positive ids.
+  // Transaction ids are positive, so this position precedes all events at `from`.
   let after = { at: from, tx: '-1', id: '0' };
   for (;;) {
     const found = await db.query<EventRow>(READ_EVENTS, [remaining, from, after.at, after.tx, after.id]);
@@ -99,16 +96,17 @@ const byRecord = (a: EventRow, b: EventRow): number => Number(a.tx) - Number(b.t
 const isEngineEvent = ({ kind }: EventRow): boolean => kind === 'engine_down' || kind === 'engine_up';
 
 /**
- * Returns the events of a host in the order in which they happened. A silence is recorded later than it happened. An engine
- * event is recorded when it happens, but by the clock of one of several processes: if it is later than the next one, its
- * process's clock was ahead, and it has the time of the next one.
+ * Returns the events of a host in the order in which they happened. The beginning or end of a silence is recorded later
+ * than it happened. An engine event is recorded when it happens, but its time comes from the clock of one of several
+ * processes. If its time is later than that of the next engine event, that clock was ahead, and the event gets the time
+ * of the next engine event.
  */
 export function sortByHistory(rows: readonly EventRow[]): AvailabilityEvent[] {
   const isSorted = rows.every((row, index) => {
     const previous = rows[index - 1];
     return previous === undefined || (previous.at <= row.at && byRecord(previous, row) <= 0);
   });
-  // This is almost always so, and then no event is later than the next one.
+  // Events are almost always sorted. No event is then later than the next one.
   if (isSorted) return rows.map(toEvent);
   const recorded = [...rows].sort(byRecord);
   let next = Infinity;
@@ -123,11 +121,11 @@ export function sortByHistory(rows: readonly EventRow[]): AvailabilityEvent[] {
   return corrected.sort((a, b) => a.at - b.at).map(toEvent);
 }
 
-const STATES: ReadonlySet<string> = new Set(['stale', 'offline', 'left']);
+const SILENT_OR_LEFT_STATES: ReadonlySet<string> = new Set(['stale', 'offline', 'left']);
 
 const toEvent = ({ kind, at, since, before }: EventRow): AvailabilityEvent => ({
   kind,
   at: new Date(at),
   since: since === null ? null : new Date(since),
-  before: before !== null && STATES.has(before) ? (before as AvailabilityEvent['before']) : null,
+  before: before !== null && SILENT_OR_LEFT_STATES.has(before) ? (before as AvailabilityEvent['before']) : null,
 });

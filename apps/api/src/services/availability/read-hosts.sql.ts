@@ -2,10 +2,10 @@ import type { HostQuery } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import { type FreshnessContext, freshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { hasLabels } from '../inventory/index.js';
-import type { HostNow } from './availability.js';
+import type { CurrentHost } from './availability.js';
 
-/** A host, and the value of the label that hosts are grouped by. */
-export interface AvailabilityHost extends HostNow {
+/** A host, and the value of the label by which hosts are grouped. */
+export interface AvailabilityHost extends CurrentHost {
   id: string;
   name: string;
   label: string | null;

@@ -3,8 +3,8 @@ import { OUTAGES_KEPT, type FreshnessContext } from '../freshness/index.js';
 import { Outages } from './outages.js';
 
 /**
- * Reads Muster's own outages since `from`, and since when they are recorded completely, in milliseconds since 1970:
- * `-Infinity` if they always were.
+ * Reads Muster's own outages since `from`. `completeFrom` is the time from which all outages are stored, in
+ * milliseconds since 1970; `-Infinity` if no outage may have been deleted.
  */
 export async function readOutages(
   { prisma }: Database,
@@ -17,7 +17,7 @@ export async function readOutages(
     take: OUTAGES_KEPT,
   });
   const outages = rows.reverse();
-  // The context also has the outage that has not ended.
+  // The context also contains the outage in progress, if there is one.
   const current = context.outages.at(-1);
   const isStored = current === undefined || current.startedAt.getTime() === outages.at(-1)?.startedAt.getTime();
   return {

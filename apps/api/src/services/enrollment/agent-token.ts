@@ -29,7 +29,7 @@ export interface AgentTokenService {
 
   /**
    * Issues a host's next token, and records that the host's agent called. The presented token stays valid until the new
-   * one is first used. An agent that never receives the new token can therefore continue to use the presented one.
+   * token is first used. An agent that never receives the new token can therefore continue to use the presented one.
    * Rotating again replaces the unused token. `isClientConnected` is called just before the token is issued. If the
    * client has disconnected, no token is issued, because the client may already have retried, and the token would
    * replace the one that the retry returned.

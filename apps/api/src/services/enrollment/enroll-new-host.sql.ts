@@ -3,9 +3,9 @@ import { isUniqueViolation, type Database, type Statement } from '@muster/db';
 import { v7 as newId } from 'uuid';
 
 /**
- * Atomically consumes one use of the enrollment token and creates the host, its token, the audit entry
- * and the host's first event. Does nothing
- * if the token is not valid for a new host or the organization already has a host with this engine id.
+ * Atomically consumes one use of the enrollment token and creates the host, its token, the audit entry and the host's
+ * first event. Does nothing if the token is not valid for a new host or the organization already has a host with this
+ * engine id.
  *
  * All of this is one statement, because a transaction would lock the token's row during several round trips. Hosts that
  * enroll with the same token at the same time wait for this lock.

@@ -46,7 +46,9 @@ export const revokeEnrollmentToken = (db: Database, operator: OperatorIdentity, 
     detailsOf: ({ name }: TokenRow) => ({ name }),
   });
 
-/** A token to create. With `hostId`, it enrolls only this host again, whose labels do not change. */
+/**
+ * A token to create. A token with a `hostId` can only enroll this host again, and does not change the host's labels.
+ */
 type NewEnrollmentToken = Omit<EnrollmentTokenRequest, 'labels'> & { labels?: HostLabels; hostId?: string | null };
 
 /**

@@ -45,9 +45,10 @@ export interface EnrollmentService {
 
   /**
    * Enrolls a machine. Returns its host and a token for the host. If the token's organization already has a host with
-   * this `engineId`, that host keeps its history, and the host's earlier tokens are revoked. If the response is lost, the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token,
-   * consumes no use of the enrollment token and adds no row. Enrolling a host again with a token for several hosts that
-   * enrolled it before also consumes no use, and works if the token is used up, because an agent without stored state
+   * this `engineId`, that host keeps its history, and the host's earlier tokens are revoked. If the response is lost,
+   * the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token, consumes
+   * no use of the enrollment token and adds no row. A multi-host enrollment token that last enrolled this host can
+   * enroll the host again without consuming a use, even if no uses are left, because an agent without stored state
    * enrolls at each start.
    * @throws TokenInvalidError if the enrollment token is used up.
    * @throws EngineIdInUseError if the host with this engineId is alive.
@@ -100,7 +101,7 @@ const usedUpError = (hostName: string | null) =>
 export interface EnrollmentServiceOptions {
   now: () => Date;
   cadence?: Cadence;
-  /** This process's cache of agent tokens. If an enrollment revokes tokens, it drops them from this cache. */
+  /** This process's cache of agent tokens. An enrollment that revokes tokens also drops the tokens from this cache. */
   tokenCache?: AgentTokenCache;
 }
 
@@ -181,7 +182,7 @@ export function createEnrollmentService(
 
   /**
    * @throws ForbiddenError | EngineIdInUseError if the token is not allowed to enroll a known host again. A token that
-   * was created for the host is always allowed to.
+   * was created for the host is always allowed to do this.
    */
   function requireReenrollable(token: LockedToken, host: LockedHost, at: Date): void {
     if (token.hostId === host.id) return;
@@ -190,7 +191,7 @@ export function createEnrollmentService(
         "An operator revoked this host's tokens. Only the enrollment token that was created for this host restores it.",
       );
     }
-    // A host whose tokens were all revoked, such as one that left, cannot be alive.
+    // A host whose tokens were all revoked, such as a host whose agent left, cannot be alive.
     if (!host.hasToken || host.lastSeenAt === null) return;
     const aliveMs = aliveMsOf(host);
     const graceMs = host.lastSeenAt.getTime() + aliveMs - at.getTime();
@@ -248,9 +249,9 @@ async function findUnusedAgentToken(tx: Prisma.TransactionClient, enrollmentToke
 }
 
 /**
- * Returns whether a token for several hosts was the last enrollment token that enrolled this host. A token that was
- * created for the host in the meantime ends this, because an operator may have used it to shut out a copy. Also returns
- * false if retention has deleted all agent tokens that were issued for the host.
+ * Returns whether a multi-host enrollment token was the last enrollment token that enrolled this host. Returns false if
+ * a token created for the host has enrolled it since, because an operator may have used that token to shut out a copy.
+ * Also returns false if retention has deleted all agent tokens that were issued for the host.
  */
 async function hasEnrolledLast(tx: Prisma.TransactionClient, { id, maxUses }: LockedToken, hostId: string) {
   if (maxUses === 1) return false;
@@ -262,10 +263,10 @@ async function hasEnrolledLast(tx: Prisma.TransactionClient, { id, maxUses }: Lo
   return newest?.enrollmentTokenId === id;
 }
 
-/** Returns what the host was until an enrollment, and since when; null if it was online. */
+/** Returns the state that an enrollment ends, and when that state began; null if the host was online. */
 function endedState({ leftAt, lastSeenAt, recordedSilence }: LockedHost) {
   if (leftAt !== null) return { state: 'left', since: leftAt.toISOString() };
-  // A host that has called since is no longer silent, although the writer has not recorded this yet.
+  // A host that has called since is no longer silent, although the writer of host events has not recorded this yet.
   const isSilent = recordedSilence !== null && lastSeenAt !== null && lastSeenAt <= new Date(recordedSilence.from);
   return isSilent ? { state: recordedSilence.state, since: recordedSilence.from } : null;
 }
@@ -307,8 +308,8 @@ async function updateReenrolledHost(
 }
 
 /**
- * Replaces the labels of the previous enrollment token by those of this one, and records what changes. A token that was
- * created to restore the host changes no labels.
+ * Replaces the labels from the previous enrollment token with those from this token, and records the changes. A token
+ * that was created to restore the host changes no labels.
  */
 async function replaceTokenLabels(
   tx: Prisma.TransactionClient,

@@ -18,7 +18,7 @@ export function createFreshnessContext(
   { now, cadence }: { now: () => Date; cadence: Cadence },
 ): ReadFreshnessContext {
   // The heartbeat intervals of the hosts are cached for as long as `liveness` caches the outages. A host whose interval
-  // is not cached yet has only just called, so the host is online regardless of its interval.
+  // is not cached yet has just called, so the host is online regardless of its interval.
   let cacheEntry: { readAt: number; heartbeats: Promise<number[]> } | null = null;
 
   function heartbeats(): Promise<number[]> {

@@ -8,7 +8,7 @@ import type { Cutoffs, FreshnessCutoffs } from './freshness.js';
 export function freshnessSql(cutoffs: FreshnessCutoffs): {
   host: Prisma.Sql;
   containers: Prisma.Sql;
-  /** Whether the agent is silent: `online`, `stale` or `offline`. */
+  /** The freshness according to the agent's silence alone: `online`, `stale` or `offline`. */
   silence: Prisma.Sql;
 } {
   const onlineFrom = cutoff(cutoffs, ({ onlineFrom }) => onlineFrom);

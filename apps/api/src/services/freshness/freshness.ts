@@ -10,8 +10,8 @@ const HEARTBEATS_MISSED_OFFLINE = 10;
 const OFFLINE_AFTER_MS_MIN = 5 * 60_000;
 
 /**
- * Maximum milliseconds that an agent waits between two attempts to reach Muster, without an answer that asks it to wait
- * longer (`SERVER_BACKOFF` of the agent).
+ * Maximum milliseconds that an agent waits between two attempts to reach Muster, unless a response asks the agent to
+ * wait longer (`SERVER_BACKOFF` of the agent).
  */
 const RECONNECT_MS_MAX = 60_000;
 
@@ -54,8 +54,9 @@ const limitsOf = (heartbeatSeconds: number) => ({
 export const clampToNow = (instant: Date, now: Date): Date => (instant > now ? now : instant);
 
 /**
- * Returns when agents have had time to reconnect after an outage, in milliseconds since 1970: twice the outage, but at
- * most `RECONNECT_MS_MAX`, after its end. An agent rarely waits longer than twice the time for which it has failed.
+ * Returns the time by which agents should have reconnected after an outage, in milliseconds since 1970. This is the end
+ * of the outage plus twice its duration, but at most plus `RECONNECT_MS_MAX`. An agent rarely waits longer than twice
+ * the time for which its calls have failed.
  */
 const reconnectedAt = ({ startedAt, endedAt }: Outage): number =>
   endedAt.getTime() + Math.min(RECONNECT_MS_MAX, Math.max(0, 2 * (endedAt.getTime() - startedAt.getTime())));
@@ -101,8 +102,9 @@ function freshnessBySilence(
 
 /**
  * Returns when a host that has been silent since `lastSeenAt` became stale (the end of its grace period) and offline;
- * null if it had not until `context.now`. The instants are found by bisection, so that the rule is implemented only
- * once. That is possible because a silent host never becomes online again, even after outages.
+ * null for a state that the host had not reached by `context.now`. The instants are found by bisection, so that the
+ * rule is implemented only once. Bisection is possible because a silent host never becomes online again, even after
+ * outages.
  */
 export function silenceInstants(
   lastSeenAt: Date,
@@ -110,7 +112,7 @@ export function silenceInstants(
   context: FreshnessContext,
 ): { staleAt: Date | null; offlineAt: Date | null } {
   const now = context.now.getTime();
-  // Only outages that ended, with the time to reconnect, after the last call can postpone these instants.
+  // Only outages whose `reconnectedAt` is after the last call can postpone these instants.
   const outages = context.outages.filter((outage) => reconnectedAt(outage) > lastSeenAt.getTime());
   const stateAt = (at: number) =>
     freshnessBySilence(lastSeenAt, heartbeatSeconds, { ...context, outages, now: new Date(at) });

@@ -12,7 +12,7 @@ const LIVENESS_INTERVAL_MS_MAX = 5_000;
  */
 const AHEAD_MS_MAX = 1_000;
 
-/** Maximum number of outages that are kept, for the availability of hosts. */
+/** Maximum number of outages that are stored. The availability of hosts is computed from them. */
 export const OUTAGES_KEPT = 1_000;
 
 /**
@@ -40,9 +40,9 @@ export interface LivenessService {
   lowerFutureInstants(): Promise<void>;
 
   /**
-   * Returns Muster's own outages, oldest first. They do not count as silence of a host. If the last liveness timestamp
-   * is too old, the result includes the outage from that timestamp until now, so that callers need not wait for the
-   * next timestamp. The result is at most `intervalMs` old.
+   * Returns Muster's own outages, oldest first. The time of an outage does not count as silence of a host. If the last
+   * liveness timestamp is too old, the result includes the outage from that timestamp until now, so that callers need
+   * not wait for the next timestamp. The result is at most `intervalMs` old.
    */
   outages(): Promise<readonly Outage[]>;
 }

@@ -21,9 +21,9 @@ const quoted = (column: string) => Prisma.raw(`"${column}"`);
 
 /**
  * If a host has an instant in the future, sets that instant to `now`, so that the host's silence counts from now. A
- * process with a wrong clock may have written such an instant. Also drops silences that seem to end in the future. Reads
- * all hosts and writes only those with a future
- * instant. Skips rows locked by other transactions, so it never waits. Resolves with the number of hosts written.
+ * process with a wrong clock may have written such an instant. Also drops silences that seem to end in the future.
+ * Reads all hosts and writes only the hosts with a future instant. Skips rows locked by other transactions, so it never
+ * waits. Resolves with the number of hosts written.
  */
 export async function lowerFutureInstants({ prisma }: Database, now: Date): Promise<number> {
   const limit = new Date(now.getTime() + TOLERANCE_MS);

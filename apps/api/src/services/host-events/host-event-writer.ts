@@ -6,8 +6,8 @@ import { findSilences, readUptime, writeSilences, type HostOutcome } from './rec
 import { silenceEvents, type SilenceColumns, type SilenceOutcome } from './silence-events.js';
 
 /**
- * Another process takes over this long after the writer's process died. With the time between two runs, events are
- * recorded within 30 s.
+ * If the process that records events dies, another process takes over after `ttlMs`. Including the time between two
+ * runs, events are then recorded within 30 s.
  */
 export const HOST_EVENTS_LEASE = { name: 'host_events', ttlMs: 15_000 };
 
@@ -21,8 +21,9 @@ export interface HostEventWriter {
   readonly intervalMs: number;
 
   /**
-   * Records the silences of hosts that began or ended since the last run of any process, each with the instant when it
-   * happened. Records nothing while another process holds the lease. Resolves with the number of recorded events.
+   * Records the silences of hosts that began or ended since the last run of any process, each with the instant of its
+   * beginning or end. Records nothing while another process holds the lease. Resolves with the number of recorded
+   * events.
    */
   record(isStopped?: () => boolean): Promise<number>;
 
@@ -30,7 +31,10 @@ export interface HostEventWriter {
   release(): Promise<void>;
 }
 
-/** Whether nothing is to be recorded, such as for a silence that ends after the instant up to which events are known. */
+/**
+ * Whether there is nothing to record, for example because a silence ends after the instant up to which events are
+ * known.
+ */
 const isUnchanged = (host: SilenceColumns, { events, endedSilences, recordedSilence }: SilenceOutcome): boolean =>
   events.length === 0 &&
   endedSilences.length === host.endedSilences.length &&

@@ -1,8 +1,8 @@
 import type { HostLabels } from '@muster/contracts';
 
 /**
- * Maximum length of the labels in one event, in UTF-16 code units, as in an event of a container. The labels of a host can
- * be 25 kB long, and an agent could change all of them again and again.
+ * Maximum length of the labels in one event, in UTF-16 code units, the same as for an event of a container. The labels
+ * of a host can be 25 kB long, and an agent could change all of them again and again.
  */
 const LABELS_LENGTH_MAX = 8_192;
 

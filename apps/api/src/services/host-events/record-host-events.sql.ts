@@ -7,21 +7,22 @@ export interface NewHostEvent {
   organizationId: string;
   hostId: string;
   kind: HostEventKind;
-  /** With `labels_changed`, all labels that applied. Only those that changed are recorded. */
+  /** For `labels_changed`, all labels before the change. Only the labels that changed are recorded. */
   from?: Prisma.InputJsonObject | null;
-  /** With `labels_changed`, all labels that apply. Only those that changed are recorded. */
+  /** For `labels_changed`, all labels after the change. Only the labels that changed are recorded. */
   to?: Prisma.InputJsonObject | null;
-  /** When it happened. */
+  /** When the event happened. */
   at: Date;
-  /** Now. */
+  /** The current time. */
   recordedAt: Date;
 }
 
 /**
- * Records events of hosts, in their order, in the transaction that makes the changes. Record `host_enrolled` and
- * `host_renamed` before the host is changed: otherwise, triggers record them as changes by an earlier version. The trigger
- * `host_history` records departures, problems and upgrades, and `enroll-new-host.sql.ts` records the first
- * `host_enrolled`; do not record these here. Resolves with the size of the events in bytes.
+ * Records events of hosts, in the given order, in the transaction that makes the changes. Record `host_enrolled` and
+ * `host_renamed` before the host is changed. Otherwise, triggers record them as changes by an earlier version of
+ * Muster. Do not pass events that are recorded elsewhere: the trigger `host_history` records departures, problems and
+ * upgrades, and `enroll-new-host.sql.ts` records the first `host_enrolled`. Resolves with the size of the events in
+ * bytes.
  */
 export async function recordHostEvents(
   tx: Pick<Prisma.TransactionClient, '$executeRaw'>,

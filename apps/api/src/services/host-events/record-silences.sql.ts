@@ -4,9 +4,12 @@ import { freshnessCutoffs, freshnessSql, type FreshnessContext, type Outage } fr
 import { CLONE_SUSPECTED_MS } from '../sync/index.js';
 import type { RecordedSilence, SilenceColumns, SilenceOutcome } from './silence-events.js';
 
-/** Until when Muster was up for certain, and its outages before that; null if no process was ever up. */
+/**
+ * Reads the time until which Muster was certainly up, and Muster's outages before that time. Returns null if no process
+ * was ever up.
+ */
 export async function readUptime({ prisma }: Database): Promise<{ aliveAt: Date; outages: Outage[] } | null> {
-  // One statement, so that no outage that ended before `aliveAt` is missing.
+  // Both are read in one statement, so that no outage that ended before `aliveAt` is missing.
   const [row] = await prisma.$queryRaw<{ aliveAt: Date; outages: { startedAt: string; endedAt: string }[] | null }[]>`
     SELECT "aliveAt", (SELECT json_agg(o ORDER BY o."startedAt") FROM service_outages AS o) AS outages
     FROM service_liveness WHERE id = 1`;
@@ -18,15 +21,15 @@ export async function readUptime({ prisma }: Database): Promise<{ aliveAt: Date;
   return { aliveAt: row.aliveAt, outages };
 }
 
-/** A host that may have events to record, as it was read. */
-export interface FoundHost extends SilenceColumns {
+/** A host that may have events to record, with the values that were read. */
+export interface CandidateHost extends SilenceColumns {
   id: string;
   organizationId: string;
-  /** Whether the suspicion of a clone has expired, whose end is then recorded. */
+  /** Whether the suspicion of a clone has expired, so that its end must be recorded. */
   isCloneExpired: boolean;
   cloneSuspectedAt: Date | null;
   cloneSuspectedSince: Date | null;
-  /** The columns as text, to detect that they changed since. */
+  /** The columns in `VERSION` as text, to detect whether they have changed since the read. */
   version: string;
 }
 
@@ -42,11 +45,11 @@ export async function findSilences(
   after: string,
   limit: number,
   context: FreshnessContext,
-): Promise<FoundHost[]> {
+): Promise<CandidateHost[]> {
   const { silence } = freshnessSql(freshnessCutoffs(context));
   const expired = Prisma.sql`COALESCE(
     h."cloneSuspectedAt" <= ${new Date(context.now.getTime() - CLONE_SUSPECTED_MS)}::timestamptz, FALSE)`;
-  type Row = Omit<FoundHost, 'endedSilences' | 'recordedSilence'> & {
+  type Row = Omit<CandidateHost, 'endedSilences' | 'recordedSilence'> & {
     endedSilences: { from: string; until: string; heartbeatSeconds: number; left?: boolean }[] | null;
     recordedSilence: { from: string; state: RecordedSilence['state'] } | null;
   };
@@ -74,14 +77,14 @@ export async function findSilences(
   }));
 }
 
-/** What is to be recorded of a host. */
+/** What must be recorded for a host. */
 export interface HostOutcome {
-  host: FoundHost;
+  host: CandidateHost;
   outcome: SilenceOutcome;
 }
 
-/** Returns the end of a suspicion of a clone, a day after the clone was last seen. */
-function endOfSuspicion({ cloneSuspectedAt, cloneSuspectedSince }: FoundHost) {
+/** Returns the event that ends the suspicion of a clone, a day after the clone was last seen. */
+function endOfSuspicion({ cloneSuspectedAt, cloneSuspectedSince }: CandidateHost) {
   const since = (cloneSuspectedSince ?? cloneSuspectedAt!).toISOString();
   const at = new Date(cloneSuspectedAt!.getTime() + CLONE_SUSPECTED_MS);
   return { kind: 'problem_ended', from: { code: 'clone_suspected', since }, to: null, at } as const;

@@ -1,10 +1,10 @@
 import { type FreshnessContext, silenceInstants } from '../freshness/index.js';
 
-/** A time between two calls of an agent in which it missed all of 3 heartbeats. */
+/** A period between two calls of an agent in which the agent missed at least 3 heartbeats. */
 export interface EndedSilence {
-  /** The call before. */
+  /** The last call before the silence. */
   from: Date;
-  /** The next call. */
+  /** The first call after the silence. */
   until: Date;
   /** The heartbeat interval during the silence. */
   heartbeatSeconds: number;
@@ -24,7 +24,7 @@ export interface SilenceColumns {
   /** The heartbeat interval that the host last received, in seconds. */
   heartbeatSeconds: number | null;
   leftAt: Date | null;
-  /** Whether a snapshot was ever applied. Without one, the host is `never`, however silent it is. */
+  /** Whether a snapshot was ever applied. If not, the host's freshness is `never`, regardless of its silence. */
   hasSnapshot: boolean;
   /** The silences that ended and are not recorded yet, oldest first. */
   endedSilences: readonly EndedSilence[];
@@ -39,7 +39,7 @@ export interface SilenceEvent {
 }
 
 export interface SilenceOutcome {
-  /** In the order of their instants. */
+  /** The events to record, in the order in which they happened. */
   events: SilenceEvent[];
   /** The silences that end after `context.now`. */
   endedSilences: readonly EndedSilence[];
@@ -47,19 +47,19 @@ export interface SilenceOutcome {
 }
 
 /**
- * Milliseconds by which a call may be later than the clock of the process that reads it. A call that is later was received
- * by a process whose clock was ahead.
+ * Maximum milliseconds by which the time of a call may be ahead of the clock of the process that reads it. If the time
+ * is further ahead, the clock of the process that received the call was ahead.
  */
 const AHEAD_MS_MAX = 1_000;
 
-/** `readAt` is when the host was read. `now` is earlier: the instant up to which events are known. */
+/** `readAt` is when the host was read. `now` is an earlier instant, up to which events are known. */
 type SilenceContext = FreshnessContext & { readAt: Date };
 
 /**
- * Returns the events of a host's silences until `context.now` that are not recorded yet. `context.now` must be an instant
- * at which Muster was up for certain, because an outage that began before could still turn out to cover the silence. The
- * events of all calls together are then the same, however often and whenever this is called. A silence that ends in the
- * future was noted because of a clock that was ahead, and is dropped.
+ * Returns the events of a host's silences until `context.now` that are not recorded yet. `context.now` must be an
+ * instant at which Muster was certainly up. Otherwise, an outage that began before this instant could later turn out to
+ * cover the silence. Under this condition, repeated calls together return the same events, regardless of how often and
+ * when they are made. Drops a silence that ends in the future, because it comes from a clock that was ahead.
  */
 export function silenceEvents(host: SilenceColumns, context: SilenceContext): SilenceOutcome {
   const events: SilenceEvent[] = [];
@@ -89,15 +89,18 @@ export function silenceEvents(host: SilenceColumns, context: SilenceContext): Si
     recorded = null;
   }
 
-  /** Ends a recorded silence whose end was not noted, at the latest call that is known to have followed. */
+  /**
+   * Ends a recorded silence whose end is not in `endedSilences`. The end is the latest call that is known to have
+   * followed.
+   */
   function endEarlierSilence(lastSeenAt: Date): void {
     if (recorded !== null && recorded.from < lastSeenAt) addBack(lastSeenAt);
   }
 
   const latest = new Date(context.readAt.getTime() + AHEAD_MS_MAX);
-  const noted = host.endedSilences.filter(({ until }) => until <= latest);
-  const ended = noted.filter(({ until }) => until <= context.now);
-  const remaining = noted.slice(ended.length);
+  const silences = host.endedSilences.filter(({ until }) => until <= latest);
+  const ended = silences.filter(({ until }) => until <= context.now);
+  const remaining = silences.slice(ended.length);
   for (const { from, until, heartbeatSeconds, left = false } of ended) {
     endEarlierSilence(from);
     addSilence(from, heartbeatSeconds, until);
@@ -107,7 +110,7 @@ export function silenceEvents(host: SilenceColumns, context: SilenceContext): Si
   const from = remaining[0]?.from ?? host.lastSeenAt;
   const heartbeatSeconds = remaining[0]?.heartbeatSeconds ?? host.heartbeatSeconds ?? context.cadence.heartbeatSeconds;
   if (host.leftAt !== null && host.leftAt <= context.now) {
-    // The recorded silence is part of one that ends later, as it was noted.
+    // If a silence remains that ends later, the recorded silence is part of that silence and stays.
     if (remaining.length === 0) recorded = null;
   } else if (from !== null && from <= context.now && host.hasSnapshot) {
     endEarlierSilence(from);

@@ -7,9 +7,9 @@ import { isEngineOfOtherHost, lockHostRow, readStoredFacts, type StoredFacts } f
 
 /**
  * Stores the facts in a heartbeat, and records what has changed. If nothing has changed, this is one read without a
- * lock. Does nothing if the host is gone, or if another stream has replaced `stream`, because the replaced agent may run
- * on another machine. Also does nothing if something has changed, but `mayWrite` returns false. Resolves with the size of
- * the written history in bytes.
+ * lock. Does nothing if the host is gone, or if another stream has replaced `stream`, because the replaced agent may
+ * run on another machine. Also does nothing if facts have changed, but `mayWrite` returns false. Resolves with the size
+ * of the written history in bytes.
  */
 export async function recordHostFacts(
   db: Database,
@@ -20,14 +20,14 @@ export async function recordHostFacts(
   mayWrite: () => boolean,
 ): Promise<number> {
   const stored = await readStoredFacts(db.prisma, hostId, stream);
-  if (stored === null || stored.isSuperseded || !differs(stored, reported) || !mayWrite()) return 0;
+  if (stored === null || stored.isSuperseded || !hasChanges(stored, reported) || !mayWrite()) return 0;
   const write = () =>
     transact(db, async (tx) => {
       await lockHostRow(tx, hostId);
       return writeHostFacts(tx, hostId, stream, reported, at);
     });
   return write().catch((error: unknown) => {
-    // Another host has got the same engine in the meantime, which the second attempt takes into account.
+    // Another host was given the same engine id in the meantime. The second attempt takes this into account.
     if (isUniqueViolation(error)) return write();
     throw error;
   });
@@ -52,7 +52,7 @@ export async function writeHostFacts(
     delete columns.engineId;
   }
   if (Object.keys(columns).length + Object.keys(facts).length === 0) return 0;
-  // The event of a new name precedes the change (`recordHostEvents`).
+  // `recordHostEvents` requires that a new name is recorded before the host is changed.
   const historyBytes = await recordChanges(tx, hostId, stored, columns, at);
   await tx.host.update({ where: { id: hostId }, data: { ...columns, factsChangedAt: at } });
   if (Object.keys(facts).length > 0) {
@@ -61,7 +61,7 @@ export async function writeHostFacts(
   return historyBytes;
 }
 
-const differs = (stored: StoredFacts, reported: HostFacts): boolean => {
+const hasChanges = (stored: StoredFacts, reported: HostFacts): boolean => {
   const { columns, facts } = changesOf(stored, reported);
   return Object.keys(columns).length + Object.keys(facts).length > 0;
 };
@@ -108,8 +108,8 @@ function changesOf(stored: StoredFacts, facts: HostFacts) {
 }
 
 /**
- * Records the changes of the table `hosts` in the audit log and the host's history. A trigger records upgrades. Resolves
- * with the size of what was recorded, in bytes.
+ * Records the changes of the table `hosts` in the audit log and the host's history. A trigger records upgrades.
+ * Resolves with the size of the written history in bytes.
  */
 async function recordChanges(
   tx: Prisma.TransactionClient,

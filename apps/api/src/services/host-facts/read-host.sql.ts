@@ -18,13 +18,13 @@ export interface StoredFacts {
   cpus: number | null;
   memoryBytes: bigint | null;
   engineFacts: EngineFacts | null;
-  /** Whether another stream has replaced the one that reports. */
+  /** Whether another stream has replaced the reporting stream. */
   isSuperseded: boolean;
 }
 
 type Reader = Pick<Prisma.TransactionClient, '$queryRaw'>;
 
-/** Reads the facts about a host. `stream` is the one that reports. Returns null if the host is gone. */
+/** Reads the facts about a host. `stream` is the reporting stream. Returns null if the host is gone. */
 export async function readStoredFacts(db: Reader, hostId: string, stream: string | null): Promise<StoredFacts | null> {
   const [host] = await db.$queryRaw<StoredFacts[]>(Prisma.sql`
     SELECT h."organizationId", h.name, h."nameSetByOperator", h."engineId", h.labels, h."operatorLabels",
@@ -38,7 +38,7 @@ export async function readStoredFacts(db: Reader, hostId: string, stream: string
 
 /**
  * Locks the row of a host until the transaction ends. A separate statement then reads the row, because a statement that
- * waits for the lock would join the facts as they were before the wait.
+ * waits for the lock would join the facts as of before the wait.
  */
 export const lockHostRow = (tx: Reader, hostId: string) =>
   tx.$queryRaw(Prisma.sql`SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE`);

@@ -28,8 +28,8 @@ export interface HostService {
   update(operator: OperatorIdentity, hostId: string, patch: HostPatch): Promise<Host>;
 
   /**
-   * Sets and removes labels of operators on several hosts, in one transaction.
-   * @throws InvalidRequestError if a host would have too many labels of operators. No host changes.
+   * Sets and removes operator labels on several hosts, in one transaction.
+   * @throws InvalidRequestError if a host would have too many operator labels. No host changes.
    */
   changeLabels(operator: OperatorIdentity, change: HostLabelChange): Promise<HostLabelChangeResult>;
 
@@ -37,8 +37,9 @@ export interface HostService {
    * Revokes all tokens of a host, effective within 5 seconds in every process. Creates an enrollment token, valid for
    * one use and one day, with which the agent can enroll again as the same host. With any other enrollment token, the
    * agent cannot enroll as this host. The host's data is kept, but is not updated until the agent has enrolled again.
-   * Unlike in a rotation by the agent, the old tokens do not stay valid until a new one is used, because a thief could
-   * use them too. This call is needed only if a theft is suspected, because agents rotate their tokens automatically.
+   * Unlike in a rotation by the agent, the old tokens do not stay valid until a new token is used, because a thief
+   * could use the old tokens too. This call is needed only if a theft is suspected, because agents rotate their tokens
+   * automatically.
    * @throws NotFoundError if the organization has no such host.
    */
   rotateToken(operator: OperatorIdentity, hostId: string): Promise<EnrollmentTokenCreated>;
@@ -160,7 +161,7 @@ export function createHostService(
   };
 }
 
-/** Sets the name of a locked host. With null, the host has the name that its machine reports. */
+/** Sets the name of a locked host. If `requested` is null, the host gets the name that its machine reports. */
 async function setName(
   tx: Prisma.TransactionClient,
   record: RecordAction,
@@ -175,7 +176,8 @@ async function setName(
   if (name !== host.name) {
     const change = { from: { name: host.name }, to: { name } };
     const { id: hostId, organizationId } = host;
-    // The trigger `host_name` takes a new name without an event for that of an operator of an earlier version.
+    // The trigger `host_name` treats a new name without an event as a rename by an operator through an earlier version
+    // of Muster.
     await recordHostEvents(tx, [{ organizationId, hostId, kind: 'host_renamed', ...change, at, recordedAt: at }]);
   }
   await tx.host.update({ where: { id: host.id }, data: { name, nameSetByOperator } });

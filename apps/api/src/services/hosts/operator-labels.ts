@@ -9,12 +9,15 @@ import { labelsBySource } from '../inventory/index.js';
 import type { LockedHost } from './lock-hosts.sql.js';
 import { writeLabels } from './write-labels.sql.js';
 
-/** Maximum number of hosts per statement, which bounds its size: the labels of a host can have 25 kB. */
+/**
+ * Maximum number of hosts per statement, which bounds the size of the statement, because the labels of one host can
+ * have 25 kB.
+ */
 const BATCH_HOSTS_MAX = 250;
 
 /**
- * Sets and removes labels of operators on locked hosts. Returns the ids of the hosts that changed.
- * @throws InvalidRequestError if a host would have too many labels of operators.
+ * Sets and removes operator labels on locked hosts. Returns the ids of the hosts that changed.
+ * @throws InvalidRequestError if a host would have too many operator labels.
  */
 export function changeOperatorLabels(
   tx: Prisma.TransactionClient,
@@ -38,7 +41,7 @@ export function changeOperatorLabels(
 
 /**
  * Replaces the labels that operators have set on locked hosts, and records the changes. Returns the ids of the hosts
- * that changed. The number of statements does not grow with each host, because the hosts' reports wait for the locks.
+ * that changed. Writes many hosts with one statement, because the hosts' reports wait for the locks.
  */
 export async function setOperatorLabels(
   tx: Prisma.TransactionClient,

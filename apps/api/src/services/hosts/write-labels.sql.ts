@@ -9,8 +9,8 @@ interface StoredLabels {
 }
 
 /**
- * Writes the labels of hosts whose rows the transaction has locked. `factsChangedAt` changes with each write, also if
- * two of them have the same time, because the live stream compares only this column.
+ * Writes the labels of hosts whose rows the transaction has locked. `factsChangedAt` changes with each write, even if
+ * two writes have the same time, because the live stream compares only this column.
  */
 export const writeLabels = (tx: Pick<Prisma.TransactionClient, '$executeRaw'>, hosts: StoredLabels[], at: Date) =>
   tx.$executeRaw(Prisma.sql`

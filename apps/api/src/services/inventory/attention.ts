@@ -21,8 +21,9 @@ import type { HostLabelFilters } from './host-labels.sql.js';
 import { readHostAttention, type HostsWithProblem } from './host-attention.sql.js';
 
 /**
- * Returns what needs attention in an organization, or on its hosts with labels. The cost is bounded. All hosts are read
- * once, but the containers of only some of the hosts with problems are read, and only the newest exits.
+ * Returns the hosts and containers of an organization that need attention; with `hostLabel`, only those of hosts with
+ * these labels. The cost is bounded: all hosts are read once, but containers are read for only some of the hosts with
+ * problems, and only the newest exits are read.
  */
 export type GetAttention = (organizationId: string, hostLabel?: HostLabelFilters) => Promise<Attention>;
 
@@ -82,11 +83,11 @@ function toHostAttention(found: readonly HostsWithProblem[]): HostAttention[] {
 }
 
 /** The freshness values of hosts whose problems are current. */
-const ALIVE = Freshness.options.filter((freshness) => freshness !== 'offline' && freshness !== 'left');
+const ALIVE_FRESHNESS = Freshness.options.filter((freshness) => freshness !== 'offline' && freshness !== 'left');
 
 function hostFilter(kind: HostAttentionKind): HostAttentionFilter {
   const code = HostProblemCode.safeParse(kind);
-  return code.success ? { freshness: ALIVE, problem: [code.data] } : { freshness: [Freshness.parse(kind)] };
+  return code.success ? { freshness: ALIVE_FRESHNESS, problem: [code.data] } : { freshness: [Freshness.parse(kind)] };
 }
 
 function toContainerAttention(

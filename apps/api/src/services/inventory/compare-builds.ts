@@ -12,8 +12,8 @@ export interface BuildRow extends Pick<ImageBuild, 'imageDigest' | 'imageId' | '
   /** The platforms of the hosts, such as `linux/amd64`. */
   platforms: string[];
   /**
-   * The image ids that are known to be digests of the image's configuration. Each is prefixed with the platform of its
-   * host, as in `linux/amd64 sha256:…`.
+   * The image ids that are known to be digests of the image's configuration. Each image id is prefixed with the
+   * platform of its host, as in `linux/amd64 sha256:…`.
    */
   configIds: string[];
 }
@@ -38,15 +38,15 @@ export interface ComparedBuilds {
  * Matches a digest of a manifest, which is followed by a platform. A digest without a platform is the digest of a
  * repository.
  */
-const MANIFEST_DIGEST = /^(\S+) (\S+)$/;
+const MANIFEST_DIGEST_PATTERN = /^(\S+) (\S+)$/;
 
 /**
  * Determines which of the reported builds are the same, and which are known to differ (ADR 23).
  *
  * Builds that have an image id or a digest in common are the same. Two different identifiers prove that two builds
- * differ only if the identifiers are comparable. Comparable are repository digests of Docker, manifest digests of one
- * platform, configuration digests of one platform, and image ids on one host. A reference that contains a digest, or is
- * an image id, names a single build.
+ * differ only if the identifiers are comparable. These identifiers are comparable: repository digests of Docker,
+ * manifest digests of one platform, configuration digests of one platform, and image ids on one host. A reference that
+ * contains a digest, or is an image id, identifies a single build.
  */
 export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedBuilds): ComparedBuilds {
   const { repository, digest } = splitReference(image);
@@ -73,7 +73,7 @@ export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedB
     };
   });
 
-  // Identifiers of the same class are comparable, so each group of a class is a different build.
+  // Identifiers of the same class are comparable, so each group within a class is a different build.
   const classes = new Map<string, Set<string>>();
   const compare = (comparable: string, identifier: string) => {
     const found = classes.get(comparable) ?? new Set();
@@ -81,7 +81,7 @@ export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedB
   };
   if (!isOneBuild) {
     for (const { imageDigest, isTagDigest, configIds } of rows) {
-      const [, manifest, platform] = MANIFEST_DIGEST.exec(imageDigest ?? '') ?? [];
+      const [, manifest, platform] = MANIFEST_DIGEST_PATTERN.exec(imageDigest ?? '') ?? [];
       if (manifest !== undefined) compare(`manifest ${platform}`, manifest);
       else if (imageDigest !== null && isTagDigest) compare('tag', imageDigest);
       for (const configId of configIds) {
@@ -99,13 +99,14 @@ export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedB
   return { builds, buildsMin, buildsMax, drift: buildsMin > 1 ? 'different' : buildsMax > 1 ? 'unknown' : 'none' };
 }
 
-const platformOf = (imageDigest: string | null): string | null => MANIFEST_DIGEST.exec(imageDigest ?? '')?.[2] ?? null;
+const platformOf = (imageDigest: string | null): string | null =>
+  MANIFEST_DIGEST_PATTERN.exec(imageDigest ?? '')?.[2] ?? null;
 
 /**
  * Returns the texts that identify a row's build. They are hashes, so two builds never have the same text by accident.
  */
 const identifiersOf = ({ imageDigest, imageIds }: BuildRow): string[] =>
-  imageDigest === null ? imageIds : [imageDigest.replace(MANIFEST_DIGEST, '$1'), ...imageIds];
+  imageDigest === null ? imageIds : [imageDigest.replace(MANIFEST_DIGEST_PATTERN, '$1'), ...imageIds];
 
 /** Creates disjoint sets of texts. */
 function createDisjointSets() {

@@ -45,7 +45,7 @@ const groupByImage = (troubled: Prisma.Sql) => Prisma.sql`
     FROM numbered GROUP BY kind, image
   )`;
 
-/** The workload of a row `c`. A row of an earlier version has no workload columns, only labels. */
+/** The workload of a row `c`. A row that an earlier version wrote has no workload columns, only labels. */
 const WORKLOAD = Prisma.sql`json_build_object(
   'kind', COALESCE(c."workloadKind", CASE WHEN ${PROJECT_TEXT} IS NULL THEN 'plain' ELSE 'compose' END),
   'project', ${PROJECT_TEXT},

@@ -7,13 +7,13 @@ import { OTHER_STATE } from '../sync/index.js';
  * The beginning of the name, which is indexed. It fits into an index entry, and is ordered by code point on every
  * database.
  */
-export const NAME = Prisma.sql`(left(c.name, 200) COLLATE "C")`;
+export const NAME_BEGINNING = Prisma.sql`(left(c.name, 200) COLLATE "C")`;
 /** The beginning of the image, which is indexed in the same way. */
-export const IMAGE = Prisma.sql`(left(c.image, 200) COLLATE "C")`;
+export const IMAGE_BEGINNING = Prisma.sql`(left(c.image, 200) COLLATE "C")`;
 /** Identifies a build of an image: the digest, or the image's id if the container has no digest. */
 export const BUILD_TEXT = Prisma.sql`COALESCE(c."imageDigest", c."imageId")`;
 /** The beginning of `BUILD_TEXT`, which is indexed. */
-export const BUILD = Prisma.sql`(left(${BUILD_TEXT}, 200) COLLATE "C")`;
+export const BUILD_BEGINNING = Prisma.sql`(left(${BUILD_TEXT}, 200) COLLATE "C")`;
 
 /** Returns the indexed beginning of a text, counting characters like PostgreSQL. */
 export const textBeginning = (text: string): string => Array.from(text).slice(0, 200).join('');
@@ -42,7 +42,7 @@ export const beginsWith = (text: Prisma.Sql, q: string): Prisma.Sql => Prisma.sq
 export const and = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
   conditions.length === 0 ? Prisma.sql`TRUE` : Prisma.join([...conditions], ' AND ');
 
-/** Joins conditions with OR. There must be at least one. */
+/** Joins conditions with OR. There must be at least one condition. */
 export const or = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
   Prisma.sql`((${Prisma.join([...conditions], ') OR (')}))`;
 

@@ -1,7 +1,7 @@
 import type { ContainerQuery, ContainerSortKey } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { decodeCursor, requireSameSort } from '../../lib/cursor.js';
-import { IMAGE, NAME, STATE_KEY } from './container-columns.sql.js';
+import { IMAGE_BEGINNING, NAME_BEGINNING, STATE_KEY } from './container-columns.sql.js';
 
 /** The order of a list of containers (table alias `c`), and the position after which a page of the list begins. */
 export interface ContainerOrder {
@@ -17,14 +17,14 @@ export interface ContainerOrder {
 
 type SortColumn = readonly [sql: Prisma.Sql, kind: 'string' | 'instant' | 'uuid'];
 
-const BY_NAME: SortColumn = [NAME, 'string'];
+const BY_NAME: SortColumn = [NAME_BEGINNING, 'string'];
 
 /**
  * The columns by which each key sorts. None of them is ever null. All states unknown to Docker sort as one state.
  */
 const SORT_COLUMNS: Readonly<Record<ContainerSortKey, readonly SortColumn[]>> = {
   name: [BY_NAME],
-  image: [[IMAGE, 'string'], BY_NAME],
+  image: [[IMAGE_BEGINNING, 'string'], BY_NAME],
   state: [[Prisma.sql`(${STATE_KEY} COLLATE "C")`, 'string']],
   firstSeenAt: [[Prisma.sql`c."firstSeenAt"`, 'instant']],
   changedAt: [[Prisma.sql`c."changedAt"`, 'instant']],

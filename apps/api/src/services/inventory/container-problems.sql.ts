@@ -67,8 +67,8 @@ export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND NOT c."isInfra" AN
   OR (${HAS_ERROR_CODE} AND ${hasReason('unknown')})))`;
 
 /**
- * Selects the events with the code of an error within the last hour: the newest ones, and at most `exitsReadMax`. A
- * partial index contains these events.
+ * Selects the newest events of the last hour with an error exit code, at most `exitsReadMax` events. A partial index
+ * contains these events.
  */
 export const recentErrors = (
   organizationId: string,

@@ -11,7 +11,10 @@ import { CONTAINER_VIEW, toContainerView, type ContainerViewRow } from './contai
 import { countByHosts } from './count-by-hosts.sql.js';
 import { countMatches, findPage, unorderedScans, orderedScan, type Counted } from './list-containers.sql.js';
 
-/** The budget: maximum number of rows that one statement reads. A query that names hosts has no budget. */
+/**
+ * The budget: the maximum number of rows that one statement reads. The budget does not apply to a query that filters by
+ * host id.
+ */
 const ROWS_MAX = 15_000;
 
 /**

@@ -2,7 +2,16 @@ import type { ContainerFreshness, ContainerQuery } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import { exitKey, healthKey, INFRA_KEY, stateKey } from '../sync/index.js';
-import { and, BUILD, BUILD_TEXT, IMAGE, textBeginning, isInState, NOT_INFRA, or } from './container-columns.sql.js';
+import {
+  and,
+  BUILD_BEGINNING,
+  BUILD_TEXT,
+  IMAGE_BEGINNING,
+  textBeginning,
+  isInState,
+  NOT_INFRA,
+  or,
+} from './container-columns.sql.js';
 import { problemFilter } from './container-problems.sql.js';
 import { containerOrder, type ContainerOrder } from './container-order.sql.js';
 import { hasLabels } from './host-labels.sql.js';
@@ -21,17 +30,17 @@ export interface ContainerSearch {
   halves: Prisma.Sql[];
   /** Returns the condition that a row of the organization is in one of the halves and meets a condition. */
   inHalves: (condition: Prisma.Sql) => Prisma.Sql;
-  /** All filters except the one by named hosts. Those whose indexes usually find few rows come first. */
+  /** All filters except the filter by host id. Filters whose indexes usually find few rows come first. */
   filters: Filter[];
   /** Selects the hosts of all matches. Null if no filter restricts the hosts, or if removed containers can match. */
   hosts: Prisma.Sql | null;
 }
 
-const PRESENT = Prisma.sql`c."removedAt" IS NULL`;
-const REMOVED = Prisma.sql`c."removedAt" IS NOT NULL`;
+const IS_PRESENT = Prisma.sql`c."removedAt" IS NULL`;
+const IS_REMOVED = Prisma.sql`c."removedAt" IS NOT NULL`;
 
 /** Returns the condition that the containers of a host (table alias `h`) have one of these freshness values. */
-export const containersAreOf = (hostFreshness: ContainerFreshness[], cutoffs: FreshnessCutoffs): Prisma.Sql =>
+export const containersHaveFreshness = (hostFreshness: ContainerFreshness[], cutoffs: FreshnessCutoffs): Prisma.Sql =>
   Prisma.sql`${freshnessSql(cutoffs).containers} = ANY (${hostFreshness}::text[])`;
 
 /** Returns the search for a query. @throws InvalidRequestError if its cursor belongs to another order. */
@@ -59,9 +68,11 @@ export function containerSearch(
   const canMatchRemoved =
     [health, problem, exitReason].every((filter) => filter === undefined) &&
     (state === undefined || state.includes('exited'));
-  const halves = { present: [PRESENT], removed: [REMOVED], all: canMatchRemoved ? [PRESENT, REMOVED] : [PRESENT] }[
-    presence
-  ];
+  const halves = {
+    present: [IS_PRESENT],
+    removed: [IS_REMOVED],
+    all: canMatchRemoved ? [IS_PRESENT, IS_REMOVED] : [IS_PRESENT],
+  }[presence];
   // With `problem`, infra containers are always excluded, because the problem counts exclude them.
   const isIncluded = infra && problem === undefined ? Prisma.sql`TRUE` : NOT_INFRA;
   const ofOrganization = Prisma.sql`(c."organizationId" = ${organizationId} AND ${isIncluded})`;
@@ -71,15 +82,15 @@ export function containerSearch(
 
   const filters: Filter[] = [];
   const exact = (matches: Prisma.Sql): Filter => ({ matches, indexed: [matches], isExact: true });
-  if (presence === 'removed') filters.push(exact(and([ofOrganization, REMOVED])));
+  if (presence === 'removed') filters.push(exact(and([ofOrganization, IS_REMOVED])));
   if (imageDigest) {
     const matches = Prisma.sql`${BUILD_TEXT} = ANY (${imageDigest}::text[])`;
-    const beginning = Prisma.sql`${BUILD} = ANY (${imageDigest.map(textBeginning)}::text[])`;
+    const beginning = Prisma.sql`${BUILD_BEGINNING} = ANY (${imageDigest.map(textBeginning)}::text[])`;
     filters.push({ matches, indexed: [inHalves(beginning)] });
   }
   if (image) {
     const matches = Prisma.sql`c.image = ANY (${image}::text[])`;
-    const beginning = Prisma.sql`${IMAGE} = ANY (${image.map(textBeginning)}::text[])`;
+    const beginning = Prisma.sql`${IMAGE_BEGINNING} = ANY (${image.map(textBeginning)}::text[])`;
     filters.push({ matches, indexed: [inHalves(beginning)] });
   }
   filters.push(...workloadFilters(query, inHalves));
@@ -91,7 +102,7 @@ export function containerSearch(
   const hasReason = Prisma.sql`c.exit ->> 'reason' = ANY (${exitReason}::text[])`;
   if (exitReason) filters.push({ matches: hasReason, hostCondition: hostCounts(exitReason.map(exitKey)) });
   if (problem) {
-    const isOnline = containersAreOf(['online'], cutoffs);
+    const isOnline = containersHaveFreshness(['online'], cutoffs);
     filters.push(problemFilter(problem, organizationId, { now, isOnline, hostId: query.hostId }));
   }
   const hostsWhere = (condition: Prisma.Sql) => Prisma.sql`
@@ -100,10 +111,10 @@ export function containerSearch(
     const found = Prisma.sql`SELECT id FROM (${hostsWhere(ofHosts)}) AS h`;
     return { ...exact(Prisma.sql`c."hostId" = ANY (ARRAY(${found}))`), hostCondition: ofHosts };
   };
-  if (hostFreshness) filters.push(ofHostsWhere(containersAreOf(hostFreshness, cutoffs)));
+  if (hostFreshness) filters.push(ofHostsWhere(containersHaveFreshness(hostFreshness, cutoffs)));
   if (hostLabel) filters.push(ofHostsWhere(hasLabels(hostLabel)));
   const ofHosts = filters.flatMap((filter) => filter.hostCondition ?? []);
   // The counts of a host do not include its removed containers.
-  const hosts = ofHosts.length > 0 && !halves.includes(REMOVED) ? hostsWhere(and(ofHosts)) : null;
+  const hosts = ofHosts.length > 0 && !halves.includes(IS_REMOVED) ? hostsWhere(and(ofHosts)) : null;
   return { query, order: containerOrder(query), ofOrganization, halves, inHalves, filters, hosts };
 }

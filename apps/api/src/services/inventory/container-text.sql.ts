@@ -1,5 +1,5 @@
 import { Prisma } from '@muster/db';
-import { and, beginsWith, containing, contains, NAME, or } from './container-columns.sql.js';
+import { and, beginsWith, containing, contains, NAME_BEGINNING, or } from './container-columns.sql.js';
 
 /** A condition on a row of `containers`, with the alias `c`. */
 export interface Filter {
@@ -7,16 +7,21 @@ export interface Filter {
   matches: Prisma.Sql;
   /** Conditions that indexes can answer. Each match meets exactly one of them. */
   indexed?: Prisma.Sql[];
-  /** A condition on a row of `hosts`, with the alias `h`. It is true for the host of every match that is present. */
+  /**
+   * A condition on a row of `hosts`, with the alias `h`. This condition is true for the host of every match that is a
+   * present container.
+   */
   hostCondition?: Prisma.Sql;
-  /** Conditions like `indexed`, for a list sorted by name. Each selects either a range of names or few rows. */
+  /**
+   * Conditions like `indexed`, for a list sorted by name. Each condition selects either a range of names or few rows.
+   */
   nameRanges?: Prisma.Sql[];
   /** True if every row that meets `indexed` is a match, so that `matches` need not be checked. */
   isExact?: boolean;
 }
 
 /** Matches words in which pg_trgm finds a trigram in every locale. Without a trigram, pg_trgm reads its whole index. */
-const WORDS = /[A-Za-z0-9]{3,}/g;
+const WORD_PATTERN = /[A-Za-z0-9]{3,}/g;
 
 /** Number of containers in the sample that shows which words are common. */
 const SAMPLE_ROWS = 100;
@@ -24,11 +29,12 @@ const SAMPLE_ROWS = 100;
 const TEXT = Prisma.sql`container_search_text(c.name, c.image, c.command)`;
 
 /** Matches rows whose text or labels are not completely indexed. These rows have a separate index. */
-const UNINDEXED = Prisma.sql`(container_label_count(c.labels) > 64 OR length(${TEXT}) > 1000)`;
+const IS_NOT_FULLY_INDEXED = Prisma.sql`(container_label_count(c.labels) > 64 OR length(${TEXT}) > 1000)`;
 
 /**
  * Returns the filter for a search term. A match contains the term in its name, image or command, or its id begins with
- * the term. If the term has one or two characters, the name or id must begin with it. Case is ignored except in ids.
+ * the term. If the term has one or two characters, the name or id must begin with the term. Case is ignored except in
+ * ids.
  */
 export function textFilter(
   q: string,
@@ -39,7 +45,7 @@ export function textFilter(
   const idBegins = beginsWith(Prisma.sql`(left(c."dockerId", 12) COLLATE "C")`, q.slice(0, 12));
   const idIsFound = and([ofOrganization, idBegins, idMatches]);
   if (Array.from(q).length < 3) {
-    const namesBegin = caseVariants(q).map((variant) => beginsWith(NAME, variant));
+    const namesBegin = caseVariants(q).map((variant) => beginsWith(NAME_BEGINNING, variant));
     const idsFound = Prisma.sql`c.ctid = ANY (ARRAY(SELECT c.ctid FROM containers AS c WHERE ${idIsFound}))`;
     return {
       matches: or([...namesBegin, idMatches]),
@@ -52,18 +58,18 @@ export function textFilter(
   // first.
   const textMatches = contains(/^\p{ASCII}*$/u.test(q) ? Prisma.sql`${TEXT} COLLATE "C"` : TEXT, q);
   const matches = or([textMatches, idMatches]);
-  const words = q.match(WORDS);
+  const words = q.match(WORD_PATTERN);
   if (words === null) return { matches };
   const textIsFound = Prisma.sql`left(${TEXT}, 1000) ILIKE ${indexPattern(q, words, ofOrganization)}`;
-  const isLong = and([ofOrganization, UNINDEXED, textMatches, Prisma.sql`NOT ${textIsFound}`]);
+  const isLong = and([ofOrganization, IS_NOT_FULLY_INDEXED, textMatches, Prisma.sql`NOT ${textIsFound}`]);
   const isOnlyId = and([idIsFound, Prisma.sql`NOT ${or([textMatches, textIsFound])}`]);
   return { matches, indexed: [textIsFound, isLong, isOnlyId], isExact: words.length < 2 };
 }
 
 /**
  * Returns a pattern for the index. The pattern omits words of the term that most containers have, such as the name of a
- * registry. Such words exclude few containers and take most of the time. They are found in a sample: the containers
- * with the lowest ids. The sample is random, because ids are random.
+ * registry. Such words exclude few containers and take most of the time. The words are found in a sample: the
+ * containers with the lowest ids. The sample is random, because ids are random.
  */
 function indexPattern(q: string, words: readonly string[], ofOrganization: Prisma.Sql): Prisma.Sql {
   if (words.length < 2) return Prisma.sql`${containing(q)}`;
@@ -90,6 +96,6 @@ export function labelFilter({ key, value }: { key: string; value: string | null 
   const found = value === null ? Prisma.sql`container_label_keys(c.labels) ? ${key}` : pairMatches;
   // With the second condition, PostgreSQL can use the partial indexes of labels.
   const isFound = and([found, Prisma.sql`container_label_count(c.labels) <= 64`]);
-  const isLong = and([ofOrganization, UNINDEXED, matches, Prisma.sql`container_label_count(c.labels) > 64`]);
+  const isLong = and([ofOrganization, IS_NOT_FULLY_INDEXED, matches, Prisma.sql`container_label_count(c.labels) > 64`]);
   return { matches, indexed: [isFound, isLong], isExact: true };
 }

@@ -69,12 +69,15 @@ export function toContainerView(row: ContainerViewRow, context: FreshnessContext
   };
 }
 
-const UP: ReadonlySet<string> = new Set(['running', 'paused']);
+const UP_STATES: ReadonlySet<string> = new Set(['running', 'paused']);
 
-/** Returns how long a container had been up when its host last confirmed it. Both times are by the host's clock. */
+/**
+ * Returns how long a container had been up when its host last confirmed it. Both times are according to the host's
+ * clock.
+ */
 function uptimeSeconds(row: ContainerViewRow): number | null {
   const { startedAt, confirmedAt, clockSkewSeconds } = row;
-  if (!UP.has(row.state) || row.removedAt !== null || startedAt === null || confirmedAt === null) return null;
+  if (!UP_STATES.has(row.state) || row.removedAt !== null || startedAt === null || confirmedAt === null) return null;
   const seconds = (confirmedAt.getTime() - startedAt.getTime()) / 1_000 + (clockSkewSeconds ?? 0);
   return Math.max(0, Math.floor(seconds));
 }

@@ -3,7 +3,7 @@ import { Prisma, type Database } from '@muster/db';
 import type { FreshnessCutoffs } from '../freshness/index.js';
 import { exitKey, healthKey, INFRA_KEY, isKnownState, OTHER_STATE, stateKey } from '../sync/index.js';
 import { isRowProblem, PROBLEM_COUNTS } from './container-problems.sql.js';
-import { containersAreOf } from './container-search.sql.js';
+import { containersHaveFreshness } from './container-search.sql.js';
 import { hasLabels } from './host-labels.sql.js';
 import type { Counted } from './list-containers.sql.js';
 
@@ -11,8 +11,8 @@ import type { Counted } from './list-containers.sql.js';
 export const SHOWN_COUNT = Prisma.sql`(h."containerCount" - COALESCE((h."stateCounts" ->> ${INFRA_KEY})::int, 0))`;
 
 /**
- * Returns the number of containers that a query finds, from the counts stored for each host; null if these do not
- * suffice.
+ * Returns the number of containers that a query finds, from the counts stored for each host; null if these counts do
+ * not suffice.
  */
 export async function countByHosts(
   { prisma }: Database,
@@ -46,6 +46,6 @@ export async function countByHosts(
     WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL
       AND ${hostId ? Prisma.sql`h.id = ANY (${hostId}::uuid[])` : Prisma.sql`TRUE`}
       AND ${hasLabels(hostLabel)}
-      AND ${hostFreshness ? containersAreOf(hostFreshness, cutoffs) : Prisma.sql`TRUE`}`);
+      AND ${hostFreshness ? containersHaveFreshness(hostFreshness, cutoffs) : Prisma.sql`TRUE`}`);
   return { total: counted?.total ?? 0, totalIsExact: true };
 }

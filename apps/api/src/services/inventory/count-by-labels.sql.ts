@@ -3,7 +3,7 @@ import { type FreshnessCutoffs, freshnessSql } from '../freshness/index.js';
 import type { FleetCounts } from './count-fleet.sql.js';
 import { hasLabels, type HostLabelFilters } from './host-labels.sql.js';
 
-/** The counts of the hosts with the same values of labels. */
+/** The counts of the hosts with the same label values. */
 export interface LabelGroup extends Pick<FleetCounts, 'hosts' | 'current' | 'lastKnown'> {
   /** The value of each label, null for hosts without it. Null for the hosts of all groups that are not listed. */
   values: (string | null)[] | null;

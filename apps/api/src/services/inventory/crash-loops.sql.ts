@@ -1,7 +1,7 @@
 import { CRASH_LOOP_EXITS_MIN, STOPPED_EXIT_CODES, type ExitReason } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 import { NO_ERROR_REASONS } from '../sync/index.js';
-import { SERVICE, WORKLOAD_INSTANCE, WORKLOAD_PROJECT } from './workload-columns.sql.js';
+import { SERVICE_BEGINNING, WORKLOAD_INSTANCE, WORKLOAD_PROJECT } from './workload-columns.sql.js';
 
 /** The period, in milliseconds, within which several exits are a crash loop. */
 export const CRASH_LOOP_MS = 3_600_000;
@@ -11,15 +11,15 @@ export const NO_ERROR_CODES = Prisma.join([0, ...STOPPED_EXIT_CODES].map((code) 
 const UNKNOWN: ExitReason = 'unknown';
 
 /**
- * Matches events that record an exit. A container whose process ended before the host reported it for the first time
- * has only the event `created`. It may have ended long ago, unless the agent saw it end, so that the cause is known, and
- * the host is not new.
+ * Matches events that record an exit. If the process of a container ended before the host first reported the container,
+ * the history has only the event `created`. This event counts as an exit only if the agent saw the process end (so that
+ * the cause is known) and the host is not new. Otherwise, the process may have ended long ago.
  */
 const IS_EXIT = Prisma.sql`(e.kind IN ('exited', 'restarted') OR e.kind = 'created' AND e."exitReason" <> ${UNKNOWN} AND (
   SELECT h."enrolledAt" < e."recordedAt" - interval '5 minutes' FROM hosts AS h WHERE h.id = e."hostId"))`;
 
 /** The columns by which exits are grouped. */
-const OF_CONTAINER = (row: Prisma.Sql) =>
+const groupingColumns = (row: Prisma.Sql) =>
   Prisma.sql`${row}."hostId", ${row}."dockerId", ${row}."workloadKind", ${row}.project, ${row}.service, ${row}.instance`;
 
 /** Selects at most `loopsReadMax` looping containers, whose exits are not recorded yet. */
@@ -27,15 +27,15 @@ const openLoops = (organizationId: string, loopsReadMax: number) => Prisma.sql`
   SELECT * FROM containers AS c WHERE c."organizationId" = ${organizationId} AND c."loopingSince" IS NOT NULL
   ORDER BY c."loopingSince" DESC LIMIT ${loopsReadMax}::int`;
 
-/** The condition that `repeatedExits` reads all looping containers. */
+/** The condition under which `repeatedExits` reads all looping containers. */
 export const readsAllLoops = (organizationId: string, loopsReadMax: number): Prisma.Sql =>
   Prisma.sql`(SELECT count(*) FROM (${openLoops(organizationId, loopsReadMax)}) AS l) < ${loopsReadMax}::int`;
 
 /**
- * Selects the exits with the code of an error: those of the events that `errors` selects, and those of looping
- * containers, which are not recorded one by one (ADR 24). Of these, each row stands for all exits with one code and
- * reason. They count until an hour after the last one. A container that loops has a restart policy, or something else
- * restarts it.
+ * Selects the exits with an error code: those of the events that `errors` selects, and those of looping containers,
+ * which are not recorded one by one (ADR 24). For a looping container, each row stands for all exits with one code and
+ * reason, and counts until an hour after the last of these exits. `restarts` is true for these rows, because a restart
+ * policy or something else restarts the container.
  */
 function exitsWithError(errors: Prisma.Sql, organizationId: string, now: Date, loopsReadMax: number): Prisma.Sql {
   const from = Prisma.sql`${new Date(now.getTime() - CRASH_LOOP_MS)}::timestamptz`;
@@ -47,15 +47,15 @@ function exitsWithError(errors: Prisma.Sql, organizationId: string, now: Date, l
     CROSS JOIN LATERAL jsonb_to_record(codes.value) AS counted(code float8, reason text, count int, "recordedAt" timestamptz)
     WHERE counted."recordedAt" > ${from} AND counted.code NOT IN (${NO_ERROR_CODES})`;
   return Prisma.sql`
-    SELECT ${OF_CONTAINER(Prisma.sql`e`)}, e."exitReason" AS reason, 1 AS exits, e."to" = '"restarting"'::jsonb AS restarts,
+    SELECT ${groupingColumns(Prisma.sql`e`)}, e."exitReason" AS reason, 1 AS exits, e."to" = '"restarting"'::jsonb AS restarts,
       e."recordedAt" AS since
     FROM ${errors} AS e WHERE ${IS_EXIT}
     UNION ALL
-    SELECT ${OF_CONTAINER(Prisma.sql`e`)}, counted.reason, counted.count, TRUE,
+    SELECT ${groupingColumns(Prisma.sql`e`)}, counted.reason, counted.count, TRUE,
       ${since(Prisma.sql`(e.exits ->> 'first')::timestamptz`)}
     FROM ${errors} AS e ${ofLoop(Prisma.sql`e.exits -> 'codes'`)} AND e.exits IS NOT NULL
     UNION ALL
-    SELECT ${OF_CONTAINER(Prisma.sql`c`)}, counted.reason, counted.count, TRUE, ${since(Prisma.sql`c."loopingSince"`)}
+    SELECT ${groupingColumns(Prisma.sql`c`)}, counted.reason, counted.count, TRUE, ${since(Prisma.sql`c."loopingSince"`)}
     FROM (${openLoops(organizationId, loopsReadMax)}) AS c ${ofLoop(Prisma.sql`c.loop -> 'codes'`)}`;
 }
 
@@ -66,12 +66,12 @@ const SWARM_SERVICE = Prisma.sql`c.labels ->> 'com.docker.swarm.service.id'`;
  * Selects the workloads that exited often enough for a crash loop, from the exits that `errors` selects and those of
  * looping containers.
  *
- * - Exits are counted by workload, so that a container that is replaced after each crash is one loop, and by host. Exits
- *   of a Swarm task are also counted across the hosts of its cluster (then `hostId` is null), because its next container
- *   can run on another host. An event that an earlier version recorded has no workload and is counted by container
- *   (`dockerId` is not null).
- * - Requested and completed exits do not count. Exits of unknown cause count if there are three of them, or if the
- *   engine was restarting the container, which shows that it has a restart policy.
+ * - Exits are counted by workload and host. A container that is replaced after each crash is therefore one loop. Exits
+ *   of a Swarm task are also counted across the hosts of its cluster (`hostId` is then null), because the next
+ *   container of the task can run on another host. An event that an earlier version recorded has no workload and is
+ *   counted by container (`dockerId` is not null).
+ * - Requested and completed exits do not count. Exits of unknown cause count only if there are at least three of them,
+ *   or if the engine was restarting the container, which shows that the container has a restart policy.
  */
 export const repeatedExits = (
   errors: Prisma.Sql,
@@ -99,8 +99,8 @@ export const repeatedExits = (
     THEN COALESCE(sum(e.exits) FILTER (WHERE e.reason = ${UNKNOWN}), 0) ELSE 0 END >= ${CRASH_LOOP_EXITS_MIN}::int`;
 
 /**
- * Selects the newest present container that matches `condition`. A first report can create several at once, so
- * `startedAt` breaks ties.
+ * Selects the newest present container that matches `condition`. A first report can create several containers at once,
+ * so `startedAt` breaks ties.
  */
 const newest = (condition: Prisma.Sql) => Prisma.sql`(
     SELECT c."hostId", c."dockerId", c."firstSeenAt", c."startedAt", c."removedAt", c.state, c."exitCode", c.exit, c."isInfra"
@@ -108,7 +108,7 @@ const newest = (condition: Prisma.Sql) => Prisma.sql`(
       AND (SELECT h."deletedAt" IS NULL FROM hosts AS h WHERE h.id = c."hostId")
     ORDER BY c."firstSeenAt" DESC, c."startedAt" DESC NULLS LAST, c."dockerId" LIMIT 1)`;
 
-/** Which containers can stand for a loop. The conditions have the aliases `c` (container) and `h` (host). */
+/** Conditions on the containers that are shown for a loop, with the aliases `c` (container) and `h` (host). */
 export interface LoopConditions {
   mayLoop: Prisma.Sql;
   isOnline: Prisma.Sql;
@@ -116,8 +116,8 @@ export interface LoopConditions {
 }
 
 /**
- * Selects the containers that stand for the workloads that `loops` (from `repeatedExits`) contains, of those that may
- * loop: the newest one of the host, and for a Swarm task, the newest one of the service. A task has one loop, shown as the
+ * For each workload in `loops` (from `repeatedExits`), finds the newest container on the host or, across the hosts of a
+ * Swarm cluster, of the service, and selects this container if it may loop. A task has one loop, which is shown as the
  * newest of these containers on a host that is online. Reports of another host can therefore change which container is
  * shown, but cannot hide the loop of a host.
  */
@@ -127,7 +127,7 @@ export function loopingContainers(
   { mayLoop, isOnline, hostId }: LoopConditions,
 ): Prisma.Sql {
   const isOfWorkload = Prisma.sql`c."organizationId" = ${organizationId}
-    AND ${SERVICE} = (left(l.service, 200) COLLATE "C")
+    AND ${SERVICE_BEGINNING} = (left(l.service, 200) COLLATE "C")
     AND ${WORKLOAD_PROJECT} = (left(COALESCE(l.project, ''), 200) COLLATE "C")
     AND ${WORKLOAD_INSTANCE} = (left(COALESCE(l.instance, ''), 200) COLLATE "C")
     AND c."workloadKind" = l."workloadKind" AND c.service = l.service

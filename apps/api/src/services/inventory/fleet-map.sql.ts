@@ -6,7 +6,10 @@ import { healthKey } from '../sync/index.js';
 import { hasLabels, type HostLabelFilters } from './host-labels.sql.js';
 import { severity } from './host-severity.sql.js';
 
-/** Returns the map of an organization's hosts, or of those with labels. Concurrent calls share a read. */
+/**
+ * Returns the map of an organization's hosts; with `hostLabel`, only of hosts with these labels. Concurrent calls share
+ * a read.
+ */
 export type GetFleetMap = (organizationId: string, hostLabel?: HostLabelFilters) => Promise<FleetMap>;
 
 /** Creates the reader of fleet maps. `hostsMax` replaces the maximum number of hosts. */

@@ -5,7 +5,7 @@ import { cloneSuspectedFrom } from '../sync/index.js';
 import { hasLabels, type HostLabelFilters } from './host-labels.sql.js';
 import { PROBLEM_COUNTS, type RowProblem } from './container-problems.sql.js';
 
-/** The hosts with one problem. */
+/** The hosts that have a given problem. */
 export interface HostsWithProblem {
   kind: HostAttentionKind;
   /** The time since which each host has had the problem, in milliseconds since 1970, in any order. */
@@ -24,7 +24,7 @@ export interface HostAttentionRead {
 }
 
 /** The codes in `hosts.agentProblems`, except `engine_unreachable`, which is listed as `engine_down`. */
-const REPORTED: readonly HostAttentionKind[] = [
+const AGENT_PROBLEM_KINDS: readonly HostAttentionKind[] = [
   'list_refused',
   'too_many_containers',
   'snapshot_refused',
@@ -39,9 +39,9 @@ const sumOf = (table: string) =>
   )})`;
 
 /**
- * Reads all hosts of an organization once, and finds those that have a problem or have containers with a problem.
- * Also selects the hosts whose containers are to be read: at most `hostsMax` hosts with at most `rowsMax` containers in
- * total, or one larger host. Hosts with unhealthy or dead containers come first.
+ * Reads all hosts of an organization once, and finds those that have a problem or have containers with a problem. Also
+ * selects the hosts whose containers are to be read: at most `hostsMax` hosts with at most `rowsMax` containers in
+ * total, or a single host with more containers. Hosts with unhealthy or dead containers come first.
  */
 export async function readHostAttention(
   { prisma }: Database,
@@ -80,7 +80,7 @@ export async function readHostAttention(
           ), seen) FROM judged WHERE freshness = 'engine_down'
         UNION ALL
         SELECT id, name, kind, since FROM reported
-        WHERE kind = ANY (${[...REPORTED]}::text[]) AND NOT (kind = 'snapshot_refused' AND refused IS NOT NULL)
+        WHERE kind = ANY (${[...AGENT_PROBLEM_KINDS]}::text[]) AND NOT (kind = 'snapshot_refused' AND refused IS NOT NULL)
         UNION ALL SELECT id, name, 'snapshot_refused', refused FROM alive WHERE refused IS NOT NULL
         UNION ALL SELECT id, name, 'truncated', truncated FROM alive WHERE truncated IS NOT NULL
         UNION ALL SELECT id, name, 'clone_suspected', cloned FROM alive WHERE cloned IS NOT NULL

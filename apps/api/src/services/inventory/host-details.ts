@@ -1,7 +1,7 @@
 import { Prisma, type Database } from '@muster/db';
 import type { HostRow } from './select-hosts.sql.js';
 
-/** What a host's answer contains in addition to the columns of its row. */
+/** What the API returns about hosts in addition to the columns of their rows. */
 export interface HostDetails {
   /** The facts about the hosts that have reported any, by host id. */
   facts: ReadonlyMap<string, Prisma.HostFactsGetPayload<object>>;

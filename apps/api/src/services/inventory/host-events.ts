@@ -34,14 +34,14 @@ export const toHostEvent = ({ tx, id, hostId, hostName, kind, from, to, at, reco
 /** Maximum minutes by which `recordedAt` may deviate from the order of the events. */
 const DISORDER_MINUTES_MAX = 10;
 
-/** Filters of events of hosts, which are also those of a query of all events with `subject=host`. */
+/** The filters of host events. A query of all events with `subject=host` has the same filters. */
 type Filters = Omit<HostEventQuery, 'kind'> &
   Pick<EventQuery, 'hostId' | 'hostLabel'> & { kind?: string[] | undefined };
 
 /**
- * Lists an organization's events of hosts, newest first. As with `listEvents`, a page has at most `pageBytesMax` bytes of
- * `from` and `to`, and only a null `nextCursor` marks the end. An event is recorded after it happened, so no event of the
- * time since `since` was recorded earlier.
+ * Lists an organization's events of hosts, newest first. As with `listEvents`, a page has at most `pageBytesMax` bytes
+ * of `from` and `to`, and only a null `nextCursor` marks the end. An event is recorded after it happened, so an event
+ * that happened at or after `since` was not recorded before `since`.
  */
 export async function listHostEvents(
   db: Database,

@@ -24,15 +24,16 @@ export const createGetHostFacets = (db: Database) =>
   shareReads((organizationId: string, options: FacetOptions) => getHostFacets(db, organizationId, options));
 
 /**
- * Returns the values by which an organization's hosts, or those with the labels, can be filtered. `valuesMax` replaces the
- * maximum number of values of a facet. `releaseVersion` is the version of the agent that this server offers.
+ * Returns the values by which an organization's hosts can be filtered; with `hostLabel`, only the values of hosts with
+ * these labels. `valuesMax` replaces the maximum number of values of a facet. `releaseVersion` is the version of the
+ * agent that this server offers.
  */
 export async function getHostFacets(
   db: Database,
   organizationId: string,
   { hostLabel, valuesMax = FACET_VALUES_MAX, releaseVersion = null }: FacetOptions = {},
 ): Promise<HostFacets> {
-  // One value more than the maximum shows that there are more.
+  // One value more than the maximum is read, which shows whether there are more values.
   const ofFacet = (name: FacetName) => Prisma.sql`(
     SELECT ${name}::text AS facet, ${COLUMNS[name]} AS value, sum(h.hosts)::int AS hosts FROM pairs AS h
     GROUP BY ${COLUMNS[name]} ORDER BY 3 DESC, ${COLUMNS[name]} COLLATE "C" LIMIT ${valuesMax + 1}::int)`;

@@ -26,7 +26,7 @@ export const hostsWithLabels = (organizationId: string, filters: HostLabelFilter
  * `containersMax` containers, or if there is no filter. Reading all containers of a few hosts is faster than finding
  * their containers in an index of the whole fleet.
  */
-export async function fewHostsWithLabels(
+export async function findFewHostsWithLabels(
   { prisma }: Database,
   organizationId: string,
   filters: HostLabelFilters,

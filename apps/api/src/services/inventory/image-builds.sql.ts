@@ -1,10 +1,10 @@
 import { BUILD_HOSTS_MAX, BUILDS_MAX } from '@muster/contracts';
 import { Prisma, type Database } from '@muster/db';
 import type { BuildRow } from './compare-builds.js';
-import { IMAGE, NOT_INFRA, textBeginning } from './container-columns.sql.js';
+import { IMAGE_BEGINNING, NOT_INFRA, textBeginning } from './container-columns.sql.js';
 import { type HostLabelFilters, hostsWithLabels } from './host-labels.sql.js';
 
-/** The numbers of an image, and its builds with the most containers. */
+/** The counts of an image, and its builds with the most containers. */
 export interface ImageRow {
   image: string;
   imageIds: number;
@@ -20,7 +20,7 @@ export interface ImageRow {
 /** The image's id, if the container has no digest. */
 const OWN_IMAGE_ID = Prisma.sql`CASE WHEN o."imageDigest" IS NULL THEN o."imageId" END`;
 
-/** Two maximums: of the image ids that are compared for each build, and of the pairs of image ids that one host has. */
+/** Maximum number of image ids that are compared for each build, and of pairs of image ids that one host has. */
 const IDS_MAX = 100;
 
 /**
@@ -57,11 +57,11 @@ export const allHosts = (organizationId: string): CountedHosts => ({
 });
 
 /** The hosts of an organization that have all of these labels. */
-export const labelledHosts = (organizationId: string, hostLabel: HostLabelFilters): CountedHosts => ({
-  table: Prisma.sql`labelled_hosts AS MATERIALIZED (
+export const labeledHosts = (organizationId: string, hostLabel: HostLabelFilters): CountedHosts => ({
+  table: Prisma.sql`labeled_hosts AS MATERIALIZED (
       ${hostsWithLabels(organizationId, hostLabel)} AND h."deletedAt" IS NULL
     )`,
-  isOfHosts: Prisma.sql`c."hostId" IN (SELECT id FROM labelled_hosts)`,
+  isOfHosts: Prisma.sql`c."hostId" IN (SELECT id FROM labeled_hosts)`,
 });
 
 /** Hosts by their ids. PostgreSQL reads their containers host by host, if this is faster. */
@@ -79,7 +79,7 @@ export const PLATFORM = Prisma.sql`(CASE WHEN h.os ILIKE '%windows%' THEN 'windo
 
 /**
  * Whether the image ids on a host (`h`) are digests of the images' configurations. With Docker 23 and later, they may
- * be other digests, because Docker has had other image stores since then.
+ * be other digests, because these versions can use other image stores.
  */
 const HAS_CONFIG_IDS = Prisma.sql`(h.arch <> '' AND
   (h."engineName" = 'Podman' OR (h."engineName" = 'Docker' AND h."engineVersion" ~ '^(1?[0-9]|2[0-2])[.]')))`;
@@ -171,7 +171,7 @@ export async function readImageBuilds(
   countedHosts: CountedHosts,
   rowsMax: number,
 ): Promise<{ image: ImageRow | undefined; hosts: BuildHostRow[] }> {
-  const isImage = Prisma.sql`${IMAGE} = ${textBeginning(image)} AND c.image = ${image}`;
+  const isImage = Prisma.sql`${IMAGE_BEGINNING} = ${textBeginning(image)} AND c.image = ${image}`;
   const [found] = await prisma.$queryRaw<{ images: ImageRow[]; hosts: BuildHostRow[] }[]>(Prisma.sql`
     WITH ${countedHosts.table},
       ${countedBuilds(containersOfImages(organizationId, countedHosts, isImage, rowsMax))}

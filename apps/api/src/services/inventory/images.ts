@@ -13,11 +13,11 @@ import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { containersFreshness, type FreshnessSource } from '../freshness/index.js';
 import { compareBuilds } from './compare-builds.js';
 import { textBeginning } from './container-columns.sql.js';
-import { fewHostsWithLabels } from './host-labels.sql.js';
+import { findFewHostsWithLabels } from './host-labels.sql.js';
 import {
   allHosts,
   hostsById,
-  labelledHosts,
+  labeledHosts,
   readImageBuilds,
   type BuildHostRow,
   type ImageRow,
@@ -53,14 +53,14 @@ export async function listImages(
 ): Promise<Page<ImageInUse>> {
   let [after, afterImage] =
     cursor === undefined ? ['', ''] : scanStartOf(...decodeCursor(cursor, ['string', 'string']));
-  const few = await fewHostsWithLabels(db, organizationId, hostLabel, rowsMax);
+  const few = await findFewHostsWithLabels(db, organizationId, hostLabel, rowsMax);
   if (few !== null) {
     const search = { organizationId, countedHosts: hostsById(few), q, after, afterImage };
     const rows = await readImagesOfHosts(db, search, { imagesMax: limit + 1, rowsMax: rowsOfImageMax });
     const images = rows.map((row) => toImageInUse(row, LISTED_BUILDS_MAX));
     return pageOf(images, limit) ?? { items: images, nextCursor: null };
   }
-  const countedHosts = hostLabel ? labelledHosts(organizationId, hostLabel) : allHosts(organizationId);
+  const countedHosts = hostLabel ? labeledHosts(organizationId, hostLabel) : allHosts(organizationId);
   for (let steps = stepsMax; ; steps += stepsMax) {
     const limits = { imagesMax: limit + 1, rowsMax, rowsOfImageMax, stepsMax };
     const { images: rows, stoppedAt } = await scanImages(
@@ -96,7 +96,7 @@ function scanStartOf(beginning: string, image: string): [after: string, afterIma
   return image === '' || characters.length < 200 ? [beginning, ''] : [characters.slice(0, 199).join(''), image];
 }
 
-/** Returns the builds of an image that the organization's present containers run, and the first hosts of each. */
+/** Returns the builds of an image that the organization's present containers run, and the first hosts of each build. */
 export async function getImageBuilds(
   { db, freshnessContext }: FreshnessSource,
   organizationId: string,
@@ -105,12 +105,12 @@ export async function getImageBuilds(
 ): Promise<ImageBuilds> {
   const [context, few] = await Promise.all([
     freshnessContext(),
-    fewHostsWithLabels(db, organizationId, hostLabel, rowsMax),
+    findFewHostsWithLabels(db, organizationId, hostLabel, rowsMax),
   ]);
-  const ofLabels = few ? hostsById(few) : labelledHosts(organizationId, hostLabel);
+  const ofLabels = few ? hostsById(few) : labeledHosts(organizationId, hostLabel);
   const countedHosts = hostLabel ? ofLabels : allHosts(organizationId);
   const { image: row, hosts } = await readImageBuilds(db, organizationId, image, countedHosts, rowsMax);
-  const { builds, ...counts } = toImageInUse(row ?? { ...UNUSED, image }, Infinity);
+  const { builds, ...counts } = toImageInUse(row ?? { ...UNUSED_IMAGE, image }, Infinity);
   const isOf = (build: ImageBuild, host: BuildHostRow) =>
     host.imageDigest === build.imageDigest && host.imageId === build.imageId;
   return {
@@ -140,7 +140,7 @@ export async function getImageBuilds(
 
 const toDate = (text: string | null): Date | null => (text === null ? null : new Date(text));
 
-const UNUSED: Omit<ImageRow, 'image'> = {
+const UNUSED_IMAGE: Omit<ImageRow, 'image'> = {
   ...{ imageIds: 0, hosts: 0, containers: 0, running: 0, isExact: true },
   ...{ rows: [], rowCount: 0, idsOfOneHost: [] },
 };

@@ -14,7 +14,7 @@ export async function getLabelFacets(
   keysMax = FACET_LABEL_KEYS_MAX,
   valuesMax = FACET_LABEL_VALUES_MAX,
 ): Promise<HostFacets['labels']> {
-  // One key more than the maximum shows that there are more.
+  // One key more than the maximum is read, which shows whether there are more keys.
   const found = await prisma.$queryRaw<HostFacets['labels']['keys']>(Prisma.sql`
     WITH label_sets AS MATERIALIZED (
       SELECT h.labels, count(*) AS hosts FROM hosts AS h

@@ -34,9 +34,9 @@ export function orderedScan(search: ContainerSearch, rowsMax: number, ranges = [
 }
 
 /**
- * Yields unordered scans. Each of them alone finds all matches. If the hosts of the matches are named or have few
- * containers, the only scan reads the rows of these hosts, which are stored close together. Otherwise, there is one
- * scan for each filter that has indexes.
+ * Yields unordered scans. Each scan alone finds all matches. If the query filters by host id, or the hosts of the
+ * matches have few containers, the only scan reads the rows of these hosts, which are stored close together. Otherwise,
+ * there is one scan for each filter that has indexes.
  */
 export async function* unorderedScans(
   db: Database,
@@ -110,8 +110,8 @@ export async function findPage(
           ORDER BY ${by} LIMIT ${limit + 1}::int`;
   const isCounted = count && scan.kind === 'unordered';
   const matches = isCounted ? Prisma.sql`(SELECT count(*)::int FROM matching)` : Prisma.sql`NULL::int`;
-  type Found = { position: string[] } & ContainerViewRow;
-  type Row = { found: number; stoppedAt: string[] | null; matches: number | null } & (Found | { hostId: null });
+  type FoundRow = { position: string[] } & ContainerViewRow;
+  type Row = { found: number; stoppedAt: string[] | null; matches: number | null } & (FoundRow | { hostId: null });
   const rows = await run<Row>(
     db,
     scan,
@@ -151,8 +151,8 @@ export async function countMatches(db: Database, scan: ContainerScan): Promise<C
 }
 
 /**
- * Runs a statement. For an unordered scan, the planner must not read the whole table. It would do so if it expected to
- * find matches early, but all matches may be at the end of the table.
+ * Runs a statement. For an unordered scan, the planner must not read the whole table. The planner would read the whole
+ * table if it expected to find matches early, but all matches may be at the end of the table.
  */
 async function run<Row>({ prisma }: Database, { kind }: ContainerScan, statement: Prisma.Sql): Promise<Row[]> {
   if (kind === 'ordered') return prisma.$queryRaw<Row[]>(statement);

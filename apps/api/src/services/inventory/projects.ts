@@ -2,7 +2,7 @@ import type { Page, Project, ProjectQuery } from '@muster/contracts';
 import type { Database } from '@muster/db';
 import { decodeCursor, encodeCursor } from '../../lib/cursor.js';
 import { containersFreshness, type FreshnessContext, type FreshnessSource } from '../freshness/index.js';
-import { fewHostsWithLabels } from './host-labels.sql.js';
+import { findFewHostsWithLabels } from './host-labels.sql.js';
 import {
   findProjectsOfHosts,
   scanProjects,
@@ -50,7 +50,7 @@ async function findProjects(
   { rowsMax = 20_000, stepsMax = 2_500, emptyPageStepsMax = 100_000 }: ProjectListLimits,
 ): Promise<ScannedProjects> {
   let position: ProjectPosition = cursor === undefined ? FIRST_POSITION : decodeCursor(cursor, ['string', 'uuid']);
-  const hostIds = hostId ?? (await fewHostsWithLabels(db, organizationId, hostLabel, rowsMax));
+  const hostIds = hostId ?? (await findFewHostsWithLabels(db, organizationId, hostLabel, rowsMax));
   if (hostIds !== null) {
     const projects = await findProjectsOfHosts(db, organizationId, { hostIds, hostLabel, q }, position, limit + 1);
     return { projects, stoppedAt: null };

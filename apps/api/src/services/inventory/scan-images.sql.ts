@@ -1,5 +1,5 @@
 import { Prisma, type Database } from '@muster/db';
-import { contains, IMAGE, NOT_INFRA } from './container-columns.sql.js';
+import { contains, IMAGE_BEGINNING, NOT_INFRA } from './container-columns.sql.js';
 import {
   containersOfImages,
   countedBuilds,
@@ -58,7 +58,7 @@ export async function scanImages(
   const rows = containersOfImages(
     organizationId,
     countedHosts,
-    Prisma.sql`${IMAGE} = step.beginning AND ${prefixMayMatch} AND ${matches} AND c.image COLLATE "C" > ${afterImage}`,
+    Prisma.sql`${IMAGE_BEGINNING} = step.beginning AND ${prefixMayMatch} AND ${matches} AND c.image COLLATE "C" > ${afterImage}`,
     rowsOfImageMax,
   );
   const steps = await prisma.$queryRaw<{ beginning: string; images: ImageRow[] | null; number: number }[]>(Prisma.sql`
@@ -68,8 +68,8 @@ export async function scanImages(
       SELECT step.beginning, counted.images, w.found + counted.found, w.rows + counted.rows, w.number + 1
       FROM walked AS w
       CROSS JOIN LATERAL (
-        SELECT ${IMAGE} AS beginning FROM containers AS c
-        WHERE ${ofOrganization} AND ${IMAGE} > w.beginning ORDER BY ${IMAGE} LIMIT 1
+        SELECT ${IMAGE_BEGINNING} AS beginning FROM containers AS c
+        WHERE ${ofOrganization} AND ${IMAGE_BEGINNING} > w.beginning ORDER BY ${IMAGE_BEGINNING} LIMIT 1
       ) AS step
       CROSS JOIN LATERAL (
         WITH ${countedBuilds(rows)}
@@ -103,7 +103,7 @@ export async function readImagesOfHosts(
   const rows = containersOfImages(
     organizationId,
     countedHosts,
-    Prisma.sql`${matches} AND ${IMAGE} > ${after} AND c.image COLLATE "C" > ${afterImage}`,
+    Prisma.sql`${matches} AND ${IMAGE_BEGINNING} > ${after} AND c.image COLLATE "C" > ${afterImage}`,
     rowsMax,
   );
   return prisma.$queryRaw(Prisma.sql`

@@ -3,7 +3,7 @@ import { Prisma, type Database } from '@muster/db';
 import type { HostActivity } from '../freshness/index.js';
 import { contains, NOT_INFRA } from './container-columns.sql.js';
 import { hasLabels, type HostLabelFilters, hostsWithLabels } from './host-labels.sql.js';
-import { PROJECT, PROJECT_TEXT, SERVICE_TEXT } from './workload-columns.sql.js';
+import { PROJECT_BEGINNING, PROJECT_TEXT, SERVICE_TEXT } from './workload-columns.sql.js';
 
 export interface ProjectRow extends HostActivity {
   project: string;
@@ -30,8 +30,8 @@ interface ProjectFilters {
   q: string | undefined;
 }
 
-/** Aggregates over the containers of one project on one host, without those that only hold a pod's namespaces. */
-const COUNTS = Prisma.sql`
+/** Aggregates over the containers of one project on one host. Infra containers do not count. */
+const PROJECT_AGGREGATES = Prisma.sql`
   COALESCE(min(c."workloadKind"), 'compose') AS kind,
   COALESCE(array_agg(DISTINCT left(${SERVICE_TEXT}, 200) ORDER BY left(${SERVICE_TEXT}, 200))
     FILTER (WHERE ${SERVICE_TEXT} IS NOT NULL AND NOT c."isInfra"), '{}') AS services,
@@ -39,7 +39,7 @@ const COUNTS = Prisma.sql`
   (count(*) FILTER (WHERE c.state = 'running' AND NOT c."isInfra"))::int AS running,
   (count(*) FILTER (WHERE c.health = 'unhealthy' AND NOT c."isInfra"))::int AS unhealthy`;
 
-const HOST = Prisma.sql`h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
+const HOST_COLUMNS = Prisma.sql`h.name AS "hostName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
   h."heartbeatSeconds"`;
 
 /** Lists the projects on a few hosts, by reading all of their containers. */
@@ -51,19 +51,20 @@ export async function findProjectsOfHosts(
   limit: number,
 ): Promise<ProjectRow[]> {
   return prisma.$queryRaw<ProjectRow[]>(Prisma.sql`
-    SELECT ${PROJECT} AS project, h.id::text AS "hostId", ${HOST}, ${COUNTS}
+    SELECT ${PROJECT_BEGINNING} AS project, h.id::text AS "hostId", ${HOST_COLUMNS}, ${PROJECT_AGGREGATES}
     FROM hosts AS h JOIN containers AS c ON c."hostId" = h.id
     WHERE h."organizationId" = ${organizationId} AND h.id = ANY (${hostIds}::uuid[]) AND h."deletedAt" IS NULL
       AND ${hasLabels(hostLabel)}
-      AND ${HAS_PROJECT} AND (${PROJECT}, h.id) > (${project}, ${afterHostId}::uuid)
-      AND ${q === undefined ? Prisma.sql`TRUE` : contains(PROJECT, q)}
-    GROUP BY ${PROJECT}, h.id HAVING bool_or(NOT c."isInfra") ORDER BY 1, h.id LIMIT ${limit}::int`);
+      AND ${HAS_PROJECT} AND (${PROJECT_BEGINNING}, h.id) > (${project}, ${afterHostId}::uuid)
+      AND ${q === undefined ? Prisma.sql`TRUE` : contains(PROJECT_BEGINNING, q)}
+    GROUP BY ${PROJECT_BEGINNING}, h.id HAVING bool_or(NOT c."isInfra") ORDER BY 1, h.id LIMIT ${limit}::int`);
 }
 
 export interface ScannedProjects {
   projects: ProjectRow[];
   /**
-   * The position at which the scan reached a limit of its work; null if it found `limit` projects or read all of them.
+   * The position at which the scan reached a limit of its work; null if the scan found `limit` projects or read all
+   * projects.
    */
   stoppedAt: ProjectPosition | null;
 }
@@ -80,10 +81,10 @@ export async function scanProjects(
   { limit, rowsMax, stepsMax }: { limit: number; rowsMax: number; stepsMax: number },
 ): Promise<ScannedProjects> {
   type Step = ProjectRow & { number: number };
-  const isOfLabels = hostLabel ? Prisma.sql`c."hostId" IN (SELECT id FROM labelled_hosts)` : Prisma.sql`TRUE`;
+  const isOfLabels = hostLabel ? Prisma.sql`c."hostId" IN (SELECT id FROM labeled_hosts)` : Prisma.sql`TRUE`;
   const isRequested = q === undefined ? Prisma.sql`TRUE` : contains(Prisma.sql`step.project`, q);
   const steps = await prisma.$queryRaw<(Step & { isStopped: boolean })[]>(Prisma.sql`
-    WITH RECURSIVE labelled_hosts AS MATERIALIZED (
+    WITH RECURSIVE labeled_hosts AS MATERIALIZED (
       ${hostsWithLabels(organizationId, hostLabel)}
     ), walked AS (
       SELECT ${project}::text COLLATE "C" AS project, ${hostId}::uuid AS "hostId", NULL::text AS "hostName",
@@ -98,15 +99,15 @@ export async function scanProjects(
         w.found + CASE WHEN counted.containers > 0 THEN 1 ELSE 0 END, w.rows + counted.containers, w.number + 1
       FROM walked AS w
       CROSS JOIN LATERAL (
-        SELECT ${PROJECT} AS project, c."hostId" FROM containers AS c
+        SELECT ${PROJECT_BEGINNING} AS project, c."hostId" FROM containers AS c
         WHERE c."organizationId" = ${organizationId} AND ${HAS_PROJECT}
-          AND (${PROJECT}, c."hostId") > (w.project, w."hostId") AND ${isOfLabels}
-        ORDER BY ${PROJECT}, c."hostId" LIMIT 1
+          AND (${PROJECT_BEGINNING}, c."hostId") > (w.project, w."hostId") AND ${isOfLabels}
+        ORDER BY ${PROJECT_BEGINNING}, c."hostId" LIMIT 1
       ) AS step
       JOIN hosts AS h ON h.id = step."hostId"
       CROSS JOIN LATERAL (
-        SELECT ${COUNTS} FROM containers AS c
-        WHERE c."organizationId" = ${organizationId} AND ${HAS_PROJECT} AND ${PROJECT} = step.project
+        SELECT ${PROJECT_AGGREGATES} FROM containers AS c
+        WHERE c."organizationId" = ${organizationId} AND ${HAS_PROJECT} AND ${PROJECT_BEGINNING} = step.project
           AND c."hostId" = step."hostId" AND h."deletedAt" IS NULL AND ${isRequested}
       ) AS counted
       WHERE w.found < ${limit}::int AND w.rows < ${rowsMax}::int AND w.number < ${stepsMax}::int

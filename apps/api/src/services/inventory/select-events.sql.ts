@@ -11,8 +11,8 @@ interface HostFilters {
 }
 
 /**
- * Returns the ids of the hosts that match the filters; null if there are many, or if there is no filter. The events of a
- * few hosts are found faster in the order of each host than among the events of the whole organization.
+ * Returns the ids of the hosts that match the filters; null if there are many, or if there is no filter. The events of
+ * a few hosts are found faster host by host than among the events of the whole organization.
  */
 export async function findFewHosts(
   { prisma }: Database,

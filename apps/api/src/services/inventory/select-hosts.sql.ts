@@ -20,14 +20,15 @@ interface Sort {
 }
 
 /** The SQL expressions of the sort keys that are compared as version numbers. An engine's name comes before its version. */
-const VERSIONS = {
+const VERSION_EXPRESSIONS = {
   engine: Prisma.sql`(h."engineName" || ' ' || h."engineVersion")`,
   agentVersion: Prisma.sql`h."agentVersion"`,
 } as const;
 
-const isVersion = (key: HostSortKey): key is keyof typeof VERSIONS => Object.hasOwn(VERSIONS, key);
+const isVersion = (key: HostSortKey): key is keyof typeof VERSION_EXPRESSIONS =>
+  Object.hasOwn(VERSION_EXPRESSIONS, key);
 
-function sortOf(key: Exclude<HostSortKey, keyof typeof VERSIONS>, freshness: Prisma.Sql, now: Date): Sort {
+function sortOf(key: Exclude<HostSortKey, keyof typeof VERSION_EXPRESSIONS>, freshness: Prisma.Sql, now: Date): Sort {
   switch (key) {
     case 'name':
       return { sql: Prisma.sql`h.name`, type: 'text', kind: 'string' };
@@ -81,12 +82,12 @@ async function orderOf(
         : Prisma.sql`(${sql}, h.id) ${comparison} (${place.value}::${Prisma.raw(type)}, ${place.id}::uuid)`;
     return { join: Prisma.empty, by: sql, value: sql, after };
   }
-  const text = VERSIONS[sort.key];
+  const text = VERSION_EXPRESSIONS[sort.key];
   const found = await db.prisma.$queryRaw<{ version: string }[]>(Prisma.sql`
     SELECT DISTINCT ${text} AS version FROM hosts AS h
     WHERE h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`);
   const place = placeOf('string');
-  // Include the cursor's version, because there may be no host left that has it.
+  // Include the cursor's version, because no host may have this version any more.
   const versions = sortVersions(new Set([...found.map(({ version }) => version), ...(place ? [place.value] : [])]));
   const rank = Prisma.sql`COALESCE(ranks.rank, ${RANK_MAX}::bigint)`;
   return {

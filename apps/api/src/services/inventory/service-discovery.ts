@@ -31,14 +31,14 @@ interface HostRow {
 }
 
 /** The beginning of the names of all labels. Prometheus removes labels that begin with two underscores. */
-const PREFIX = '__meta_muster_host_';
+const META_LABEL_PREFIX = '__meta_muster_host_';
 
 /** A DNS name. Names of machines can contain `_`. */
-const DNS_NAME = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/i;
+const DNS_NAME_PATTERN = /^(?=.{1,253}$)[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/i;
 
 /**
  * Lists an organization's hosts, sorted by name, as targets of Prometheus's HTTP service discovery. Omits hosts that
- * have neither an address nor a name that can be one.
+ * have neither an address nor a name that can be used as an address.
  */
 export async function discoverHosts(
   { db, freshnessContext }: FreshnessSource,
@@ -66,8 +66,8 @@ export async function discoverHosts(
 }
 
 /**
- * Returns the address of a host, and where it comes from. The machine's own name has precedence over the host's name,
- * which operators choose for people.
+ * Returns the address of a host and the source of the address. The machine's own name has precedence over the host's
+ * name, which operators choose for people.
  */
 function addressOf({ addresses, reportedName, name }: HostRow): { address: string; source: string } | null {
   const [address] = addresses ?? [];
@@ -76,7 +76,7 @@ function addressOf({ addresses, reportedName, name }: HostRow): { address: strin
   return isAddress(name) ? { address: name, source: 'name' } : null;
 }
 
-const isAddress = (text: string): boolean => isIP(text) !== 0 || DNS_NAME.test(text);
+const isAddress = (text: string): boolean => isIP(text) !== 0 || DNS_NAME_PATTERN.test(text);
 
 /** Returns the address with the port. An IPv6 address is in brackets, so that its last group is not taken for a port. */
 function targetOf(address: string, port: number | undefined): string {
@@ -85,8 +85,8 @@ function targetOf(address: string, port: number | undefined): string {
 }
 
 /**
- * Returns the labels of a target. If several label keys become the same name, the first one in their order applies.
- * `names` remembers the names, because hosts have the same keys.
+ * Returns the labels of a target. If several label keys become the same name, the first key in alphabetical order
+ * applies. `names` caches the name for each key, because hosts have the same keys.
  */
 function toMetaLabels(
   { platform, labels, addresses, ...host }: HostRow,
@@ -94,20 +94,20 @@ function toMetaLabels(
   names: Map<string, string>,
 ): Record<string, string> {
   const meta: Record<string, string> = {
-    [`${PREFIX}id`]: host.id,
-    [`${PREFIX}name`]: host.name,
-    [`${PREFIX}freshness`]: host.freshness,
-    [`${PREFIX}platform`]: platform ?? '',
-    [`${PREFIX}os`]: host.os,
-    [`${PREFIX}arch`]: host.arch,
-    [`${PREFIX}engine`]: host.engineName,
-    [`${PREFIX}engine_version`]: host.engineVersion,
-    [`${PREFIX}agent_version`]: host.agentVersion,
-    [`${PREFIX}addresses`]: addresses?.join() ?? '',
-    [`${PREFIX}address_source`]: addressSource,
+    [`${META_LABEL_PREFIX}id`]: host.id,
+    [`${META_LABEL_PREFIX}name`]: host.name,
+    [`${META_LABEL_PREFIX}freshness`]: host.freshness,
+    [`${META_LABEL_PREFIX}platform`]: platform ?? '',
+    [`${META_LABEL_PREFIX}os`]: host.os,
+    [`${META_LABEL_PREFIX}arch`]: host.arch,
+    [`${META_LABEL_PREFIX}engine`]: host.engineName,
+    [`${META_LABEL_PREFIX}engine_version`]: host.engineVersion,
+    [`${META_LABEL_PREFIX}agent_version`]: host.agentVersion,
+    [`${META_LABEL_PREFIX}addresses`]: addresses?.join() ?? '',
+    [`${META_LABEL_PREFIX}address_source`]: addressSource,
   };
   for (const key of Object.keys(labels).sort()) {
-    const name = names.get(key) ?? `${PREFIX}label_${metricLabelName(key)}`;
+    const name = names.get(key) ?? `${META_LABEL_PREFIX}label_${metricLabelName(key)}`;
     names.set(key, name);
     meta[name] ??= labels[key]!;
   }

@@ -6,8 +6,8 @@ import { countFleet } from './count-fleet.sql.js';
 import type { HostLabelFilters } from './host-labels.sql.js';
 
 /**
- * Returns an organization's counts of hosts and containers, or those of the hosts with labels, read at one instant.
- * Concurrent calls share a read.
+ * Returns an organization's counts of hosts and containers; with `hostLabel`, only those of hosts with these labels.
+ * All counts are read at one instant. Concurrent calls share a read.
  */
 export type GetSummary = (organizationId: string, hostLabel?: HostLabelFilters) => Promise<Summary>;
 
@@ -31,7 +31,7 @@ export function createGetSummary({ db, freshnessContext }: FreshnessSource): Get
   });
 }
 
-/** Converts the counts that are stored for hosts, or their sums. */
+/** Converts the counts that are stored for a host, or sums of such counts. */
 export function toCounts(counts: StateCounts): ContainerCounts {
   const {
     containersByState: byState,

@@ -14,13 +14,13 @@ export const PROJECT_TEXT = Prisma.sql`COALESCE(c.project, ${LABELED_PROJECT})`;
 export const SERVICE_TEXT = Prisma.sql`COALESCE(c.service, ${LABELED_SERVICE})`;
 
 /** The beginning of a container's project, which is indexed for containers that have a project. */
-export const PROJECT = textColumn(PROJECT_TEXT);
+export const PROJECT_BEGINNING = textColumn(PROJECT_TEXT);
 /** The beginning of a container's service. */
-export const SERVICE = textColumn(SERVICE_TEXT);
+export const SERVICE_BEGINNING = textColumn(SERVICE_TEXT);
 
 /**
- * The columns of the index of workloads: `SERVICE`, these two, and the host. Missing values are empty strings, because
- * `=` does not match null.
+ * These two columns, `SERVICE_BEGINNING` and the host are the columns of the index of workloads. Missing values are
+ * empty strings, because `=` does not match null.
  */
 export const WORKLOAD_PROJECT = textColumn(Prisma.sql`COALESCE(c.project, ${LABELED_PROJECT}, '')`);
 export const WORKLOAD_INSTANCE = textColumn(Prisma.sql`COALESCE(c.instance, '')`);

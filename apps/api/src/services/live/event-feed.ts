@@ -13,7 +13,7 @@ import {
 import { toFrame, type StreamFrame } from './frame.js';
 import { findPosition, findLastEvent, readFeed, type FeedRow } from './read-feed.sql.js';
 
-/** A position that is valid only for one run of one database server. */
+/** A position, which is valid only for one run of one database server. */
 export interface FeedCheckpoint {
   server: string;
   position: FeedPosition;
@@ -53,7 +53,7 @@ export async function readHorizon(db: Database): Promise<FeedCheckpoint> {
 
 /**
  * Returns the position of the last event before the transaction of the given position. The stream sends this position
- * as an id, because a position can be looked up later only if it is that of an event.
+ * as an id, because a position can be looked up later only if it is the position of an event.
  */
 export async function findLastPosition(
   db: Database,

@@ -1,8 +1,8 @@
 import type { Database, Statement } from '@muster/db';
 
 /**
- * Probes the index (organizationId, tx, id) of each history once per organization. If the parameter is null, probes it for all
- * organizations.
+ * Probes the index (organizationId, tx, id) of each history once per organization. If the parameter is null, probes the
+ * indexes for all organizations.
  */
 const FIND_WITHHELD_EVENTS: Statement = {
   name: 'find_withheld_events',

@@ -8,7 +8,7 @@ export interface StreamSink {
   /** Queues a chunk to be sent. The sink closes itself if its client does not keep up. */
   send(chunk: StreamChunk): void;
   /** Resolves when the sink can accept more chunks, or has closed. */
-  room(): Promise<void>;
+  waitForRoom(): Promise<void>;
   /** Sends a last chunk, if given, and closes the sink. */
   end(lastChunk?: StreamChunk): void;
   readonly isClosed: boolean;
@@ -64,7 +64,7 @@ export class StreamListener {
   async emitFirst(frames: readonly StreamFrame[]): Promise<void> {
     const matching = frames.filter((frame) => matchesListener(frame, this.query, this.position));
     if (matching.length > 0) this.#send(matching);
-    await this.sink.room();
+    await this.sink.waitForRoom();
   }
 
   /** Sends the buffered messages. Afterwards, messages are sent as they arrive. */

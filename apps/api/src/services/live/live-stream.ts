@@ -75,7 +75,8 @@ export function createLiveStream(
   const openChannels = new Set<Channel>();
   let listenerCount = 0;
 
-  const onFailure = (error: unknown) => logger.warn({ err: error }, 'could not read the live stream; retrying');
+  const onFailure = (error: unknown) =>
+    logger.warn({ err: error }, 'could not read the changes for the live stream; retrying');
   const intervals = [
     createInterval(emitEvents, { intervalMs: feedIntervalMs, onFailure }),
     createInterval(emitHosts, { intervalMs: hostsIntervalMs, onFailure }),

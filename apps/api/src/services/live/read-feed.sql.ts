@@ -58,10 +58,10 @@ const IS_NEXT = Prisma.raw(
 );
 
 /**
- * Reads the events of containers and hosts after a position in the history of each organization, in one statement. A transaction gets its id
- * when it begins, but its events become visible only when it ends. Events are therefore skipped if their transaction
- * began after a transaction that is still running. Skipped events are read later in their order, so no late commit is
- * missed.
+ * Reads the events of containers and hosts after a position in the history of each organization, in one statement. A
+ * transaction gets its id when it begins, but its events become visible only when it ends. Events are therefore skipped
+ * if their transaction began after a transaction that is still running. Skipped events are read later in their order,
+ * so no late commit is missed.
  *
  * Takes no locks. A transaction that stays open in any database of the server delays the feed, but no event is lost.
  */

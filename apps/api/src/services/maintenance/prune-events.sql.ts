@@ -42,8 +42,14 @@ const pruneStatement = (table: EventTable): Statement => ({
     SELECT count(*)::int AS count FROM pruned`,
 });
 
-const FIND_HOSTS = { container_events: findHosts('container_events'), host_events: findHosts('host_events') };
-const PRUNE = { container_events: pruneStatement('container_events'), host_events: pruneStatement('host_events') };
+const FIND_HOSTS_STATEMENTS = {
+  container_events: findHosts('container_events'),
+  host_events: findHosts('host_events'),
+};
+const PRUNE_STATEMENTS = {
+  container_events: pruneStatement('container_events'),
+  host_events: pruneStatement('host_events'),
+};
 
 const NO_HOST = '00000000-0000-0000-0000-000000000000';
 
@@ -54,7 +60,7 @@ export async function* findHostsWithEventsBefore(
   before: Date,
 ): AsyncGenerator<string> {
   for (let after = NO_HOST; ;) {
-    const hosts = await db.query<{ id: string; isOld: boolean }>(FIND_HOSTS[table], [after, before]);
+    const hosts = await db.query<{ id: string; isOld: boolean }>(FIND_HOSTS_STATEMENTS[table], [after, before]);
     for (const { id, isOld } of hosts) if (isOld) yield id;
     if (hosts.length < HOSTS_MAX) return;
     after = hosts.at(-1)!.id;
@@ -72,6 +78,6 @@ export async function pruneEvents(
   before: Date,
   rowsMax: number,
 ): Promise<number> {
-  const [row] = await db.query<{ count: number }>(PRUNE[table], [hostId, before, rowsMax]);
+  const [row] = await db.query<{ count: number }>(PRUNE_STATEMENTS[table], [hostId, before, rowsMax]);
   return row?.count ?? 0;
 }

@@ -52,7 +52,7 @@ const DELETE_BATCHES_MAX = 100;
 /** Maximum number of rows that one statement deletes, so that no sync waits long for the host's lock. */
 const BATCH_ROWS = 1_000;
 
-/** Maximum number of deleted hosts that one statement deletes. A host's tokens are deleted with the host. */
+/** Maximum number of deleted hosts whose rows one statement deletes. A host's tokens are deleted with the host. */
 const HOSTS_MAX = 100;
 
 /**
@@ -198,7 +198,7 @@ export function createRetentionService(db: Database, options: RetentionOptions):
 
   async function pruneHistory(table: EventTable, before: Date, isStopped: () => boolean): Promise<number> {
     if (table === 'host_events') {
-      // Availability is unknown before this time, also if events are kept for longer from now on.
+      // Availability is unknown before this time, even if events are kept for longer from now on.
       await prisma.$executeRaw`
         UPDATE retention_steps SET "deletedBefore" = GREATEST("deletedBefore", ${before}::timestamptz)
         WHERE step = 'host_events'`;

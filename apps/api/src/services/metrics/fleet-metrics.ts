@@ -17,7 +17,10 @@ export interface FleetMetricsOptions {
   onFailure: (error: unknown) => void;
 }
 
-/** Returns a function that counts, at most every 5 seconds. It returns null if the database query failed. */
+/**
+ * Returns a function that runs `count` at most once every 5 seconds. The function returns null if the database query
+ * failed.
+ */
 export function cacheCounts<Counts>(
   { freshnessContext, elapsedMs, onFailure }: FleetMetricsOptions,
   count: (context: FreshnessContext) => Promise<Counts>,

@@ -7,18 +7,18 @@ import { splitStateCounts } from '../sync/index.js';
 import { cacheCounts, countsOfKeys, type FleetMetricsOptions } from './fleet-metrics.js';
 
 /**
- * Maximum number of combinations of label values. Each has 6 series of hosts and 18 of containers. The hosts of all
- * further combinations are counted together.
+ * Maximum number of combinations of label values. Each combination has 6 series of hosts and 18 of containers. The
+ * hosts of all further combinations are counted together.
  */
 const COMBINATIONS_MAX = 200;
 
 /** The value of each label for the hosts of all further combinations. No host label has this value. */
-const OTHER = '(other)';
+const OTHER_VALUE = '(other)';
 
 /**
- * Adds gauges that count the hosts and containers by the values of these host labels. Without keys, adds none. Each key
- * becomes the label `label_KEY`. Its value is empty for hosts without it. `combinationsMax` replaces the maximum number of
- * combinations.
+ * Adds gauges that count the hosts and containers by the values of these host labels. Adds no gauges if `keys` is
+ * empty. Each key becomes the Prometheus label `label_KEY`, whose value is empty for hosts without the host label.
+ * `combinationsMax` replaces the maximum number of combinations.
  */
 export function addLabelMetrics(
   registry: Registry,
@@ -33,7 +33,7 @@ export function addLabelMetrics(
     countByLabels(options.db, null, { keys, groupsMax: combinationsMax }, freshnessCutoffs(context)),
   );
   const labelsOf = ({ values }: LabelGroup) =>
-    Object.fromEntries(names.map((name, index) => [name, values === null ? OTHER : (values[index] ?? '')]));
+    Object.fromEntries(names.map((name, index) => [name, values === null ? OTHER_VALUE : (values[index] ?? '')]));
 
   new Gauge({
     name: 'muster_labeled_hosts',

@@ -16,8 +16,8 @@ export interface DiffToApply {
 }
 
 /**
- * Returns whether the exits of looping containers are recorded in one event an hour. Dashboards of versions before 0.4
- * cannot show it, and replicas of these versions do not count exits.
+ * Returns whether the exits of looping containers are recorded in one event per hour. Dashboards of versions before 0.4
+ * cannot show this event, and replicas of these versions do not count exits.
  */
 export const foldsLoops = ({ isOwnDigest }: ReceivedSnapshot): boolean => isOwnDigest;
 

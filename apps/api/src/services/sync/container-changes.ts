@@ -40,7 +40,9 @@ export interface StoredLoopExits {
   count: number;
   first: string;
   last: string;
-  /** By code and reason. `recordedAt` is the time of the last of these exits, according to the API's clock. */
+  /**
+   * The exits by code and reason. `recordedAt` is the time of the last of these exits, according to the API's clock.
+   */
   codes: Readonly<
     Record<string, { code: number | null; reason: ExitReason | null; count: number; recordedAt: string }>
   >;
@@ -128,9 +130,9 @@ function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
 }
 
 /**
- * Returns true if a container has another image. Docker's list has an image's id instead of its name after the tag
- * moved or was removed, and earlier agents reported the id. An id in place of a name is not a new image by itself;
- * `imageId` decides.
+ * Returns true if a container has another image. After a tag was moved or removed, Docker's list contains the image's
+ * id instead of its name, and earlier agents reported this id. An id in place of a name does not show that the image is
+ * another one; `imageId` decides.
  */
 function isOtherImage(from: ContainerFacts, to: ContainerFacts): boolean {
   if (from.image === to.image) return false;
@@ -174,8 +176,8 @@ export function containerChanges(from: ContainerFacts, to: ContainerFacts): Even
 }
 
 /**
- * Returns how often a container's process ended between two observations with this event. At least the end that the
- * event shows, and the restarts by the engine that happened unseen.
+ * Returns how often a container's process ended between two observations: at least once if the event shows an end, and
+ * more often if the engine's restart count shows further restarts.
  */
 function exitsBetween(process: EventKind, from: ContainerFacts, to: ContainerFacts): number {
   const [hadEnded, hasEnded] = [from, to].map(({ state }) => Number(ENDED_STATES.has(state))) as [number, number];
@@ -184,7 +186,7 @@ function exitsBetween(process: EventKind, from: ContainerFacts, to: ContainerFac
   return Math.max(isOnlyStart ? 0 : 1, restarts + hasEnded - hadEnded);
 }
 
-interface Updated {
+interface UpdateContent {
   from: Record<string, unknown>;
   to: Record<string, unknown>;
 }
@@ -197,8 +199,8 @@ function updatedFields(
   from: ContainerFacts,
   to: ContainerFacts,
   { besidesProcessEvent }: { besidesProcessEvent: boolean },
-): Updated | null {
-  let updated: Updated | null = null;
+): UpdateContent | null {
+  let updated: UpdateContent | null = null;
   const add = ({ name, same, difference }: ReturnType<typeof toDifference>) => {
     if (same(from[name], to[name])) return;
     const fields = difference(name, from[name], to[name]);
@@ -216,7 +218,7 @@ function updatedFields(
  * Returns the labels that one side lacks or that differ. `omittedLabels` is the number of labels that do not fit into
  * the event.
  */
-function differingLabels(name: ContainerFieldName, from: Labels, to: Labels): Updated {
+function differingLabels(name: ContainerFieldName, from: Labels, to: Labels): UpdateContent {
   const removedKeys = Object.keys(from).filter((key) => !Object.hasOwn(to, key));
   const keys = [...removedKeys, ...Object.keys(to).filter(labelDiffers(to, from))];
   const recordedKeys = keys.slice(0, EVENT_ITEMS_MAX).slice(0, fittingLabels(keys, from, to));
@@ -247,7 +249,7 @@ function differingPorts(
   name: ContainerFieldName,
   fromPorts: readonly Port[],
   toPorts: readonly Port[],
-): Updated | null {
+): UpdateContent | null {
   // Ports that are listed as a range equal the same ports listed one by one. After an upgrade, an agent or engine may
   // use the other form. For a port that is published on all addresses, Podman up to version 5.4 lists no address, and
   // Podman 5.8 and newer list `0.0.0.0`.
@@ -259,15 +261,15 @@ const withAddress = (port: Port): Port =>
   port.publicPort === undefined || port.ip !== undefined ? port : { ip: '0.0.0.0', ...port };
 
 /**
- * Returns the items that only one side has. If one side has more than fit into the event, also returns the number of
- * omitted items: the higher number of the two sides.
+ * Returns the items that only one side has. If one side has more items than fit into the event, also returns the number
+ * of omitted items: the higher number of the two sides.
  */
 function differingItems<Item>(
   name: ContainerFieldName,
   from: readonly Item[],
   to: readonly Item[],
   keyOf: (item: Item) => string,
-): Updated {
+): UpdateContent {
   const without = (items: readonly Item[], others: readonly Item[]) => {
     const known = new Set(others.map(keyOf));
     return items.filter((item) => !known.has(keyOf(item)));
@@ -290,7 +292,7 @@ const truncate = (text: string) =>
 
 const truncateOrNull = (text: string | null) => (text === null ? null : truncate(text));
 
-const singleValue = (name: ContainerFieldName, from: unknown, to: unknown): Updated => ({
+const singleValue = (name: ContainerFieldName, from: unknown, to: unknown): UpdateContent => ({
   from: { [name]: from ?? null },
   to: { [name]: to ?? null },
 });
@@ -299,8 +301,12 @@ const singleValue = (name: ContainerFieldName, from: unknown, to: unknown): Upda
  * For each kind of field, the function that returns the content of an `updated` event for two values; null if the
  * values are equivalent.
  */
-const DIFFERENCE: {
-  [Kind in FieldKind]: (name: ContainerFieldName, from: FieldValues[Kind], to: FieldValues[Kind]) => Updated | null;
+const DIFFERENCE_BY_KIND: {
+  [Kind in FieldKind]: (
+    name: ContainerFieldName,
+    from: FieldValues[Kind],
+    to: FieldValues[Kind],
+  ) => UpdateContent | null;
 } = {
   text: (name, from, to) => ({ from: { [name]: truncateOrNull(from) }, to: { [name]: truncateOrNull(to) } }),
   instant: singleValue,
@@ -313,10 +319,10 @@ const DIFFERENCE: {
   count: singleValue,
 };
 
-type Difference = (name: ContainerFieldName, from: unknown, to: unknown) => Updated | null;
+type Difference = (name: ContainerFieldName, from: unknown, to: unknown) => UpdateContent | null;
 
 const toDifference = (name: ContainerFieldName) => {
-  const difference = DIFFERENCE[CONTAINER_FIELDS[name].kind] as Difference;
+  const difference = DIFFERENCE_BY_KIND[CONTAINER_FIELDS[name].kind] as Difference;
   return { name, same: sameValues(name), difference };
 };
 

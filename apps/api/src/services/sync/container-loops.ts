@@ -2,8 +2,8 @@ import { isErrorCode, type ExitReason, type LoopExits } from '@muster/contracts'
 import type { EventDraft, StoredLoopExits } from './container-changes.js';
 
 /**
- * Number of exits within an hour from which on a container is looping: further exits are not recorded one by one, but in
- * one event `looping` (ADR 24).
+ * A container that has exited this many times within an hour is looping: further exits are not recorded one by one, but
+ * together in one `looping` event (ADR 24).
  */
 const LOOP_EXITS_MIN = 20;
 
@@ -18,11 +18,11 @@ export interface ExitReport {
   dockerId: string;
   /** Whether the container was removed, which ends its loop. */
   removed: boolean;
-  /** Number of times that its process ended; null if nothing happened to the process. */
+  /** Number of times that the container's process ended; null if nothing happened to the process. */
   exits: number | null;
   /** The state before and after the change. */
-  from: string | null;
-  to: string | null;
+  fromState: string | null;
+  toState: string | null;
   /** The code and the reason of the last exit. */
   code: number | null;
   reason: ExitReason | null;
@@ -41,18 +41,27 @@ export function toExitReports(events: readonly EventDraft[]): ExitReport[] {
     const removed = kind === 'removed';
     if (!removed && inLoop === undefined) continue;
     if (processExits === undefined) {
-      const none = { dockerId, removed, exits: null, from: null, to: null, code: null, reason: null, isError: false };
+      const none = {
+        dockerId,
+        removed,
+        exits: null,
+        fromState: null,
+        toState: null,
+        code: null,
+        reason: null,
+        isError: false,
+      };
       if (!reports.has(dockerId)) reports.set(dockerId, none);
       continue;
     }
     const isError = isErrorCode(code) && !(reason !== null && NO_ERROR_REASONS.includes(reason));
-    const states = { from: textOrNull(from), to: textOrNull(to) };
+    const states = { fromState: textOrNull(from), toState: textOrNull(to) };
     reports.set(dockerId, { dockerId, removed, exits: processExits, ...states, code, reason, isError });
   }
   return [...reports.values()];
 }
 
-/** Converts stored exits to those of an answer. The most frequent ones come first. */
+/** Converts stored exits to the form in which the API returns them. The most frequent exits come first. */
 export const toLoopExits = ({ count, first, last, codes }: StoredLoopExits): LoopExits => ({
   count,
   first: new Date(first).toISOString(),
@@ -68,7 +77,7 @@ export interface OpenLoop extends StoredLoopExits {
   from: string | null;
   /** The state after the last change. */
   to: string | null;
-  /** The last exit with an error; if there is none, the last one. */
+  /** The code of the last exit with an error; if no exit had an error, the code of the last exit. */
   exitCode: number | null;
   exitReason: ExitReason | null;
   isError: boolean;
@@ -103,7 +112,7 @@ export interface ReportTimes {
 export interface LoopChange {
   /** The new state; null if it equals the old one. */
   state: LoopState | null;
-  /** How the new `exitTimes` follow from the old ones. */
+  /** The change from the old `exitTimes` to the new `exitTimes`. */
   times: ExitTimesChange;
   /** The loop that has ended; null if none has. */
   ended: OpenLoop | null;
@@ -111,21 +120,24 @@ export interface LoopChange {
   isFolded: boolean;
 }
 
-/** The new exits are followed by a slice of the old ones. */
+/** A change of `exitTimes`. The result is the times of the new exits, followed by a slice of the old times. */
 export interface ExitTimesChange {
-  /** Number of exits with the time of this report. */
+  /** Number of new exits. Each has the time of this report. */
   added: number;
-  /** The first and the last old time that remain, counted from 1. None remain if `last` is less than `first`. */
+  /**
+   * The positions, counted from 1, of the first and the last old time that remain. No old time remains if `last` is
+   * less than `first`.
+   */
   first: number;
   last: number;
 }
 
 /**
  * Returns how a report changes the loop of its container.
- * - A loop begins with the first exit that 20 others precede within an hour.
- * - It ends with the first report that arrives an hour or more after its first exit, by the clock of the host or of the API. If 20 exits precede this one, too,
- *   another loop begins.
- * - If only the health or the ports of a container change that has been up for a minute, its events are recorded, although
+ * - A loop begins with the first exit that is preceded by 20 exits within an hour.
+ * - A loop ends with the first report an hour or more after the loop's first exit, according to the clock of the host
+ *   or of the API. If 20 exits within an hour also precede an exit in this report, another loop begins.
+ * - If a container has been up for a minute and only its health or ports change, these events are recorded, although
  *   its loop is still open.
  */
 export function changeLoop(before: LoopState, report: ExitReport, times: ReportTimes): LoopChange {
@@ -151,20 +163,20 @@ const MINUTE_MS = 60_000;
 
 const KEEP_TIMES: ExitTimesChange = { added: 0, first: 1, last: LOOP_EXITS_MIN };
 
-/** Returns whether a loop began within the last hour, by both clocks. */
+/** Returns whether a loop began within the last hour, according to both the clock of the host and that of the API. */
 function isOpen({ loop, loopingSince }: LoopState, observedMs: number, receivedMs: number): boolean {
   if (loop === null || loopingSince === null || Math.abs(receivedMs - loopingSince) >= LOOP_MS) return false;
   return isWithinHour(Date.parse(loop.first), observedMs);
 }
 
 /**
- * Returns whether a time of the host's clock is within the hour before a report. A time that is later than the report is
- * from a clock that was ahead and has been corrected since. A few seconds are no reason to forget it.
+ * Returns whether a time of the host's clock is within the hour before a report. A time that is later than the report
+ * comes from a clock that was ahead and has been corrected since. A difference of less than a minute is ignored.
  */
 const isWithinHour = (atMs: number, observedMs: number): boolean =>
   atMs > observedMs - LOOP_MS && atMs < observedMs + MINUTE_MS;
 
-/** Returns the first and last place, counted from 1, of the times within the hour before a report. */
+/** Returns the positions, counted from 1, of the first and the last time within the hour before a report. */
 function recentTimes(exitTimes: readonly number[], observedMs: number): { first: number; last: number } {
   let start = 0;
   while (start < exitTimes.length && !isWithinHour(exitTimes[start]!, observedMs)) start++;
@@ -173,18 +185,18 @@ function recentTimes(exitTimes: readonly number[], observedMs: number): { first:
   return { first: start + 1, last: end };
 }
 
-/** Returns a loop after a report. `open` is null if the report begins it. */
+/** Returns a loop after a report. `open` is null if the report begins the loop. */
 function addToLoop(
   open: OpenLoop | null,
   report: ExitReport,
   { observedAt, receivedAt }: ReportTimes,
 ): OpenLoop | null {
-  const { exits, from, to, code, reason, isError } = report;
+  const { exits, fromState: from, toState: to, code, reason, isError } = report;
   if (!exits) return open !== null && exits === 0 ? { ...open, to } : open;
   const at = observedAt.toISOString();
   const codes = withCode(open?.codes ?? {}, report, receivedAt);
   const count = (open?.count ?? 0) + exits;
-  // An exit with an error replaces the last one. Any other exit replaces only one without an error.
+  // An exit with an error replaces the stored exit. Any other exit replaces only a stored exit without an error.
   if (open !== null && !isError && (code === null || open.isError)) return { ...open, count, last: at, to, codes };
   const first = open?.first ?? at;
   return { count, first, last: at, from: open?.from ?? from, to, codes, exitCode: code, exitReason: reason, isError };

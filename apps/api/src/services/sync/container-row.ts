@@ -45,7 +45,10 @@ export const toWorkload = ({ workloadKind, project, service, instance }: Workloa
 export interface ContainerRow extends ContainerFacts {
   /** Base64 SHA-256 of the fields. Containers with equal digests are equal, regardless of the order of their labels. */
   digest: string;
-  /** False if the row differs from the stored one only in fields that the history ignores, so `changedAt` stays. */
+  /**
+   * False if the row differs from the stored one only in fields that the history ignores, so `changedAt` does not
+   * change.
+   */
   changed?: false | undefined;
 }
 
@@ -80,10 +83,10 @@ export function toContainerRow(
 }
 
 /**
- * Gives a row the stored exit, in place, if both describe the same end of the process and the agent knows less about it
- * than before: after a restart of the agent, it may not know why the process ended, and after a failed inspection, the
- * whole exit is missing. In the second case, the row also keeps the other facts of the earlier inspection. Returns whether
- * the row was changed.
+ * Copies the stored exit to a row, in place, if both describe the same end of the process and the agent knows less
+ * about this end than before. After a restart, the agent may not know why the process ended. After a failed inspection,
+ * the whole exit is missing; the row then also keeps the other facts of the earlier inspection. Returns whether the row
+ * was changed.
  */
 export function keepKnownExit(row: ContainerRow, stored: ContainerFacts): boolean {
   const known = stored.exit;
@@ -105,12 +108,12 @@ export function keepKnownExit(row: ContainerRow, stored: ContainerFacts): boolea
 /** The reasons that an agent knows only if it saw the events of the engine. */
 const SEEN_REASONS: readonly ExitReason[] = ['stopped', 'oom'];
 
-/** The reasons that follow from the exit code, if the agent saw no event that says otherwise. */
+/** The reasons that follow from the exit code, if the agent saw no event that shows another reason. */
 const REASONS_OF_CODES: readonly ExitReason[] = ['completed', 'crashed'];
 
 /**
- * Returns whether a reported reason says less than a known one about the same end of a process: nothing, or only what the
- * exit code says, because the engine no longer has the events.
+ * Returns whether a reported reason is less specific than the known reason of the same end of a process: it is unknown,
+ * or only follows from the exit code, because the engine no longer has the events.
  */
 const isLessKnown = (reported: ExitReason, known: ExitReason): boolean =>
   reported === 'unknown' ? known !== 'unknown' : REASONS_OF_CODES.includes(reported) && SEEN_REASONS.includes(known);
@@ -128,7 +131,10 @@ const mayHaveExit = ({ state, oomKilled }: Container): boolean =>
 /** The states of a container that ended and is not being restarted. */
 const ENDED_FOR_GOOD: readonly string[] = [...ENDED_STATES, 'dead'];
 
-/** Returns whether a container that was reported without an exit ended as `known` says, after this start. */
+/**
+ * Returns whether a container that was reported without an exit ended in the way that `known` describes, after the
+ * start at `start`.
+ */
 function isSameEnd({ state, exitCode, startedAt }: ContainerRow, known: ContainerExit, start: string | null): boolean {
   if (startedAt !== null && startedAt !== start) return false;
   if (UNSTARTED_STATES.includes(state)) return known.reason === 'failed_to_start';
@@ -137,13 +143,14 @@ function isSameEnd({ state, exitCode, startedAt }: ContainerRow, known: Containe
 
 /**
  * The version of the values that are derived from a row's status. The digest contains it, so a new version rewrites all
- * rows. The workload has no part in it: rows without its columns are found by these columns, so that the digests of rows
- * that an earlier version wrote stay valid, and replicas of both versions do not rewrite each other's rows.
+ * rows. The digest does not cover the workload. Rows without workload columns are found by these columns instead. The
+ * digests of rows that an earlier version wrote therefore stay valid, and replicas of both versions do not rewrite each
+ * other's rows.
  */
 const ROW_DIGEST_VERSION = 1;
 
 /** For each kind of field, the function that formats a value for the digest's input. */
-const DIGEST_PART: { [Kind in FieldKind]: (value: FieldValues[Kind]) => string } = {
+const DIGEST_FORMATTERS: { [Kind in FieldKind]: (value: FieldValues[Kind]) => string } = {
   text: lengthPrefixed,
   instant: lengthPrefixed,
   ports: (ports) => {
@@ -179,7 +186,7 @@ const DIGEST_OTHER_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => !DIGEST_SCALA
   .map((name) => ({
     name,
     marker: digestMarker(CONTAINER_FIELDS[name]),
-    part: DIGEST_PART[CONTAINER_FIELDS[name].kind] as (value: unknown) => string,
+    part: DIGEST_FORMATTERS[CONTAINER_FIELDS[name].kind] as (value: unknown) => string,
   }))
   .sort((a, b) => Number(a.marker !== '') - Number(b.marker !== ''));
 

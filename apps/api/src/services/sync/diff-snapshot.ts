@@ -41,9 +41,9 @@ export interface SnapshotDiff {
 }
 
 /**
- * Compares a host's stored rows with a snapshot whose `dockerId`s are unique. If the snapshot is incomplete, rows that
- * it does not name are left unchanged, except those in `removedIds`. A stored exit replaces one in `incoming` whose cause
- * is unknown, and one that is missing.
+ * Compares a host's stored rows with a snapshot whose `dockerId`s are unique. If the snapshot is incomplete, rows of
+ * containers that it does not contain are left unchanged, except those in `removedIds`. A stored exit replaces an exit
+ * in `incoming` that is missing or whose cause is unknown.
  */
 export function diffSnapshot(
   stored: readonly StoredContainer[],
@@ -57,7 +57,7 @@ export function diffSnapshot(
   for (const row of incoming) {
     const before = storedById.get(row.dockerId);
     storedById.delete(row.dockerId);
-    // A retry reuses the rows, so reset the mark.
+    // A retry reuses the rows, so reset `changed`.
     if (row.changed === false) row.changed = undefined;
     if (before === undefined) {
       tally.add(row);
@@ -73,7 +73,7 @@ export function diffSnapshot(
     } else {
       if (keepKnownExit(row, before.row)) {
         diff.keepsExit = true;
-        if (isStored(row, before.row)) {
+        if (equalsStored(row, before.row)) {
           diff.unchanged += 1;
           continue;
         }
@@ -172,8 +172,11 @@ const sameConfiguration = (a: ContainerFacts, b: ContainerFacts): boolean =>
   a.service === b.service &&
   a.instance === b.instance;
 
-/** Returns whether a row is stored already. Only rows whose exit was replaced need this test instead of their digests. */
-const isStored = (row: ContainerFacts, stored: ContainerFacts): boolean =>
+/**
+ * Returns whether a row equals the stored row. Only rows whose exit was replaced need this comparison. For all other
+ * rows, the digests are compared.
+ */
+const equalsStored = (row: ContainerFacts, stored: ContainerFacts): boolean =>
   isSameContainer(row, stored) && sameConfiguration(row, stored) && row.exitCode === stored.exitCode;
 
 const LIFE_SINGLE_VALUES = LIFE_FIELDS.filter((name) => !isList(name));

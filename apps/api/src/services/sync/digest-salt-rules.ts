@@ -1,18 +1,19 @@
 /**
  * Decides which salt the digests of snapshots have (ADR 19). A salt is a part of each digest. It is neither random nor
- * secret: it names a generation of the parser. Pure: the state is one row that all replicas share.
+ * secret: it identifies a generation of the parser. These functions are pure: the state is one row that all replicas
+ * share.
  *
  * A replica whose parser differs must not accept a digest as proof that a host's rows are what its own parser would
- * write. Replicas that run side by side during an upgrade must nevertheless accept each other's digests. Otherwise, each
- * would parse what the other has just stored. So all replicas use the same salt. It changes only when all replicas have
- * the same parser again, and then for one host after another.
+ * write. Replicas that run side by side during an upgrade must nevertheless accept each other's digests. Otherwise,
+ * each replica would parse what another replica has just stored. Therefore, all replicas use the same salt. The salt
+ * changes only when all replicas have the same parser again, and then for one host after another.
  */
 import { createHash } from 'node:crypto';
 
 export interface DigestSaltState {
   /** The parser version of all replicas when this salt began. */
   parserVersion: string;
-  /** Makes the salt unique if the same parser version becomes the only one for a second time. */
+  /** Makes the salt unique if the same parser version becomes the only running version for a second time. */
   epoch: number;
   /** Whether a replica with another parser may have stored digests with this salt. */
   isMixed: boolean;
@@ -25,7 +26,7 @@ export interface DigestSaltState {
  * Milliseconds between the end of an upgrade and the first host that gets the new salt. Replicas of version 0.2.0 do not
  * record themselves, so a rolling upgrade from that version may take this long.
  */
-const HOLD_MS = 10 * 60_000;
+const NEW_SALT_DELAY_MS = 10 * 60_000;
 
 /** Milliseconds in which all hosts get the new salt, each at its own time. */
 const SPREAD_MS = 10 * 60_000;
@@ -34,26 +35,32 @@ const saltOf = ({ parserVersion, epoch }: DigestSaltState): string =>
   epoch === 0 ? parserVersion : `${parserVersion}/${epoch}`;
 
 /**
- * Returns the state after a replica with the parser `own` has seen which parser versions run now. `running` includes
- * `own`. Null means that no replica has ever stored a state.
+ * Returns the state after a replica with the parser `ownVersion` has read which parser versions are running.
+ * `runningVersions` includes `ownVersion`. If no replica has ever stored a state, `state` is null.
  */
 export function nextDigestSalt(
   state: DigestSaltState | null,
-  own: string,
-  running: ReadonlySet<string>,
+  ownVersion: string,
+  runningVersions: ReadonlySet<string>,
   now: Date,
 ): DigestSaltState {
   if (state === null)
-    return { parserVersion: own, epoch: 0, isMixed: running.size > 1, previousSalt: null, changedAt: now };
-  if (running.size > 1) return state.isMixed ? state : { ...state, isMixed: true };
-  if (state.parserVersion === own && !state.isMixed) return state;
+    return {
+      parserVersion: ownVersion,
+      epoch: 0,
+      isMixed: runningVersions.size > 1,
+      previousSalt: null,
+      changedAt: now,
+    };
+  if (runningVersions.size > 1) return state.isMixed ? state : { ...state, isMixed: true };
+  if (state.parserVersion === ownVersion && !state.isMixed) return state;
   const epoch = state.epoch + 1;
-  return { parserVersion: own, epoch, isMixed: false, previousSalt: saltOf(state), changedAt: now };
+  return { parserVersion: ownVersion, epoch, isMixed: false, previousSalt: saltOf(state), changedAt: now };
 }
 
 /**
- * Returns whether a process that has used `current` must wait before it uses `next`: until the other replicas have read
- * that this salt is mixed, they take digests with it for those of their own parser.
+ * Returns whether a process that has used `current` must wait before it uses `next`. Until the other replicas have read
+ * that this salt is mixed, they treat digests with this salt as stored by their own parser.
  */
 export const isJoining = (current: DigestSaltState | null, next: DigestSaltState): boolean =>
   next.isMixed && next.epoch !== current?.epoch;
@@ -64,15 +71,15 @@ export const isJoining = (current: DigestSaltState | null, next: DigestSaltState
  */
 export function digestSaltFor(
   state: DigestSaltState,
-  own: string,
+  ownVersion: string,
   hostId: string,
   now: Date,
 ): { salt: string; isOwn: boolean } {
-  const sinceMs = now.getTime() - state.changedAt.getTime() - HOLD_MS;
-  if (state.previousSalt !== null && sinceMs < slotOf(hostId) * SPREAD_MS)
+  const sinceMs = now.getTime() - state.changedAt.getTime() - NEW_SALT_DELAY_MS;
+  if (state.previousSalt !== null && sinceMs < hostFraction(hostId) * SPREAD_MS)
     return { salt: state.previousSalt, isOwn: false };
-  return { salt: saltOf(state), isOwn: state.parserVersion === own && !state.isMixed };
+  return { salt: saltOf(state), isOwn: state.parserVersion === ownVersion && !state.isMixed };
 }
 
 /** Returns a number from 0 up to 1 that is always the same for a host, and evenly distributed over the hosts. */
-const slotOf = (hostId: string): number => createHash('sha256').update(hostId).digest().readUInt32BE(0) / 2 ** 32;
+const hostFraction = (hostId: string): number => createHash('sha256').update(hostId).digest().readUInt32BE(0) / 2 ** 32;

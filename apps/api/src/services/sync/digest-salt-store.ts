@@ -24,8 +24,8 @@ export interface DigestSalts {
    */
   join(): Promise<void>;
   /**
-   * Reads the shared state, and updates it if other parser versions run than before. Waits as `join` does if this process
-   * was not listed for a while, so that the other replicas do not expect it.
+   * Reads the shared state, and updates it if the set of running parser versions has changed. Waits like `join` if this
+   * process was not listed for a while, because the other replicas then do not know that it is running.
    */
   refresh(): Promise<void>;
   /**
@@ -37,7 +37,7 @@ export interface DigestSalts {
 
 export interface DigestSaltsOptions {
   now: () => Date;
-  /** Milliseconds after its last record for which a replica counts as running. */
+  /** Milliseconds for which a replica counts as running after its last record. */
   runningMs: number;
   parserVersion?: string;
   wait?: (ms: number) => Promise<unknown>;
@@ -57,7 +57,7 @@ export function createDigestSalts(
   { now, runningMs, parserVersion: own = CONTAINER_PARSER_VERSION, wait = sleep }: DigestSaltsOptions,
 ): DigestSalts {
   let current: { state: DigestSaltState; readAt: Date } | null = null;
-  /** Returns the stored state, and the state after this process has seen which parser versions run now. */
+  /** Returns the stored state, and the state after this process has read which parser versions are running. */
   async function decide(client: Pick<Database['prisma'], 'replica' | 'digestSalt'>, at: Date) {
     const replicas = await client.replica.findMany({
       where: { lastSeenAt: { gt: new Date(at.getTime() - runningMs) } },
@@ -74,14 +74,14 @@ export function createDigestSalts(
     let state = seen.next;
     if (state !== seen.stored) {
       state = await prisma.$transaction(async (tx) => {
-        // One process at a time decides. An advisory lock also works before the row exists.
+        // Only one process at a time computes and stores the state. An advisory lock also works before the row exists.
         await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtextextended('muster digest salt', 0)) IS NULL`;
         const { stored, next } = await decide(tx, readAt);
         if (next !== stored) await tx.digestSalt.upsert({ where: { id: 1 }, create: next, update: next });
         return next;
       });
     }
-    // While it waits, this process keeps the salt that it read before.
+    // While it waits, this process keeps using the salt that it read before.
     if (isJoining(current?.state ?? null, state)) await wait(JOIN_WAIT_MS);
     current = { state, readAt };
   }

@@ -21,15 +21,15 @@ export interface FoldedLoops {
   events: EventDraft[];
   /** The rows whose state changes, by `dockerId`. */
   changes: ReadonlyMap<string, LoopChange>;
-  /** Whether `isContinuous` made a difference. */
-  needsContinuity: boolean;
+  /** Whether the result depends on `isContinuous`. */
+  dependsOnContinuity: boolean;
 }
 
 /** Returns the events that a snapshot records if there are no loops. */
 export const withoutLoops = (events: EventDraft[]): FoldedLoops => ({
   events,
   changes: new Map(),
-  needsContinuity: false,
+  dependsOnContinuity: false,
 });
 
 /**
@@ -60,13 +60,16 @@ export async function foldLoops(
   return {
     events: ended.size === 0 ? others : [...loopingEvents(events, ended), ...others],
     changes,
-    needsContinuity: reports.some(hasSeveralExits),
+    dependsOnContinuity: reports.some(hasSeveralExits),
   };
 }
 
 const hasSeveralExits = ({ exits }: ExitReport): boolean => exits !== null && exits > 1;
 
-/** Returns one event for each loop that has ended. Its name and workload are those of the container's other events. */
+/**
+ * Returns one event for each loop that has ended. The event's name and workload are those of the container's other
+ * events.
+ */
 function loopingEvents(events: readonly EventDraft[], ended: ReadonlyMap<string, OpenLoop>): EventDraft[] {
   const others = new Map(events.map((event) => [event.dockerId, event]));
   return [...ended].map(([dockerId, { count, first, last, codes, from, to, exitCode, exitReason }]) => {

@@ -13,9 +13,9 @@ import { createHostReports, type HostReports } from './host-reports.js';
 export interface HeartbeatService {
   /**
    * Records that a host's agent is alive. If the digest equals the stored one and the agent can list its containers,
-   * also confirms that the host's containers are unchanged. Then stores the facts about the machine, if they are sent; a
-   * failure to store them does not fail the heartbeat. `stream` identifies the agent's run; null if the agent did not send
-   * it.
+   * also confirms that the host's containers are unchanged. Then stores the facts about the machine if the heartbeat
+   * contains any. If storing the facts fails, the heartbeat still succeeds. `stream` identifies the agent's run; null
+   * if the agent did not send a stream.
    * @throws HostDeletedError if the host was deleted.
    */
   beat(hostId: string, heartbeat: Heartbeat, stream: string | null): Promise<HeartbeatResponse>;

@@ -11,7 +11,7 @@ export interface OrderExpressions {
   receivedAt: string;
 }
 
-const ALIVE = `INTERVAL '${STREAM_ALIVE_MS} milliseconds'`;
+const STREAM_ALIVE_INTERVAL = `INTERVAL '${STREAM_ALIVE_MS} milliseconds'`;
 
 /**
  * The condition that the host was not deleted. The condition is written so that it matches no partial index. Otherwise,
@@ -31,8 +31,8 @@ export const orderCondition = ({ stream, sequence, observedAt, receivedAt }: Ord
     ${stream} IS NULL OR CASE WHEN hosts.stream = ${stream}
       THEN COALESCE(hosts.sequence < ${sequence}, TRUE)
       ELSE NOT ${isSuperseded(stream)} AND NOT COALESCE(
-        ${observedAt} < hosts."observedAt" AND hosts."observedAt" < ${receivedAt} + ${ALIVE}
-          AND hosts."streamHeardAt" > ${receivedAt} - ${ALIVE} AND hosts."streamHeardAt" < ${receivedAt} + ${ALIVE},
+        ${observedAt} < hosts."observedAt" AND hosts."observedAt" < ${receivedAt} + ${STREAM_ALIVE_INTERVAL}
+          AND hosts."streamHeardAt" > ${receivedAt} - ${STREAM_ALIVE_INTERVAL} AND hosts."streamHeardAt" < ${receivedAt} + ${STREAM_ALIVE_INTERVAL},
         FALSE)
     END)`;
 
@@ -78,7 +78,7 @@ export const suspectedCloneAssignments = (
 const isClone = ({ stream, observedAt, receivedAt }: Omit<OrderExpressions, 'sequence'>): string => `EXISTS (
         SELECT 1 FROM jsonb_array_elements(hosts."supersededStreams") AS superseded
         WHERE superseded ->> 'stream' = ${stream}::text
-          AND (superseded ->> 'at')::timestamptz < COALESCE(${observedAt}, ${receivedAt}) - ${ALIVE})`;
+          AND (superseded ->> 'at')::timestamptz < COALESCE(${observedAt}, ${receivedAt}) - ${STREAM_ALIVE_INTERVAL})`;
 
 /**
  * Returns the assignments that clear problems after a snapshot that was applied or equals the stored rows. Any such

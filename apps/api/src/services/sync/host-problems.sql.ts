@@ -3,7 +3,7 @@ import { Prisma } from '@muster/db';
 import { CLONE_SUSPECTED_MS } from './order.js';
 
 /** The codes that the API detects from columns of the host. Agents report the others. */
-const DETECTED = {
+const DETECTED_PROBLEMS = {
   snapshot_refused: () => Prisma.sql`h."snapshotRefusedAt" IS NOT NULL`,
   truncated: () => Prisma.sql`h."truncatedCount" > 0`,
   clone_suspected: (now: Date) =>
@@ -18,7 +18,9 @@ export const cloneSuspectedFrom = (now: Date): Date => new Date(now.getTime() - 
  * of these codes for the row. A test checks that the condition and the function agree.
  */
 export function hasProblem(codes: readonly HostProblemCode[], now: Date): Prisma.Sql {
-  const detected = codes.flatMap((code) => (code in DETECTED ? [DETECTED[code as keyof typeof DETECTED](now)] : []));
+  const detected = codes.flatMap((code) =>
+    code in DETECTED_PROBLEMS ? [DETECTED_PROBLEMS[code as keyof typeof DETECTED_PROBLEMS](now)] : [],
+  );
   const reported = Prisma.sql`(h."agentProblems" <> '[]' AND EXISTS (
     SELECT FROM jsonb_array_elements(h."agentProblems") AS problem WHERE problem ->> 'code' = ANY (${[...codes]}::text[])))`;
   return Prisma.sql`(${Prisma.join([reported, ...detected], ' OR ')})`;

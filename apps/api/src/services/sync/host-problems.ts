@@ -22,10 +22,10 @@ export interface ProblemColumns {
 }
 
 /**
- * The problems because of which a heartbeat does not confirm the stored containers: the host's containers may differ
- * from them.
+ * The problems with which a heartbeat does not confirm the stored containers, because the host's containers may differ
+ * from the stored ones.
  */
-const NOT_CURRENT: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
+const NOT_CURRENT_CODES: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
   'engine_unreachable',
   'list_refused',
   'too_many_containers',
@@ -41,7 +41,8 @@ const CLOCK_SKEW_HYSTERESIS_SECONDS = 10;
 /**
  * Returns a heartbeat's problems. An agent that supports `problems` reports all problems there, and sends `engineError`
  * only for older APIs that do not support `problems`. This function itself determines `clock_skew`. The `since` of each
- * problem is the time of receipt. If the database already has an earlier `since` for the problem, it keeps that one.
+ * problem is the time of receipt. If the database already has an earlier `since` for the problem, the database keeps
+ * the earlier `since`.
  */
 export function heartbeatProblems(
   { problems, engineError }: Pick<Heartbeat, 'problems' | 'engineError'>,
@@ -61,7 +62,7 @@ export function heartbeatProblems(
   return {
     engineError: reported.find(({ code }) => code === 'engine_unreachable')?.message ?? null,
     problems: stored,
-    isNotCurrent: reported.some(({ code }) => NOT_CURRENT.has(code)),
+    isNotCurrent: reported.some(({ code }) => NOT_CURRENT_CODES.has(code)),
   };
 }
 
@@ -77,8 +78,8 @@ export function hostProblems(host: ProblemColumns, now: Date): HostProblem[] {
     found.set('snapshot_refused', { code: 'snapshot_refused', message, since: host.snapshotRefusedAt.toISOString() });
   }
   if (host.truncatedCount > 0) {
-    // An earlier version of Muster that runs alongside this one counts truncated containers, but does not store since
-    // when there are any.
+    // An earlier version of Muster that runs alongside this one counts truncated containers, but does not store
+    // `truncatedSince`.
     const since = (host.truncatedSince ?? host.confirmedAt ?? now).toISOString();
     found.set('truncated', { code: 'truncated', message: truncatedMessage(host.truncatedCount), since });
   }

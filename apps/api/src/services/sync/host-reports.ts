@@ -1,6 +1,6 @@
 import type { Database } from '@muster/db';
 import { findHostLock } from './find-host-lock.sql.js';
-import { reportHosts, type HostReport, type HostReported } from './report-hosts.sql.js';
+import { reportHosts, type HostReport, type HostReportResult } from './report-hosts.sql.js';
 import { createBatcher } from '../../lib/batcher.js';
 
 /**
@@ -38,7 +38,7 @@ export interface HostReports {
    * host's row for a second. Such a heartbeat is written in the background once the row is free, unless a later
    * heartbeat of the host replaces it or a minute has passed.
    */
-  report(report: HostReport): Promise<HostReported | 'later' | null>;
+  report(report: HostReport): Promise<HostReportResult | 'later' | null>;
 }
 
 /**
@@ -46,7 +46,7 @@ export interface HostReports {
  * single host with long writes could otherwise occupy all connections.
  */
 export function createHostReports(db: Database): HostReports {
-  const reports = createBatcher<HostReport, HostReported | null>((entries) => reportHosts(db, entries), {
+  const reports = createBatcher<HostReport, HostReportResult | null>((entries) => reportHosts(db, entries), {
     keyOf: ({ hostId }) => hostId,
     sizeMax: BATCH_SIZE_MAX,
   });

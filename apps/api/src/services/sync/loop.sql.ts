@@ -21,8 +21,8 @@ const LOOPING_EVENT = `l."dockerId", l.name, 'looping', l.ended -> 'from', l.end
         (l.ended ->> 'last')::timestamptz`;
 
 /**
- * Returns the condition that a container's loop has ended: it began an hour ago, or in the future, when the API's clock
- * was ahead.
+ * Returns the condition that a container's loop has ended: the loop began at least an hour ago, or its start is more
+ * than an hour in the future because the API's clock was ahead.
  */
 const hasEnded = (now: string): string =>
   `"loopingSince" IS NOT NULL AND ("loopingSince" <= ${now} - ${HOUR} OR "loopingSince" > ${now} + ${HOUR})`;
@@ -38,8 +38,8 @@ const FIND_ENDED_LOOPS: Statement = {
 };
 
 /**
- * Records the loops of one host that have ended. Increments the revision, so that no snapshot that has read the
- * loops before is written. Like `writeSnapshot`, writes nothing if another transaction has the host's lock or has
+ * Records the loops of one host that have ended. Increments the revision, so that a snapshot that read the loops
+ * earlier is not written. Like `writeSnapshot`, writes nothing if another transaction has the host's lock or has
  * changed its revision.
  */
 const RECORD_ENDED_LOOPS: Statement = {
@@ -70,10 +70,11 @@ const RECORD_ENDED_LOOPS: Statement = {
 };
 
 /**
- * Records the loops that are an hour old and had no exit since, until `isStopped` returns true. Any process may call
- * this at any time: a loop is recorded by the transaction that removes it from its container. Resolves with the number
- * of recorded events.
- * @throws AggregateError if the loops of some hosts could not be recorded, after all other hosts.
+ * Records the loops that are an hour old and whose containers have not exited since, until `isStopped` returns true.
+ * Any process may call this function at any time: a loop is recorded by the transaction that removes the loop from its
+ * container. Resolves with the number of recorded events.
+ * @throws AggregateError if the loops of some hosts could not be recorded, after the loops of all other hosts were
+ * recorded.
  */
 export async function recordEndedLoops(db: Database, now: Date, isStopped = () => false): Promise<number> {
   let total = 0;
@@ -85,7 +86,8 @@ export async function recordEndedLoops(db: Database, now: Date, isStopped = () =
       failures.push(error);
     }
   }
-  if (failures.length > 0) throw new AggregateError(failures, `loops of ${failures.length} hosts were not recorded`);
+  if (failures.length > 0)
+    throw new AggregateError(failures, `the ended loops of ${failures.length} hosts could not be recorded`);
   return total;
 }
 

@@ -41,7 +41,7 @@ export const clampToReceipt = (observedAt: Date | null, receivedAt: Date): Date 
 
 /**
  * Decides whether a snapshot may replace the host's current state.
- * - Same stream: the sequence must rise.
+ * - Same stream: the sequence must increase.
  * - Superseded stream: always stale. If the snapshot was observed more than a minute after the stream was superseded, a
  *   second machine has the same token. A snapshot that was observed earlier comes from the journal of an agent that was
  *   restarted.

@@ -17,8 +17,8 @@ export interface HostState {
   /** Number of present containers. */
   containerCount: number;
   /**
-   * The present rows (all, or only those that an incomplete snapshot names) and the removed rows that the snapshot
-   * names.
+   * The present rows and the removed rows of the containers in the snapshot. For a complete snapshot, also all other
+   * present rows.
    */
   containers: StoredContainer[];
   /** The exit counts of these rows. Rows without recent exits are missing. */
@@ -90,10 +90,10 @@ const READ_NAMED = readStatement('read_named_containers', 'c."dockerId" = ANY ($
 
 /**
  * Reads the rows with which a sync compares a snapshot, in one statement and without a lock. For an incomplete
- * snapshot, reads only the rows that the snapshot names or lists as removed. For a complete snapshot, also reads all
- * other present rows. With `derivesMissing`, a row without the columns of its workload does not equal the snapshot's
- * container, so that they are written. `observedAt` is the time of the snapshot by the host's clock. Returns null if the
- * host does not exist or was deleted.
+ * snapshot, reads only the rows of containers that the snapshot contains or reports as removed. For a complete
+ * snapshot, also reads all other present rows. With `derivesMissing`, a row without workload columns never equals the
+ * snapshot's container, so that these columns are written. `observedAt` is the time of the snapshot by the host's
+ * clock. Returns null if the host does not exist or was deleted.
  */
 export async function readHostState(
   db: Database,

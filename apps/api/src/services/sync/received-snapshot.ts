@@ -14,7 +14,7 @@ export interface ReceivedSnapshot {
   times: SnapshotTimes;
   /** When the containers were listed, according to the host's clock. This time is recorded with the events. */
   eventsObservedAt: Date;
-  /** If false, containers that the snapshot does not name are left unchanged. */
+  /** If false, containers that the snapshot does not contain are left unchanged. */
   complete: boolean;
   /** The `dockerId`s of containers that an incomplete snapshot reports as removed. */
   removedIds: readonly string[];

@@ -10,7 +10,10 @@ import {
   orderAssignments,
 } from './host-order.sql.js';
 
-/** `onlyIfKnown` is true for a problem that continues if the last heartbeat reported it, but does not begin. */
+/**
+ * `onlyIfKnown` is true for a problem that must not begin with this heartbeat, but continues if the previous heartbeat
+ * reported it.
+ */
 export interface Hysteresis {
   onlyIfKnown?: true;
 }
@@ -25,7 +28,7 @@ export interface HeartbeatProblems {
 }
 
 /** The properties of a machine that its agent reports; null if not reported. */
-export interface HostFacts {
+export interface HeartbeatFacts {
   engineName: string | null;
   engineVersion: string | null;
   engineApiVersion: string | null;
@@ -36,8 +39,8 @@ export interface HostFacts {
 }
 
 /**
- * A report from a host: a heartbeat, or a complete snapshot that is possibly equal to the stored rows. The database
- * compares its digest with the stored one.
+ * A report from a host: a heartbeat, or a complete snapshot that may equal the stored rows. The database compares the
+ * report's digest with the stored digest.
  */
 export type HostReport = {
   hostId: string;
@@ -46,13 +49,19 @@ export type HostReport = {
   heartbeatSeconds: number;
 } & (
   | { kind: 'snapshot'; digest: string; order: SnapshotOrder | null; observedAt: Date }
-  | { kind: 'heartbeat'; digest: string | null; stream: string | null; problems: HeartbeatProblems; facts: HostFacts }
+  | {
+      kind: 'heartbeat';
+      digest: string | null;
+      stream: string | null;
+      problems: HeartbeatProblems;
+      facts: HeartbeatFacts;
+    }
 );
 
 /**
  * The result of a recorded report. `digestMatches` is true if the report's digest equals the stored digest of the host.
  */
-export interface HostReported {
+export interface HostReportResult {
   digestMatches: boolean;
   revision: number;
   digest: string | null;
@@ -85,7 +94,7 @@ const COLUMNS = {
 
 type ReportColumns = Record<keyof typeof COLUMNS, unknown>;
 
-const NO_FACTS: HostFacts = {
+const NO_FACTS: HeartbeatFacts = {
   engineName: null,
   engineVersion: null,
   engineApiVersion: null,
@@ -163,7 +172,8 @@ const STREAM_SEEN_AT = `CASE WHEN hosts.stream = ${ENTRY_ORDER.stream} THEN ${EN
 const unlessSuperseded = (column: string, value: string) =>
   `CASE WHEN COALESCE(${isSuperseded(ENTRY_ORDER.stream)}, FALSE) THEN hosts."${column}" ELSE ${value} END`;
 
-const fact = (column: keyof HostFacts) => unlessSuperseded(column, `COALESCE(${entry(column)}, hosts."${column}")`);
+const fact = (column: keyof HeartbeatFacts) =>
+  unlessSuperseded(column, `COALESCE(${entry(column)}, hosts."${column}")`);
 
 /**
  * The problems of a heartbeat. The `since` of a problem is the time of the heartbeat that first reported it. Most
@@ -245,11 +255,11 @@ const REPORT_SEVERAL = reportStatement({ name: 'report_hosts', several: true });
  * The reason is one of these: the host is gone, another transaction has locked its row, the snapshot does not equal the
  * stored rows, or a newer snapshot was applied.
  */
-export async function reportHosts(db: Database, reports: readonly HostReport[]): Promise<(HostReported | null)[]> {
+export async function reportHosts(db: Database, reports: readonly HostReport[]): Promise<(HostReportResult | null)[]> {
   const columns = reports.map(toColumns);
   const names = Object.keys(COLUMNS) as (keyof typeof COLUMNS)[];
   const [singleReport, ...others] = columns;
-  const rows = await db.query<HostReported & { hostId: string }>(
+  const rows = await db.query<HostReportResult & { hostId: string }>(
     ...(singleReport !== undefined && others.length === 0
       ? ([REPORT_ONE, names.map((name) => singleReport[name])] as const)
       : ([REPORT_SEVERAL, names.map((name) => columns.map((row) => row[name]))] as const)),

@@ -35,8 +35,8 @@ export function createSnapshotRefusalRecorder(
 }
 
 /**
- * Returns the public message of a refusal and the first field that it names; null for other errors. The text contains
- * no value of the snapshot.
+ * Returns the public message of a refusal, with the first invalid field; null for other errors. The text contains no
+ * value of the snapshot.
  */
 function reasonOf(error: unknown): string | null {
   if (error instanceof BodyTooLargeError) return error.message;

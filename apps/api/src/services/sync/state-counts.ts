@@ -35,8 +35,8 @@ export const isKnownState = (state: string): boolean => KNOWN_STATES.has(state);
 export const stateKey = (state: string): string => (isKnownState(state) ? state : OTHER_STATE);
 
 /**
- * Splits the counts into states, healths, reasons of exits and infra containers. Earlier versions of Muster stored every state as a key,
- * so the counts of states that Docker does not define are added up as `other`.
+ * Splits the counts into states, healths, reasons of exits and infra containers. Earlier versions of Muster stored
+ * every state as a key, so the counts of states that Docker does not define are added up as `other`.
  */
 export function splitStateCounts(counts: StateCounts): {
   containersByState: Record<string, number>;

@@ -38,21 +38,22 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
   const { db, cadence, random } = parts;
   const { hostId, order, times, complete, removedIds } = snapshot;
   const rows = await snapshot.reader.rows();
-  // While replicas of an earlier version run, they and this one would write the same rows in turn.
+  // While replicas of an earlier version run, missing columns are not derived. Otherwise, both versions would rewrite
+  // each other's rows.
   const derivesMissing = snapshot.isOwnDigest;
   let keepsExit = false;
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const read = { complete, removedIds, derivesMissing, observedAt: snapshot.eventsObservedAt };
     const host = await readHostState(db, hostId, rows, read);
     if (host === null) throw new HostDeletedError();
-    const verdict = checkOrder(host.order, order, times);
-    if (!verdict.isCurrent) {
+    const orderResult = checkOrder(host.order, order, times);
+    if (!orderResult.isCurrent) {
       const { heartbeatSeconds } = cadence;
       if (order) await recordStaleSnapshot(db, hostId, order.stream, { ...times, heartbeatSeconds });
-      return staleSummary(hostId, rows, host, verdict, cadence);
+      return staleSummary(hostId, rows, host, orderResult, cadence);
     }
     const diff = await diffSnapshotWithYields(host.containers, rows, { complete, removedIds });
-    // An earlier attempt may have completed the rows.
+    // An earlier attempt may already have copied stored exits to the rows.
     keepsExit = diff.keepsExit ||= keepsExit;
     // Count the totals from the rows, because another version of Muster may have counted the stored totals differently.
     const totals = complete ? totalsOf(rows) : await totalsOfAll(db, hostId, host, diff);
@@ -67,9 +68,9 @@ export async function syncByRows(parts: SyncParts, snapshot: ReceivedSnapshot): 
 }
 
 /**
- * Returns the counts after an incomplete snapshot. A host with more containers than fit into a snapshot never sends a
- * complete one, which would correct counts of another version of Muster, so its rows are counted. Returns null if the
- * last snapshot was complete: then the changes are added to the stored counts.
+ * Returns the counts after an incomplete snapshot. A complete snapshot corrects counts that another version of Muster
+ * stored. A host with more containers than fit into a snapshot never sends a complete snapshot, so its rows are
+ * counted. Returns null if the last snapshot was complete. The changes are then added to the stored counts.
  */
 async function totalsOfAll(
   db: Database,

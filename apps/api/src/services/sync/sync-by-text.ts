@@ -33,7 +33,8 @@ export async function syncByText(parts: SyncParts, snapshot: ReceivedSnapshot): 
   diff.keepsExit ||= cached.mayLackExits;
   const loops = cached.loops ?? new Map<string, LoopState>();
   const base = { ...cached, observedAt: null };
-  // If the last report is more than an hour old, and this matters, nothing is written, and the rows are compared.
+  // If the last report is more than an hour old and the result depends on this, nothing is written, and the snapshot is
+  // synced by rows.
   return applyDiff(parts, snapshot, { base, diff, totals: null, loops, isContinuous: true });
 }
 
@@ -45,8 +46,8 @@ const CHUNK_BYTES = 24 * 1024;
 
 /**
  * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows, except that rows
- * may have exits that it lacks. Detects only updates, and returns null if containers were added, removed or reordered, if
- * a container is invalid, or if the row of a changed container may have an exit that the bodies lack.
+ * may have exits that the body lacks. Detects only updates, and returns null if containers were added, removed or
+ * reordered, if a container is invalid, or if the row of a changed container may have an exit that the bodies lack.
  */
 async function diffBodies(cached: CachedSnapshot, reader: BodyReader): Promise<SnapshotDiff | null> {
   const yielder = createYielder();

@@ -50,7 +50,7 @@ export interface SnapshotWrite {
   loops: FoldedLoops;
   /**
    * The assumption about the host's last report with which `loops` was computed (`ReportTimes.isContinuous`). The write
-   * fails if it is wrong and made a difference.
+   * fails if the assumption is wrong and the result depends on it.
    */
   isContinuous: boolean;
 }
@@ -63,7 +63,7 @@ export interface HostVersion {
 }
 
 /** The result of a write. */
-export interface SnapshotWritten {
+export interface SnapshotWriteResult {
   revision: number;
   digest: string | null;
   created: number;
@@ -77,8 +77,8 @@ export interface SnapshotWritten {
 const LONG_INDEXED_FIELDS: ReadonlySet<ContainerFieldName> = new Set(['command', 'labels']);
 
 /**
- * Returns an expression that keeps the stored value if the new one is equal. PostgreSQL compares the bytes, and a value
- * that is stored compressed or out of line has other bytes than the same value as sent. Without this expression,
+ * Returns an expression that keeps the stored value if the new value is equal. PostgreSQL compares the bytes, and a
+ * value that is stored compressed or out of line has other bytes than the same value as sent. Without this expression,
  * PostgreSQL would therefore rewrite the value in every index that contains the column.
  */
 const keepEqual = (column: string) =>
@@ -103,8 +103,8 @@ const WRITTEN_FIELDS = CONTAINER_FIELD_NAMES.filter((name) => CONTAINER_FIELDS[n
 const PATCHED_FIELDS = fieldsWith('change', 'life');
 
 /** The columns whose values are derived from configuration fields. */
-const DERIVED = '"workloadKind", project, service, instance, "isInfra"';
-const DERIVED_INPUT = DERIVED.replaceAll(/(?:"\w+"|\w+)/g, 'r.$&');
+const DERIVED_COLUMNS = '"workloadKind", project, service, instance, "isInfra"';
+const DERIVED_INPUT = DERIVED_COLUMNS.replaceAll(/(?:"\w+"|\w+)/g, 'r.$&');
 const DERIVED_TYPES = '"workloadKind" text, project text, service text, instance text, "isInfra" boolean';
 
 /** Returns the new value of a field of a row that is written completely. */
@@ -115,7 +115,7 @@ const writtenValue = (column: string, name: ContainerFieldName): string =>
 const patchValue = (column: string, name: ContainerFieldName): string =>
   isList(name) ? `COALESCE(p.${column}, stored.${column})` : `p.${column}`;
 
-const ORDER = {
+const ORDER_PARAMETERS = {
   stream: '$8::uuid',
   sequence: '$9::bigint',
   observedAt: '$10::timestamptz',
@@ -125,17 +125,17 @@ const ORDER = {
 /**
  * The new `truncatedCount`. If all containers were counted (`$15`), `$16` is this count. If not, `$16` is its change.
  */
-const TRUNCATED = 'CASE WHEN $15::boolean THEN $16::int ELSE GREATEST(0, "truncatedCount" + $16::int) END';
+const NEW_TRUNCATED_COUNT = 'CASE WHEN $15::boolean THEN $16::int ELSE GREATEST(0, "truncatedCount" + $16::int) END';
 
-/** The new `failedCount`, like `TRUNCATED`. */
-const FAILED = 'CASE WHEN $15::boolean THEN $20::int ELSE GREATEST(0, "failedCount" + $20::int) END';
+/** The new `failedCount`, like `NEW_TRUNCATED_COUNT`. */
+const NEW_FAILED_COUNT = 'CASE WHEN $15::boolean THEN $20::int ELSE GREATEST(0, "failedCount" + $20::int) END';
 
-const GUARD = formatAssignments({
+const GUARD_ASSIGNMENTS = formatAssignments({
   revision: 'revision + $3::int',
   digest: '$5',
-  lastSeenAt: ORDER.receivedAt,
+  lastSeenAt: ORDER_PARAMETERS.receivedAt,
   heartbeatSeconds: '$17::int',
-  confirmedAt: `CASE WHEN $4::boolean THEN ${ORDER.receivedAt} ELSE "confirmedAt" END`,
+  confirmedAt: `CASE WHEN $4::boolean THEN ${ORDER_PARAMETERS.receivedAt} ELSE "confirmedAt" END`,
   engineError: 'NULL',
   ...problemAssignments('$4::boolean'),
   // For a complete snapshot, $7 is the number of present containers. For an incomplete one, $7 is the change of this
@@ -155,23 +155,23 @@ const GUARD = formatAssignments({
         ) AS summed
         WHERE containers <> 0
       ) END`,
-  truncatedCount: TRUNCATED,
-  failedCount: FAILED,
-  // If the stored count is 0, the instant is replaced even if there is one. An older version of Muster that runs
-  // alongside this one does not reset the instant when the count becomes 0.
+  truncatedCount: NEW_TRUNCATED_COUNT,
+  failedCount: NEW_FAILED_COUNT,
+  // If the stored count is 0, `truncatedSince` is replaced even if it is set. An older version of Muster that runs
+  // alongside this one does not reset `truncatedSince` when the count becomes 0.
   truncatedSince: `CASE
-      WHEN ${TRUNCATED} = 0 THEN NULL
-      WHEN "truncatedCount" = 0 THEN ${ORDER.receivedAt}
-      ELSE COALESCE("truncatedSince", ${ORDER.receivedAt})
+      WHEN ${NEW_TRUNCATED_COUNT} = 0 THEN NULL
+      WHEN "truncatedCount" = 0 THEN ${ORDER_PARAMETERS.receivedAt}
+      ELSE COALESCE("truncatedSince", ${ORDER_PARAMETERS.receivedAt})
     END`,
-  ...orderAssignments(ORDER),
+  ...orderAssignments(ORDER_PARAMETERS),
 });
 
 /** The condition that the host's last report is at most an hour older than this one. */
-const IS_CONTINUOUS = `COALESCE(hosts."observedAt" > ${ORDER.observedAt} - INTERVAL '${LOOP_MS} milliseconds', FALSE)`;
+const IS_CONTINUOUS = `COALESCE(hosts."observedAt" > ${ORDER_PARAMETERS.observedAt} - INTERVAL '${LOOP_MS} milliseconds', FALSE)`;
 
-/** The value of `changedAt` that is inserted. `-infinity` means "keep the stored `changedAt`". Only updates use it. */
-const CHANGED_AT = `CASE WHEN r.changed IS FALSE THEN '-infinity' ELSE ${ORDER.receivedAt} END`;
+/** The `changedAt` of a row to write. In an update, `-infinity` means that the stored `changedAt` is kept. */
+const CHANGED_AT = `CASE WHEN r.changed IS FALSE THEN '-infinity' ELSE ${ORDER_PARAMETERS.receivedAt} END`;
 
 /** The change of a row's exit counts (`LoopChange`). If `times` is null, nothing changes. */
 const LOOP_TYPES = 'times int[], loop jsonb, "loopingSince" timestamptz';
@@ -190,10 +190,10 @@ const loopAssignments = (isChanged: string, exitTimes: string, row: string): str
 const WRITTEN_ROWS = `), written AS (
       INSERT INTO containers AS stored (
         "hostId", ${eachField(CONTAINER_FIELD_NAMES, String)},
-        ${DERIVED}, health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId",
+        ${DERIVED_COLUMNS}, health, "exitCode", digest, "firstSeenAt", "changedAt", "removedAt", "organizationId",
         "exitTimes", loop, "loopingSince")
       SELECT guard.id, ${eachField(CONTAINER_FIELD_NAMES, inputValue)},
-        ${DERIVED_INPUT}, r.health, r."exitCode", r.digest, ${ORDER.receivedAt}, ${CHANGED_AT}, NULL,
+        ${DERIVED_INPUT}, r.health, r."exitCode", r.digest, ${ORDER_PARAMETERS.receivedAt}, ${CHANGED_AT}, NULL,
         guard."organizationId",
         CASE WHEN r.times IS NOT NULL THEN ${newExitTimes(
           'r',
@@ -204,18 +204,18 @@ const WRITTEN_ROWS = `), written AS (
         changed boolean, ${LOOP_TYPES})
       ON CONFLICT ("hostId", "dockerId") DO UPDATE SET
         ${eachField(WRITTEN_FIELDS, (column, name) => `${column} = ${writtenValue(column, name)}`)},
-        (${DERIVED}) = ROW (${DERIVED.replaceAll(/(?:"\w+"|\w+)/g, 'excluded.$&')}),
+        (${DERIVED_COLUMNS}) = ROW (${DERIVED_COLUMNS.replaceAll(/(?:"\w+"|\w+)/g, 'excluded.$&')}),
         health = excluded.health, "exitCode" = excluded."exitCode", digest = excluded.digest,
         "changedAt" = CASE WHEN excluded."changedAt" = '-infinity' THEN stored."changedAt" ELSE excluded."changedAt" END,
         "removedAt" = NULL, ${loopAssignments('excluded."exitTimes" IS NOT NULL', 'excluded."exitTimes"', 'excluded')}
       RETURNING (xmax = 0) AS inserted
     `;
 
-// `exit` stays, because the container may reappear, and its agent may no longer know why it ended.
+// `exit` is kept, because the container may reappear, and the agent may then not know why the container ended.
 const GONE_ROWS = `), gone AS (
       UPDATE containers SET
         state = 'exited', status = '', health = NULL, "exitCode" = NULL, digest = '', loop = NULL, "loopingSince" = NULL,
-        "changedAt" = ${ORDER.receivedAt}, "removedAt" = ${ORDER.receivedAt}
+        "changedAt" = ${ORDER_PARAMETERS.receivedAt}, "removedAt" = ${ORDER_PARAMETERS.receivedAt}
       FROM guard
       WHERE "hostId" = guard.id AND "dockerId" = ANY ($23::text[]) AND "removedAt" IS NULL
       RETURNING 1
@@ -233,19 +233,19 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
       SELECT id FROM hosts WHERE id = $1::uuid FOR NO KEY UPDATE SKIP LOCKED
     ), guard AS (
       UPDATE hosts SET
-      ${GUARD}
+      ${GUARD_ASSIGNMENTS}
       FROM locked
       WHERE hosts.id = locked.id AND revision = $2::int AND digest IS NOT DISTINCT FROM $18::text
         AND ($18::text IS NOT NULL OR hosts."observedAt" IS NOT DISTINCT FROM $19::timestamptz)
         AND ($21::boolean IS NULL OR $21::boolean = ${IS_CONTINUOUS})
-        AND ${NOT_DELETED} AND ${orderCondition(ORDER)}
+        AND ${NOT_DELETED} AND ${orderCondition(ORDER_PARAMETERS)}
         AND ($4::boolean OR $7::int <= 0 OR "containerCount" + $7::int <= ${HOST_CONTAINERS_MAX})
       RETURNING hosts.id, "organizationId", revision, digest
     ${whole ? WRITTEN_ROWS : ''}), patched AS (
       UPDATE containers AS stored SET
         ${eachField(PATCHED_FIELDS, (column, name) => `${column} = ${patchValue(column, name)}`)},
         health = p.health, "exitCode" = p."exitCode", digest = p.digest,
-        "changedAt" = CASE WHEN p.changed THEN ${ORDER.receivedAt} ELSE stored."changedAt" END,
+        "changedAt" = CASE WHEN p.changed THEN ${ORDER_PARAMETERS.receivedAt} ELSE stored."changedAt" END,
         ${loopAssignments('p.times IS NOT NULL', newExitTimes('p', 'stored."exitTimes"'), 'p')}
       FROM guard CROSS JOIN json_to_recordset($11::json) AS p(
         "dockerId" text, ${typedColumns(PATCHED_FIELDS)}, health text, "exitCode" float8, digest text,
@@ -258,7 +258,7 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
         instance, image, exits, "observedAt", "recordedAt", "organizationId")
       SELECT pg_current_xact_id()::text::bigint, guard.id, e."dockerId", e.name, e.kind, e."from", e."to",
         e."exitCode", e."exitReason", e."workloadKind", e.project, e.service, e.instance, e.image, e.exits,
-        COALESCE((e.exits ->> 'last')::timestamptz, $12::timestamptz), ${ORDER.receivedAt}, guard."organizationId"
+        COALESCE((e.exits ->> 'last')::timestamptz, $12::timestamptz), ${ORDER_PARAMETERS.receivedAt}, guard."organizationId"
       FROM guard, json_to_recordset($13::json) AS e(
         "dockerId" text, name text, kind text, "from" jsonb, "to" jsonb, "exitCode" float8, "exitReason" text,
         "workloadKind" text, project text, service text, instance text, image text, exits jsonb)
@@ -271,7 +271,7 @@ const writeStatement = ({ name, whole }: { name: string; whole: boolean }): Stat
     FROM guard`,
 });
 
-type RowsWritten = Omit<SnapshotWritten, 'historyBytes'>;
+type StatementResult = Omit<SnapshotWriteResult, 'historyBytes'>;
 
 const WRITE_PATCHES = writeStatement({ name: 'write_patches', whole: false });
 const WRITE_WHOLE = writeStatement({ name: 'write_snapshot', whole: true });
@@ -283,7 +283,10 @@ interface LoopInput {
   loopingSince?: Date;
 }
 
-/** Adds the changes of exit counts to patches, in place: copying them would take longer than anything else here. */
+/**
+ * Adds the changes of exit counts to patches, in place, because copying the patches would take longer than everything
+ * else in this file.
+ */
 function addLoops(patches: readonly (ContainerPatch & LoopInput)[], { changes }: FoldedLoops): void {
   if (changes.size === 0) return;
   for (const patch of patches) addLoop(patch, changes.get(patch.dockerId));
@@ -346,7 +349,7 @@ const TIMEOUT_MS_PER_MIB = 1_500;
  *
  * Returns null if the guard failed. The caller must then read the rows and compare them again.
  */
-export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWritten | null> {
+export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise<SnapshotWriteResult | null> {
   const { hostId, base, diff, loops, totals, complete, digest, order, times, eventsObservedAt, heartbeatSeconds } =
     write;
   const rowsChange = diff.writes.length + diff.patches.length + diff.removals.length > 0;
@@ -381,14 +384,14 @@ export async function writeSnapshot(db: Database, write: SnapshotWrite): Promise
     base.digest,
     base.observedAt,
     failed,
-    loops.needsContinuity ? write.isContinuous : null,
+    loops.dependsOnContinuity ? write.isContinuous : null,
   ];
   const whole = diff.writes.length + diff.removals.length > 0;
   const statement = whole ? WRITE_WHOLE : WRITE_PATCHES;
   if (whole) values.push(await text(writes), diff.removals);
   const [written] = isLong
-    ? await db.queryWithTimeout<RowsWritten>(statement, values, timeoutMs(bytes))
-    : await db.query<RowsWritten>(statement, values);
+    ? await db.queryWithTimeout<StatementResult>(statement, values, timeoutMs(bytes))
+    : await db.query<StatementResult>(statement, values);
   return written === undefined
     ? null
     : { ...written, historyBytes: loops.events.length === 0 ? 0 : byteLength(events) };

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 /** Milliseconds between two records of a process. */
 const RECORD_INTERVAL_MS = 10_000;
 
-/** Milliseconds after its last record for which a process is listed. */
+/** Milliseconds for which a process is listed after its last record. */
 export const REPLICA_LISTED_MS = 60_000;
 
 /** Milliseconds after which the row of a process that ended without a shutdown is deleted. */
@@ -20,7 +20,7 @@ export interface ReplicaRecord {
   remove(): Promise<void>;
 }
 
-/** Creates the record of this process, which began now. Writes nothing. */
+/** Creates the record of this process, which has just started. Writes nothing. */
 export function createReplicaRecord(
   { prisma }: Pick<Database, 'prisma'>,
   { version, parserVersion, now }: { version: string; parserVersion: string; now: () => Date },
