@@ -70,10 +70,11 @@ function compareWith(
       since !== undefined && downtimes.some((down) => at > down.from && since < reconnectUntil(down));
     const limitMs = toleranceMs + (isAfterDowntime ? downtimeSlackMs : 0);
     const distance = (event: HostEvent) => Math.abs(Date.parse(event.at) - at);
-    const [closest] = left.filter((event) => event.kind === kind).sort((a, b) => distance(a) - distance(b));
+    const candidates = left.filter((event) => event.kind === kind && distance(event) <= limitMs);
+    const [closest] = candidates.sort((a, b) => distance(a) - distance(b));
     const what = `${kind} at ${new Date(at).toISOString()}`;
-    if (closest === undefined || distance(closest) > limitMs) {
-      differences.push(`${what} is missing${closest === undefined ? '' : `; there is one at ${closest.at}`}`);
+    if (closest === undefined) {
+      differences.push(`${what} is missing`);
       continue;
     }
     left.splice(left.indexOf(closest), 1);

@@ -11,7 +11,12 @@ export interface AgentCall {
   sentAt: number;
   answeredAt: number;
   /** What the call said about the machine. */
-  machine: Partial<EnrollRequest>;
+  machine: {
+    name?: string | undefined;
+    engineId?: string | undefined;
+    agentVersion?: string;
+    engine?: EnrollRequest['engine'];
+  };
 }
 
 export interface Downtime {
