@@ -64,7 +64,7 @@ function render(results: readonly HostResult[]): string {
 }
 
 async function run(options: StoryOptions, io: CommandIo): Promise<number> {
-  const results = await runStory(options, io);
+  const results = await runStory(options, io.progress);
   io.write(render(results));
   return results.some(({ differences }) => differences.length > 0) ? 1 : 0;
 }
