@@ -264,7 +264,7 @@ def check_checksums():
 
 
 KINDS_ALWAYS_RENDERED = ["Deployment", "Service", "ServiceAccount", "Secret"]
-# What each set of values must contain at least, so that a condition that is never true is noticed.
+# The least that each set of values must render. A condition that is never true would leave out one of these kinds.
 EXPECTED_KINDS = {
     "minimal": [*KINDS_ALWAYS_RENDERED, "NetworkPolicy", "PodDisruptionBudget"],
     "cloudnativepg": [*KINDS_ALWAYS_RENDERED, "NetworkPolicy", "PodDisruptionBudget", "Cluster", "Ingress"],

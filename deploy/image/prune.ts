@@ -38,7 +38,7 @@ export async function prune(directory: string): Promise<void> {
   }
 }
 
-/** Adds the packages that the package at `path` needs, and those that they need. */
+/** Adds the package at `path` and all packages that it needs, directly or indirectly. */
 async function collect(root: string, path: string, needed: Set<string>): Promise<void> {
   if (needed.has(path)) return;
   needed.add(path);

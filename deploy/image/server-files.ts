@@ -12,13 +12,13 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
  */
 export async function writeServerFiles(directory: string): Promise<void> {
   const { packageManager } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as Record<string, string>;
-  // The layout without links, because the names of pnpm's links contain paths of this machine. Copies instead of hard
-  // links, because changing the mode of a file would also change the file that it is linked to.
+  // Uses a layout without links, because the names of pnpm's links contain paths of this machine. Uses copies instead of
+  // hard links, because changing the mode of a file would also change the file that it is linked to.
   const options = ['--config.node-linker=hoisted', '--config.package-import-method=copy', '--prefer-offline'];
   const deploy = ['--filter', '@muster/image', '--prod', 'deploy', ...options, directory];
   execFileSync('npx', ['-y', packageManager!, ...deploy], {
     cwd: ROOT,
-    // The options of a test's Node.js are not for pnpm.
+    // A test's NODE_OPTIONS must not apply to pnpm.
     env: { ...process.env, NODE_OPTIONS: '' },
     stdio: ['ignore', 2, 2],
   });

@@ -6,7 +6,7 @@ set -eu
 MUSTER_URL_DEFAULT=''
 CHECKSUMS=''
 
-# How long an updated agent may take until it has reported.
+# Maximum time until an updated agent reports.
 REPORT_SECONDS=60
 
 # Settings that are written to the configuration file if this script's environment contains them.
@@ -58,7 +58,7 @@ service_was_stopped=no
 stopped_agent=
 stopped_user=
 stopped_owner=
-# The replaced files whose previous versions are kept until the script has succeeded, separated by bars.
+# The replaced files, separated by bars. Their previous versions are kept until the script has succeeded.
 kept='|'
 
 # Runs whenever the script ends. If the script did not finish, restores what it replaced. Starts the service again if
@@ -127,7 +127,7 @@ previous_of() { # FILE
   if [ "$1" = "$state/agent.json" ]; then say "$config.state"; else say "$1.previous"; fi
 }
 
-# Keeps the current version of a file until the script ends. Ends the script if that fails, on a full disk for example.
+# Keeps the current version of a file until the script ends. If this fails, for example on a full disk, ends the script.
 keep_previous() { # FILE
   if [ ! -f "$1" ]; then return; fi
   case $kept in *"|$1|"*) return ;; esac
@@ -433,7 +433,7 @@ agent() {
     "$binary" "$@"
 }
 
-# Queries the running agent. Reads no other setting, because an invalid one would hide the agent.
+# Queries the running agent. Reads no other setting, because an invalid setting would hide the agent.
 agent_status() {
   [ -x "$binary" ] && env -i MUSTER_STATE_DIR="$state" MUSTER_CONFIG=/dev/null "$binary" status --json 2>/dev/null
 }
@@ -510,7 +510,7 @@ describe_holder() { # PROCESS
   fi
 }
 
-# Stops processes and waits up to 10 seconds. Returns 1 if one still runs.
+# Stops processes and waits up to 10 seconds. Returns 1 if one of them still runs.
 stop_processes() { # PROCESS…
   for pid in "$@"; do kill "$pid" 2>/dev/null || true; done
   tries=0
@@ -540,8 +540,8 @@ stop_agent() {
 
 needs_enrollment() { ! is_enrolled_at "$url\"" || ! agent_status >/dev/null; }
 
-# Ends the script if the API rejects the enrollment token, before anything is downloaded. Ignores all other failures,
-# which the agent describes better, and the 401 of a proxy.
+# Ends the script if the API rejects the enrollment token, before anything is downloaded. Ignores a 401 from a proxy and
+# all other failures, because the agent describes them better.
 check_token() {
   case $token in
     muster_enroll_*) ;;
@@ -556,7 +556,7 @@ check_token() {
         grep -F '"/problems/token-invalid"'
     ) || true
   elif has wget && [ "$token_is_argument" = yes ]; then
-    # wget prints the headers of a 401 (the one of BusyBox not even these), but not its body.
+    # GNU wget prints the headers of a 401 response but not its body. BusyBox wget prints neither.
     answer=$(wget -q -S -O /dev/null --header "Authorization: Bearer $token" --header 'Content-Type: application/json' \
       --post-data '{}' "$url/api/agent/enroll" 2>&1 | grep -F 'Bearer realm="muster"') || true
   else
@@ -568,11 +568,11 @@ Create a new one. Nothing was installed"
   fi
 }
 
-# Enrolls and reports once, so that the host is visible when the script ends. Exits if that fails, before any setting is
+# Enrolls and reports once, so that the host is visible when the script ends. If this fails, exits before any setting is
 # changed.
 enroll() {
   stop_agent
-  # Enrolling at another address leaves the old token valid, so the old state can be restored if that fails. Enrolling
+  # Enrolling at another address leaves the old token valid, so the old state can be restored after a failure. Enrolling
   # again at the same address revokes the old token.
   if ! is_enrolled_at "$url\""; then keep_previous "$state/agent.json"; fi
   agent once || die "this machine could not report to $url; to find out why, run: $binary doctor"
@@ -684,7 +684,8 @@ run_service() {
   service_was_stopped=no
 }
 
-# Waits until the updated agent has reported. Ends the script if it does not, which restores the earlier release.
+# Waits until the updated agent has reported. If the agent does not report, ends the script, which restores the earlier
+# release.
 wait_for_report() {
   deadline=$(($(date +%s) + REPORT_SECONDS))
   until agent_status | grep -q '"acceptedAt": "'; do
@@ -699,7 +700,7 @@ wait_for_report() {
 # Returns whether the agent is updated automatically, now or since an earlier run of this script.
 uses_timer() { [ "$auto_update" = yes ] || { [ -z "$root" ] && [ -f "$update_timer" ]; }; }
 
-# Ends the script if the agent should be updated automatically, but cannot be, or not safely.
+# Ends the script if automatic updates are requested but not possible or not safe.
 check_timer() {
   uses_service && [ "$manager" = systemd ] ||
     die '--auto-update needs systemd: on this machine, run `muster-agent update` from time to time, for example with cron'
@@ -739,8 +740,8 @@ yield_to() { # PROCESS
 # Prints the command that starts the agent outside a service.
 run_command() { say "MUSTER_STATE_DIR=$state MUSTER_CONFIG=$config $binary run"; }
 
-# Says that the agent that the script stopped no longer runs, and how to start it again. Says nothing if a supervisor has
-# started it again.
+# Prints that the agent that the script stopped is not running, and how to start it again. Prints nothing if a
+# supervisor has started it again.
 describe_stopped_agent() {
   if service_is_active; then
     again='stop the service muster-agent, and run as the user'
@@ -754,7 +755,7 @@ describe_stopped_agent() {
 $stopped_user: $(run_command)"
 }
 
-# Names the agent's process, which the script does not restart, or the command that starts the agent.
+# Prints the agent's process, which the script does not restart, or the command that starts the agent.
 describe_process() {
   command=$(run_command)
   holder=$(state_holder)
@@ -770,8 +771,9 @@ $holder), and start it again with: $command"
   fi
 }
 
-# Ends the script if another one runs on this machine, for example that of the timer, because both would use the same
-# temporary files. Only root can open the lock's file, so no other user can hold the lock. It ends with the script.
+# Ends the script if another run is active on this machine, for example a run that the timer started, because both would
+# use the same temporary files. Only root can open the lock's file, so no other user can hold the lock. The lock is
+# released when the script ends.
 take_lock() {
   if [ -n "$root" ] || ! has flock; then return; fi
   (umask 077 && : >>/run/muster-agent-install.lock)
@@ -875,12 +877,12 @@ uninstall() {
   if service_is_active; then stop_service; fi
   holder=$(state_holder)
   others=" $(other_agents | tr '\n' ' ')"
-  # Each process gets one signal, because a second one ends an agent before it has finished.
+  # Each process gets one signal, because a second signal ends an agent before it has shut down.
   running=$(printf '%s\n' "$holder" "$(processes_of_binary)" | sort -un)
   if [ "$holder" != elsewhere ] && [ -n "$running" ]; then
     # shellcheck disable=SC2086 # Numbers of processes contain no spaces.
     stop_processes $running || true
-    # Gives another supervisor the time to start the agent again.
+    # Gives another supervisor time to start the agent again.
     sleep 1
     holder=$(state_holder)
   fi

@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
- * Creates a CA in `dir` (ca.pem). Also creates a certificate for 127.0.0.1, issued by this CA and valid for servers and
- * clients (cert.pem, key.pem).
+ * Creates in `dir` a CA (ca.pem) and a certificate for 127.0.0.1 (cert.pem, key.pem). The CA issues the certificate,
+ * which is valid for servers and clients.
  */
 export async function makeCertificates(dir: string): Promise<void> {
   const openssl = (...args: string[]): void =>

@@ -117,14 +117,14 @@ describe('parseEnv', () => {
     expect(read({ MUSTER_URL: '', MUSTER_ENROLL_TOKEN: enrollToken })).toMatchObject({ musterUrl: null, enrollToken });
   });
 
-  test('accepts an IPv6 address, and says that a URL cannot contain a zone', () => {
+  test('accepts an IPv6 address without a zone, and says that a URL cannot contain a zone', () => {
     expect(read({ MUSTER_URL: 'http://[::1]:3000' }).musterUrl).toBe('http://[::1]:3000');
     for (const MUSTER_URL of ['http://[fe80::1%25eth0]:3000', 'http://[fe80::1%eth0]:3000']) {
       expect(errors({ MUSTER_URL })).toEqual([expect.stringMatching(/^MUSTER_URL must not contain an IPv6 zone/)]);
     }
   });
 
-  test('reads the name and the labels of the host, and names the variable of a bad value', () => {
+  test('reads the host’s name and labels, and reports the variable that has an invalid value', () => {
     expect(read({ MUSTER_HOST_NAME: ' edge 1 ', MUSTER_HOST_LABELS: 'env=prod, example.com/site=' })).toMatchObject({
       hostName: 'edge 1',
       hostLabels: { env: 'prod', 'example.com/site': '' },
@@ -190,7 +190,7 @@ describe('the settings', () => {
     },
   };
 
-  test('are taken from the flags first, then from the environment, then from the file; an empty value counts as unset', () => {
+  test('come from flags, then from the environment, then from the file; an empty value counts as unset', () => {
     expect(layerSettings(layers)).toEqual({
       values: {
         MUSTER_URL: 'https://flag',
@@ -221,12 +221,9 @@ describe('the settings', () => {
       { environment: { MUSTER_ENROLL_TOKEN: 't', MUSTER_ENROLL_TOKEN_FILE: '/t' } },
       { MUSTER_ENROLL_TOKEN: 't', MUSTER_ENROLL_TOKEN_FILE: '/t' },
     ],
-  ])(
-    'take the token, or the file with the token, from the first source that sets either of them: %j',
-    (set, values) => {
-      expect(layerSettings({ flags: {}, environment: {}, file: {}, ...set }).values).toEqual(values);
-    },
-  );
+  ])('use the first source that contains the token or the path of its file: %j', (set, values) => {
+    expect(layerSettings({ flags: {}, environment: {}, file: {}, ...set }).values).toEqual(values);
+  });
 
   test('are printed by `config` with each value’s source and without secrets', () => {
     const text = describeSettings(layerSettings(layers), '/etc/muster-agent/config');
@@ -245,7 +242,7 @@ describe('the settings', () => {
     ]);
   });
 
-  test('can come from a configuration file, which is rejected if it sets an unknown variable', async () => {
+  test('can come from a configuration file that sets only known variables', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'muster-config-'));
     try {
       const path = join(dir, 'config');

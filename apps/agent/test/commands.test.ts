@@ -43,7 +43,7 @@ describe('enroll', () => {
 });
 
 describe('leave', () => {
-  test('revokes the token and deletes it from the state', async () => {
+  test('revokes the token and deletes the token from the state', async () => {
     await fixture.once();
     fixture.muster.setReaction(Paths.agentToken, { status: 204, text: '' });
     expect(await leaveMuster(env(), log, neverAborted)).toContain('has left');
@@ -63,7 +63,7 @@ describe('leave', () => {
 });
 
 describe('leave, if the API knows that another machine uses the token,', () => {
-  test('deletes the token from the state, and says that it was not revoked and how to revoke it', async () => {
+  test('deletes the token from the state, and says how to revoke this token', async () => {
     await fixture.once();
     fixture.muster.queueReactions(Paths.agentToken, problem(409, ProblemTypes.conflict));
     const text = await leaveMuster(env(), log, neverAborted);
@@ -74,8 +74,8 @@ describe('leave, if the API knows that another machine uses the token,', () => {
   });
 });
 
-describe('leave, after another agent superseded this one,', () => {
-  test('deletes the token from the state without revoking it, because the other agent uses the same token', async () => {
+describe('leave, after another agent superseded this agent,', () => {
+  test('deletes the token from the state and does not revoke the token, which the other agent uses', async () => {
     fixture.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
     const agent = fixture.run();
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
@@ -87,7 +87,7 @@ describe('leave, after another agent superseded this one,', () => {
     expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(0);
   });
 
-  test('revokes the tokens as usual once the other agent has stopped', async () => {
+  test('revokes the token as usual once the other agent has stopped', async () => {
     fixture.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
     const agent = fixture.run();
     fixture.muster.queueReactions(Paths.agentContainers, { status: 200, json: superseded() });
@@ -114,7 +114,7 @@ describe('leave, after another agent superseded this one,', () => {
 });
 
 describe('status', () => {
-  test('describes the running agent, or states that none is running', async () => {
+  test('describes the running agent, or says that no agent is running', async () => {
     expect(await status(env(), false)).toMatchObject({ exitCode: 1, text: expect.stringContaining('not enrolled') });
     const agent = fixture.run();
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
@@ -128,7 +128,7 @@ describe('status', () => {
     expect((await status(env(), false)).text).toContain('No agent is running');
   });
 
-  test('shows shortened containers, and another machine with the same token and what to do about it', async () => {
+  test('shows shortened containers, and advises what to do if another machine uses the same token', async () => {
     const stateDir = fixture.variables['MUSTER_STATE_DIR']!;
     await mkdir(stateDir);
     const progress = { acceptedAt: null, containers: 24, engineError: null, serverError: null, journalEntries: 0 };

@@ -46,7 +46,7 @@ describe('doctor', () => {
     expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
   });
 
-  test('reports each problem with advice, and skips the checks that depend on a failed one', async () => {
+  test('reports each problem with advice, and skips the checks that depend on a failed check', async () => {
     const noEngine = await verdicts({ DOCKER_HOST: `unix://${fixture.dir}/nothing.sock` });
     expect(noEngine).toEqual({ ...ALL_OK, engine: 'failed', permissions: 'skipped' });
     const noServer = await verdicts({ MUSTER_URL: 'http://127.0.0.1:9' });
@@ -96,7 +96,7 @@ describe('doctor’s advice on the engine', () => {
   });
   afterEach(() => engine.close());
 
-  test('after a 404 for a container that is still listed is to allow inspections', async () => {
+  test('suggests allowing inspections if the engine answers 404 for listed containers', async () => {
     engine.react('inspect', { status: 404, text: '404 page not found' });
     expect(await find('permissions')).toEqual({
       check: 'permissions',
@@ -107,7 +107,7 @@ describe('doctor’s advice on the engine', () => {
     expect(engine.count('inspect')).toBe(3);
   });
 
-  test('is not needed if a container is removed during the check, or if only one listed container is unknown', async () => {
+  test('is absent if only one inspected container is missing', async () => {
     engine.react('inspect', (path) => {
       const id = path.split('/')[2]!;
       if (id === 'a') engine.remove('a');
@@ -164,12 +164,12 @@ describe('doctor’s advice on the engine', () => {
       'engine',
       'DOCKER_TLS_VERIFY=1',
     ],
-  ])('names the cause: %s', async (_cause, route, reaction, variables, check, advice) => {
+  ])('states the cause: %s', async (_cause, route, reaction, variables, check, advice) => {
     engine.react(route, reaction);
     expect(await find(check, variables)).toMatchObject({ verdict: 'failed', advice: expect.stringContaining(advice) });
   });
 
-  test('names the place where DOCKER_API_VERSION is set, and the engine’s own message', async () => {
+  test('says where DOCKER_API_VERSION is set, and contains the engine’s message', async () => {
     engine.react('version', tooOld);
     const origins = { DOCKER_API_VERSION: 'file /etc/muster-agent/config' };
     expect(await find('engine', { DOCKER_API_VERSION: '1.41' }, { origins })).toMatchObject({
@@ -184,16 +184,16 @@ describe('doctor’s advice on the engine', () => {
     ['SupplementaryGroups=adm docker', true],
     ['SupplementaryGroups=9980', false],
     ['# no group for the engine', false],
-  ])('depends on whether the unit adds the socket’s group to the service’s user (%s)', (line, isAdded) => {
+  ])('depends on whether the unit gives the service the socket’s group (%s)', (line, isAdded) => {
     expect(unitAddsGroup(`[Service]\n${line}\n`, { gid: 998, name: 'docker' })).toBe(isAdded);
   });
 
-  test('accepts the ID of a group without a name in the unit', () => {
+  test('accepts a unit with the ID of a group that has no name', () => {
     expect(unitAddsGroup('SupplementaryGroups=998\n', { gid: 998, name: null })).toBe(true);
   });
 
   const isRoot = process.getuid?.() === 0;
-  runIf(isRoot, test)('names the service’s user if root may use the socket but that user may not', async () => {
+  runIf(isRoot, test)('contains the service’s user if this user may not use the socket but root may', async () => {
     const stateDir = fixture.variables['MUSTER_STATE_DIR']!;
     const socketPath = fixture.variables['DOCKER_HOST']!.replace('unix://', '');
     const [nobody, nogroup] = [65_534, 65_534];
@@ -222,12 +222,12 @@ describe('doctor’s advice on the server', () => {
     text: body,
     headers: { 'content-type': 'text/html', ...headers },
   });
-  /** Answers the health check and the agent’s own calls in the same way. */
+  /** Answers the health check and the agent’s calls with the same response. */
   function answerAll(reaction: Reaction): void {
     for (const path of [Paths.health, Paths.agentToken]) fixture.muster.setReaction(path, reaction);
   }
 
-  test('is given for a foreign web server, even if it answers 200', async () => {
+  test('reports a web server that is not Muster, even if the server answers 200', async () => {
     answerAll(page(200, '<title>Welcome to nginx!</title>'));
     expect(await find('server')).toMatchObject({
       verdict: 'failed',
@@ -236,7 +236,7 @@ describe('doctor’s advice on the server', () => {
     });
   });
 
-  test('names the paths that must not require a sign-in, and does not need the health check', async () => {
+  test('says which paths must not require a sign-in, and accepts a redirect of the health check', async () => {
     answerAll(page(302, '', { location: 'https://idp.example/oauth2/authorize?state=x' }));
     expect(await find('server')).toMatchObject({
       verdict: 'failed',
@@ -253,7 +253,7 @@ describe('doctor’s advice on the server', () => {
     });
   });
 
-  test('on a refused TLS connection is given once, by the check of the server', async () => {
+  test('appears only in the server check if the server refuses TLS connections', async () => {
     const found = await findings({ MUSTER_URL: 'https://127.0.0.1:9' });
     expect(found.find(({ check }) => check === 'tls')).toEqual({
       check: 'tls',
@@ -267,7 +267,7 @@ describe('doctor’s advice on the server', () => {
     });
   });
 
-  test('on a port that closes the connection says whether it speaks TLS, or another protocol than HTTP', async () => {
+  test('says whether a port that closes the connection speaks HTTP or TLS', async () => {
     const sockets = new Set<Socket>();
     const server = createServer((socket) => {
       sockets.add(socket);
@@ -290,7 +290,7 @@ describe('doctor’s advice on the server', () => {
     }
   });
 
-  test('names a file with certificates that cannot be read, also if a proxy is used', async () => {
+  test('contains the path of an unreadable certificate file, with and without a proxy', async () => {
     for (const proxy of ['', 'http://127.0.0.1:9']) {
       const variables = { MUSTER_URL: 'https://127.0.0.1:9', MUSTER_CA_FILE: '/missing.pem', HTTPS_PROXY: proxy };
       expect(await find('tls', variables)).toMatchObject({
@@ -301,7 +301,7 @@ describe('doctor’s advice on the server', () => {
     }
   });
 
-  test('after the API’s address was changed is the agent’s own message', async () => {
+  test('repeats the agent’s message about a changed API address', async () => {
     await fixture.once();
     const other = fixture.variables['MUSTER_URL']!.replace('127.0.0.1', 'localhost');
     expect(await find('token', { MUSTER_URL: other, MUSTER_ENROLL_TOKEN: '' })).toMatchObject({
@@ -312,7 +312,7 @@ describe('doctor’s advice on the server', () => {
 });
 
 describe('doctor’s check of the running agent', () => {
-  test('reports the problems that only the agent sees', async () => {
+  test('reports the problems that only the running agent knows', async () => {
     expect(await find('report')).toMatchObject({
       verdict: 'ok',
       found: expect.stringContaining('no agent is running'),

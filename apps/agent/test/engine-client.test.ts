@@ -41,7 +41,7 @@ describe('an engine client', () => {
     expect(await client.listContainers(neverAborted)).toHaveLength(24);
   });
 
-  test('includes the engine’s message about a refused API version in the error', async () => {
+  test('throws an error with the engine’s message if the engine refuses the API version', async () => {
     const { client } = await open('docker-28.5', '1.99');
     await expect(client.listContainers(neverAborted)).rejects.toMatchObject({
       failure: 'refused',
@@ -76,7 +76,7 @@ describe('an engine client', () => {
 });
 
 describe('a directory at the path of the engine’s socket', () => {
-  test('is named as the cause, because Docker creates it if the source of a bind mount is missing', async () => {
+  test('is reported as the cause, because Docker creates a directory if a bind mount’s source is missing', async () => {
     const path = await mkdtemp(join(tmpdir(), 'muster-socket-'));
     closers.push(() => rm(path, { recursive: true }));
     const client = createEngineClient({ address: EngineAddress.parse(`unix://${path}`), apiVersion: null });
@@ -129,7 +129,7 @@ describe('the version of the engine’s API', () => {
     expect(paths).toEqual(['/_ping', '/v1.41/containers/json', '/v1.41/containers/json']);
   });
 
-  test('is negotiated again without a failure if the engine is upgraded while the agent runs', async () => {
+  test('is negotiated again, without a failed call, after an upgrade of the engine', async () => {
     const client = openClient(null);
     await client.listContainers(neverAborted);
     engineVersions = { min: 44, max: 52, isInPing: true };
@@ -138,7 +138,7 @@ describe('the version of the engine’s API', () => {
     expect(paths).toEqual(['/v1.41/containers/json', '/_ping', '/v1.52/containers/json']);
   });
 
-  test('changes with an engine that still accepts the earlier version', async () => {
+  test('changes after an upgrade even if the engine still accepts the earlier version', async () => {
     const client = openClient(null);
     await client.listContainers(neverAborted);
     engineVersions = { min: 24, max: 47, isInPing: true };
@@ -148,7 +148,7 @@ describe('the version of the engine’s API', () => {
     expect(paths).toEqual(['/_ping', '/v1.47/containers/json']);
   });
 
-  test('is not negotiated twice for a list that the engine refuses for another reason', async () => {
+  test('is not negotiated again if the engine refuses the list for another reason', async () => {
     const client = openClient(null);
     areListsRefused = true;
     for (let attempt = 0; attempt < 2; attempt++) {
@@ -158,14 +158,14 @@ describe('the version of the engine’s API', () => {
     }
   });
 
-  test('is omitted from the paths if the engine does not report it with a ping', async () => {
+  test('is omitted from the paths if the engine’s ping does not contain a version', async () => {
     engineVersions = { min: 24, max: 41, isInPing: false };
     const client = openClient(null);
     await expect(client.listContainers(neverAborted)).resolves.toEqual([]);
     expect(paths).toEqual(['/_ping', '/containers/json']);
   });
 
-  test('is not changed if DOCKER_API_VERSION sets it, and the error has the engine’s reason', async () => {
+  test('stays as DOCKER_API_VERSION sets it, and the error contains the engine’s reason', async () => {
     engineVersions = { min: 44, max: 52, isInPing: true };
     await expect(openClient('1.41').listContainers(neverAborted)).rejects.toMatchObject({
       failure: 'refused',
@@ -180,7 +180,7 @@ describe('engine events', () => {
   const line = (fields: object): string =>
     JSON.stringify({ Type: 'container', Action: 'start', Actor: { ID: 'a' }, ...fields });
 
-  test('are parsed with and without the fields that Docker 1.52 dropped', () => {
+  test('are parsed even without the fields that API version 1.52 dropped', () => {
     const old = { status: 'start', id: 'a', from: 'x' };
     const expected = { Type: 'container', Action: 'start', Actor: { ID: 'a', Attributes: {} }, time: 0, timeNano: 0 };
     expect(parseEvent(line(old))).toEqual(expected);
@@ -210,7 +210,7 @@ describe('engine events', () => {
     expect(actions).toEqual(['die', 'żółć']);
   });
 
-  test('are received for every change of a container, from each captured engine', async () => {
+  test('report every change of a container on each captured engine', async () => {
     for (const capturedEngine of ['docker-28.5', 'podman-4.3'] as const) {
       const { client, replay } = await open(capturedEngine);
       const events = await client.openEvents(neverAborted);
@@ -237,7 +237,7 @@ describe('engine events', () => {
     }
   });
 
-  test('with an exec_* action are not part of the subscription', () => {
+  test('are not requested for exec_* actions', () => {
     expect(WATCHED_ACTIONS.filter((action) => action.startsWith('exec'))).toEqual([]);
   });
 });

@@ -9,7 +9,7 @@ test.each([
   ['1.55', '1.52'],
   ['2.0', '1.52'],
   ['odd', 'odd'],
-])('an engine that offers API %s is called with API %s', (offered, negotiated) => {
+])('calls an engine that offers API version %s with version %s', (offered, negotiated) => {
   expect(negotiateApiVersion(offered)).toBe(negotiated);
 });
 

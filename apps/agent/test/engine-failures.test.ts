@@ -7,7 +7,7 @@ import type { Timing } from '../src/agent.js';
 import { openFixture, type Fixture } from './fixture.js';
 import { ScriptedEngine } from './scripted-engine.js';
 
-/** The length of a simulated minute. All waits for the engine are a fiftieth of the agent's own. */
+/** The length of a simulated minute. All waits for the engine are 50 times shorter than usual. */
 const MINUTE_MS = 1_200;
 
 let fixture: Fixture;
@@ -47,7 +47,7 @@ const stateOf = (id: string): string | undefined =>
   (fixture.muster.snapshots.at(-1)?.json as Container[]).find(({ dockerId }) => dockerId === id)?.state;
 
 /**
- * Sends an event every 5 ms for `ms`. Returns how many milliseconds this really took, because a busy machine needs
+ * Sends an event every 5 ms for at least `ms` milliseconds. Returns the real duration, because a busy machine takes
  * longer.
  */
 async function emitFor(ms: number, action: string): Promise<number> {
@@ -65,7 +65,7 @@ describe('an engine whose list fails while its events arrive', () => {
     ['with an error', { status: 500 }],
     ['because it is not JSON', { text: '<html>' }],
     ['because the connection breaks', 'reset'],
-  ] as const)('is listed at most six times a minute, and logged at most twice (%s)', async (_, reaction) => {
+  ] as const)('is listed at most six times a minute and causes at most two warnings (%s)', async (_, reaction) => {
     await start({ random: () => 0.5 });
     engine.react('list', reaction);
     engine.received = [];
@@ -80,13 +80,13 @@ describe('an engine whose list fails while its events arrive', () => {
     const laterMinutes = (await emitFor(MINUTE_MS, 'start')) / MINUTE_MS;
     expect(engine.count('list')).toBeLessThanOrEqual(Math.floor(6 * laterMinutes));
     expect(warnings().length).toBeLessThanOrEqual(2);
-    // The last failure may have been just before the engine recovers.
+    // The last failure may have been immediately before the engine recovers.
     engine.react('list', null);
     engine.set('a', { state: 'paused' });
     await fixture.muster.until(() => stateOf('a') === 'paused');
   });
 
-  test('keeps its event stream if it answers, because the stream is not the cause', async () => {
+  test('keeps its event stream if only the list is refused', async () => {
     await start();
     engine.react('list', { status: 403 });
     engine.received = [];
@@ -96,7 +96,7 @@ describe('an engine whose list fails while its events arrive', () => {
     expect(engine.eventStreams()).toBe(1);
   });
 
-  test('is reported as failing until it is listed again, and confirms nothing in the meantime', async () => {
+  test('is reported as failing, and heartbeats contain no digest, until the list succeeds', async () => {
     await start();
     engine.react('list', { status: 403 });
     engine.emit('start', 'a');
@@ -110,7 +110,7 @@ describe('an engine whose list fails while its events arrive', () => {
   });
 });
 
-test('an engine that is not running is logged once, although its calls fail in different ways', async () => {
+test('an engine that is not running is logged once, although calls fail in different ways', async () => {
   await start();
   let calls = 0;
   const alternate = () => (calls++ % 2 === 0 ? ('reset' as const) : { text: 'x', delayMs: 5 });
@@ -135,7 +135,7 @@ test('the containers of a restarted engine are reported without waiting for the 
 });
 
 describe('an event stream', () => {
-  test('costs one list if it ends, after a new stream has been opened', async () => {
+  test('is reopened when it ends, and the containers are then listed once', async () => {
     // Opening a stream takes long on a busy machine.
     await open({ coalesceMs: 500 });
     // No heartbeat is in flight when the stream ends. Otherwise, the change would also be recorded in the journal.
@@ -155,7 +155,7 @@ describe('an event stream', () => {
     expect(warnings()).toEqual([]);
   });
 
-  test('is requested again with the same backoff if it is refused, and reported in the log once', async () => {
+  test('is retried with the same backoff if the engine refuses it, and logged once', async () => {
     await open();
     await engine.listen(socketPath);
     engine.react('events', { status: 403 });
@@ -163,14 +163,14 @@ describe('an event stream', () => {
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     await sleep(MINUTE_MS);
     expect(engine.count('events')).toBeLessThanOrEqual(6);
-    // One list is read before the wait. After that, one is read whenever a heartbeat is due, because nothing else would
-    // show a change.
+    // The agent lists the containers once before the wait, and then whenever a heartbeat is due, because nothing else
+    // would show a change.
     expect(engine.count('list')).toBeGreaterThan(1);
     expect(engine.count('list')).toBeLessThanOrEqual(1 + 6);
     expect(warnings().map(({ msg }) => msg)).toEqual([expect.stringContaining('no event stream from the engine')]);
   });
 
-  test('is replaced regularly without a gap and without a list, so that a dead stream is not kept', async () => {
+  test('is regularly replaced without a gap and without listing the containers', async () => {
     await start({ watch: { renewMs: 200, overlapMs: 40, stableMs: 0 } });
     engine.received = [];
     await eventually(() => engine.count('events') >= 4);
@@ -183,7 +183,7 @@ describe('an event stream', () => {
     await eventually(() => engine.eventStreams() === 1);
   });
 
-  test('is kept if no second one can be opened', async () => {
+  test('is kept if no second event stream can be opened', async () => {
     await start({ watch: { renewMs: 100, overlapMs: 10, stableMs: 0 } });
     engine.react('events', { status: 403 });
     engine.received = [];
@@ -213,14 +213,14 @@ describe('events about the health of a container', () => {
   test.each([
     ['Docker', 'health_status: healthy', {}],
     ['Podman 5', 'health_status', { HealthStatus: 'healthy' }],
-  ])('cost nothing if the health is the same (%s)', async (_, action, fields) => {
+  ])('cause no call to the engine if the health is the same (%s)', async (_, action, fields) => {
     for (let i = 0; i < 20; i++) engine.emit(action, 'a', fields);
     await sleep(300);
     expect(engine.received).toEqual([]);
     expect(fixture.muster.snapshots).toHaveLength(1);
   });
 
-  test('cost one inspection and no list if they lack the health (Podman 4), even if the health is the same', async () => {
+  test('cause one inspection and no list if they do not contain the health (Podman 4)', async () => {
     for (let i = 0; i < 20; i++) engine.emit('health_status', 'a');
     await eventually(() => engine.received.length > 0);
     await sleep(300);
@@ -241,7 +241,7 @@ describe('events about the health of a container', () => {
 });
 
 describe('events that show why a container exited', () => {
-  /** The fields of an event at this time. */
+  /** The time fields of an event at this instant. */
   const at = (instant: string) => ({ time: Date.parse(instant) / 1_000 });
   const line = (Action: string, instant: string, signal?: string): string =>
     JSON.stringify({ Type: 'container', Action, Actor: { ID: 'a', Attributes: { signal } }, ...at(instant) });
@@ -253,7 +253,7 @@ describe('events that show why a container exited', () => {
     inspectedState: { ExitCode: 5, FinishedAt: '2026-11-30T10:00:00Z' },
   };
 
-  test('cost no list until the container exits', async () => {
+  test('cause no list until the container exits', async () => {
     await start();
     engine.received = [];
     engine.emit('kill', 'a', at('2026-11-30T09:59:59Z'));
@@ -266,7 +266,7 @@ describe('events that show why a container exited', () => {
     expect(fixture.muster.snapshots).toHaveLength(2);
   });
 
-  test('are read for the time before the start of the agent, before the first report', async () => {
+  test('from before the agent’s start are read before the first report', async () => {
     await open();
     engine.set('a', ended);
     engine.pastEvents = [line('kill', '2026-11-30T09:59:58Z', '15'), line('die', '2026-11-30T10:00:00Z')];
@@ -276,7 +276,7 @@ describe('events that show why a container exited', () => {
     expect(exitOf('a')).toEqual({ code: 5, reason: 'stopped', error: '', finishedAt: '2026-11-30T10:00:00.000Z' });
   });
 
-  test('are read for the time without an event stream, before the next report', async () => {
+  test('from a period without an event stream are read before the next report', async () => {
     await start();
     engine.set('a', ended);
     engine.pastEvents = [line('die', '2026-11-30T10:00:00Z')];
@@ -288,7 +288,7 @@ describe('events that show why a container exited', () => {
   test.each([
     ['a proxy refuses them', { status: 403 }],
     ['the engine does not answer', 'hang'],
-  ] as const)('do not prevent the report if %s', async (_, reaction) => {
+  ] as const)('are not necessary for a report if %s', async (_, reaction) => {
     await open();
     engine.set('a', ended);
     engine.react('pastEvents', reaction);
@@ -300,9 +300,9 @@ describe('events that show why a container exited', () => {
   });
 });
 
-test('a container that crashes and restarts all the time costs a bounded number of lists, inspections and snapshots', async () => {
+test('a crash loop causes a bounded number of lists, inspections and snapshots', async () => {
   await open();
-  // A heartbeat in between could make the server request another snapshot.
+  // A heartbeat during the loop could make the server request another snapshot.
   fixture.muster.cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
   await engine.listen(socketPath);
   run();
@@ -314,7 +314,7 @@ test('a container that crashes and restarts all the time costs a bounded number 
     engine.emit(i % 2 === 0 ? 'die' : 'start', 'a');
     await sleep(20);
   }
-  // A burst of ten readings, one reading for each six seconds, and the reading that was in progress.
+  // Ten readings at once, then one every six seconds, and the reading that was in progress.
   const listsMax = 11 + Math.ceil((performance.now() - startedAt) / 6_000);
   expect(engine.count('list')).toBeLessThanOrEqual(listsMax);
   expect(engine.count('inspect')).toBeLessThanOrEqual(listsMax);
@@ -322,8 +322,8 @@ test('a container that crashes and restarts all the time costs a bounded number 
   expect(fixture.muster.snapshots.length).toBeLessThanOrEqual(1 + 2 * listsMax);
 });
 
-describe('a list that takes long', () => {
-  test('does not stop the heartbeats, which confirm the last snapshot at first', async () => {
+describe('a slow list', () => {
+  test('does not stop the heartbeats, which at first contain the digest of the last snapshot', async () => {
     await open();
     fixture.muster.cadence = { heartbeatSeconds: 0.15, snapshotSeconds: 0.5 };
     await engine.listen(socketPath);
@@ -338,11 +338,11 @@ describe('a list that takes long', () => {
     const during = fixture.muster.heartbeats.filter(({ atMs }) => atMs > startedAt && atMs < startedAt + 1_600);
     expect(during.length).toBeGreaterThanOrEqual(3);
     expect(during.map(({ json }) => Heartbeat.parse(json).digest)).toEqual(during.map(() => `digest-${sent}`));
-    // The answers to heartbeats caused no other list.
+    // The responses to heartbeats caused no other list.
     expect(engine.count('list')).toBe(listed + 1);
   });
 
-  test('after a change is accompanied by heartbeats that confirm nothing', async () => {
+  test('that follows a change is accompanied by heartbeats without a digest', async () => {
     await start();
     engine.react('list', { delayMs: 1_500 });
     const before = fixture.muster.heartbeats.length;
@@ -360,7 +360,7 @@ describe('a list that takes long', () => {
     expect(fixture.muster.snapshots).toHaveLength(2);
   });
 
-  test('is recorded in the journal if a heartbeat failed in the meantime, and sent when the API allows it', async () => {
+  test('is recorded in the journal if a heartbeat fails in the meantime, and sent when the API allows it', async () => {
     await start();
     engine.react('list', { delayMs: 1_400 });
     fixture.muster.queueReactions(Paths.agentHeartbeat, { status: 503, headers: { 'retry-after': '1' }, text: '{}' });
@@ -372,7 +372,7 @@ describe('a list that takes long', () => {
     expect(fixture.muster.snapshots.at(-1)!.json).toHaveLength(2);
   });
 
-  test('succeeds at the second attempt, because its timeout has doubled', async () => {
+  test('succeeds at the second attempt, because the timeout doubles', async () => {
     await open();
     await engine.listen(socketPath);
     engine.react('list', { delayMs: 1_300 });
@@ -391,7 +391,7 @@ describe('at the first start of an agent,', () => {
   test.each([
     ['because a proxy forbids the list', { status: 403 } as const, 'list_refused'],
     ['because the list takes too long', 'hang' as const, 'engine_unreachable'],
-  ])('%s does not prevent the enrollment, and the host has a problem', async (_, reaction, code) => {
+  ])('the agent enrolls and reports a problem if it cannot list the containers (%s)', async (_, reaction, code) => {
     await engine.listen(socketPath);
     engine.react('list', reaction);
     run({ MUSTER_ENGINE_TIMEOUT: '1' });
@@ -404,7 +404,7 @@ describe('at the first start of an agent,', () => {
     expect(enrollments()).toHaveLength(1);
   });
 
-  test('an engine that stays stopped leads to an enrollment with a random identity, which is kept', async () => {
+  test('an engine that stays stopped makes the agent enroll with a random identity and keep this identity', async () => {
     const agent = run();
     await eventually(() => warnings().length >= 1);
     expect(enrollments()).toEqual([]);
@@ -423,7 +423,7 @@ describe('at the first start of an agent,', () => {
     expect(enrollments()).toHaveLength(1);
   });
 
-  test('an engine that is stopped for a moment leads to an enrollment with the engine’s own identity', async () => {
+  test('an engine that is stopped for a moment makes the agent enroll with the engine’s identity', async () => {
     run();
     await eventually(() => warnings().length >= 1);
     await engine.listen(socketPath);
@@ -431,7 +431,7 @@ describe('at the first start of an agent,', () => {
     expect(enrollments()).toMatchObject([{ engineId: 'AAAA:BBBB' }]);
   });
 
-  test('an engine that refuses to tell its version is reported with that reason', async () => {
+  test('a refused call for the engine’s version is reported as the problem', async () => {
     await engine.listen(socketPath);
     engine.forbidden = /^\/version$/;
     run();

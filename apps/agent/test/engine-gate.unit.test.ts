@@ -7,16 +7,16 @@ import { createLogOnce } from '../src/lib/log-once.js';
 const MINUTE_MS = 60_000;
 const neverAborted = new AbortController().signal;
 
-/** Creates a gate with a clock that tests set, and with the shortest waits that its limits allow. */
+/** Creates a gate with a clock that tests set. By default, the jitter makes each wait as short as possible. */
 function openGate(random = 0) {
   const clock = { now: 0 };
   const gate = createEngineGate({ now: () => clock.now, random: () => random });
   return { clock, gate };
 }
 
-describe('the gate in front of an engine', () => {
+describe('the engine gate, which delays calls after failures,', () => {
   test.each<GateFailure>(['refused', 'malformed', 'timeout', 'too_large'])(
-    'lets at most six lists a minute pass if each fails in the same way (%s), even if event streams open and close',
+    'allows at most six lists a minute while every list fails (%s), even if event streams open and close',
     (failure) => {
       const { clock, gate } = openGate();
       const lists: number[] = [];
@@ -37,7 +37,7 @@ describe('the gate in front of an engine', () => {
     },
   );
 
-  test('lets at most six lists pass in the first minute if the engine accepts event streams but no lists', () => {
+  test('allows at most six lists in the first minute if the engine accepts event streams but no lists', () => {
     const { clock, gate } = openGate();
     const lists: number[] = [];
     for (; clock.now < 3 * MINUTE_MS; clock.now += 100) {
@@ -50,7 +50,7 @@ describe('the gate in front of an engine', () => {
     expect(lists.filter((at) => at >= 2 * MINUTE_MS).length).toBeLessThanOrEqual(2);
   });
 
-  test('waits at most 15 s for an engine that cannot be reached, and holds back event streams, too', () => {
+  test('delays lists and event streams by at most 15 s if the engine cannot be reached', () => {
     const { clock, gate } = openGate(0.999);
     for (let failures = 1; failures < 30; failures++) {
       gate.failed('list', 'unreachable');
@@ -62,20 +62,20 @@ describe('the gate in front of an engine', () => {
     expect(gate.openAt('list') - clock.now).toBeGreaterThan(14_000);
   });
 
-  test('does not hold back lists if only the event stream is refused or ends', () => {
+  test('does not delay lists if only the event stream is refused or ends', () => {
     const { gate } = openGate();
     gate.failed('events', 'refused');
     expect(gate.openAt('list')).toBe(-Infinity);
     expect(gate.openAt('events')).toBe(5_000);
   });
 
-  test('holds back new event streams while the list fails', () => {
+  test('delays new event streams while the list fails', () => {
     const { gate } = openGate();
     gate.failed('list', 'refused');
     expect(gate.openAt('events')).toBe(5_000);
   });
 
-  test('is open after a successful list, and the next waits are short again', () => {
+  test('opens after a successful list, and the next failure causes only a short wait', () => {
     const { clock, gate } = openGate();
     for (let i = 0; i < 5; i++) {
       gate.failed('list', 'refused');
@@ -87,7 +87,7 @@ describe('the gate in front of an engine', () => {
     expect(gate.openAt('list') - clock.now).toBe(5_000);
   });
 
-  test('opens early once if the engine accepts connections again', () => {
+  test('opens early, but only once, if the engine accepts connections again', () => {
     const { clock, gate } = openGate(0.5);
     for (let i = 0; i < 6; i++) {
       gate.failed('list', 'unreachable');
@@ -102,7 +102,7 @@ describe('the gate in front of an engine', () => {
     expect(gate.openAt('list')).toBeGreaterThan(clock.now);
   });
 
-  test('counts failures of calls that were in flight together once', () => {
+  test('counts concurrent failed calls as one failure', () => {
     const { gate } = openGate(0.5);
     gate.failed('list', 'unreachable');
     const openAt = gate.openAt('list');
@@ -111,7 +111,7 @@ describe('the gate in front of an engine', () => {
     expect(gate.openAt('list')).toBe(openAt);
   });
 
-  test('ends a wait when a list succeeds, and when the waiting call is aborted', async () => {
+  test('ends a wait when a list succeeds or the waiting call is aborted', async () => {
     const gate = createEngineGate({ now: () => performance.now(), random: () => 0 });
     gate.failed('list', 'refused');
     const waiting = gate.wait('events', neverAborted);
@@ -126,7 +126,7 @@ describe('the gate in front of an engine', () => {
 });
 
 describe('the timeout of a list', () => {
-  test('is a whole number of milliseconds after a list that took a fraction of one', () => {
+  test('is a whole number of milliseconds even if the last list took a fractional number', () => {
     const timeout = createListTimeout(15_000);
     timeout.recordSuccess(9_602.8098);
     expect(timeout.ms()).toBe(19_206);
@@ -151,7 +151,7 @@ describe('the timeout of a list', () => {
     expect(timeout.ms()).toBe(15_000);
   });
 
-  test('is never shorter than configured', () => {
+  test('is never shorter than the configured timeout', () => {
     const timeout = createListTimeout(300_000);
     timeout.recordTimeout();
     timeout.recordSuccess(1_000);
@@ -189,7 +189,7 @@ test('a repeated message is logged once, then hourly with its count, and immedia
   ]);
 });
 
-test('a kind of message that was not repeated for an hour is forgotten, with the number of its repetitions', () => {
+test('a message that was not repeated for an hour is forgotten, and the number of its repetitions is logged', () => {
   let now = 0;
   const warnings: object[] = [];
   const log = {

@@ -95,7 +95,7 @@ describe('over TLS', () => {
 });
 
 describe('over ssh', () => {
-  test('the command equals docker’s own and never prompts for a password', () => {
+  test('the agent runs the same command as docker, and ssh never prompts for a password', () => {
     const args = (value: string): string[] => {
       const address = EngineAddress.parse(value);
       if (address.kind !== 'ssh') throw new Error(address.kind);
@@ -132,7 +132,7 @@ describe('over ssh', () => {
     expect(findings.find(({ check }) => check === 'engine')!.found).toContain('Docker 28.5.2');
   });
 
-  test('the error of a failed connection contains the message of ssh', async () => {
+  test('the error of a failed connection contains ssh’s message', async () => {
     const findings = await runDoctorWithSsh('#!/bin/sh\necho "far: Permission denied (publickey)." >&2\nexit 255\n');
     expect(findings.find(({ check }) => check === 'engine')).toMatchObject({
       verdict: 'failed',
@@ -151,7 +151,7 @@ describe('the engine’s address', () => {
   }
   const meta = { Name: 'far', Endpoints: { docker: { Host: 'tcp://far', SkipTLSVerify: false } } };
 
-  test('comes from the selected docker context, or else from the current one; DOCKER_HOST overrides both', async () => {
+  test('comes from DOCKER_HOST, then from the selected docker context, then from the current context', async () => {
     await makeContext('far', meta);
     await makeContext('near', { Endpoints: { docker: { Host: 'unix:///near.sock' } } });
     await writeFile(join(dir, 'docker', 'config.json'), JSON.stringify({ currentContext: 'far', auths: {} }));
@@ -161,7 +161,7 @@ describe('the engine’s address', () => {
     expect((await locateEngine(choice({ context: 'near', address }))).address).toEqual(address);
   });
 
-  test('has the certificates and the default port for TLS of the context from which it comes', async () => {
+  test('has the certificates of its docker context, and the default port for TLS', async () => {
     await makeContext('far', meta);
     const certPath = join(dir, 'docker', 'contexts', 'tls', createHash('sha256').update('far').digest('hex'), 'docker');
     await mkdir(certPath, { recursive: true });
@@ -171,13 +171,13 @@ describe('the engine’s address', () => {
     });
   });
 
-  test('cannot come from a context that does not exist or names no engine, and the error explains why', async () => {
+  test('cannot come from a missing context or a context without an engine, and the error says why', async () => {
     await expect(locateEngine(choice({ context: 'gone' }))).rejects.toThrow("there is no docker context 'gone'");
     await makeContext('odd', { Endpoints: {} });
     await expect(locateEngine(choice({ context: 'odd' }))).rejects.toThrow('names no engine');
   });
 
-  test('is the first existing socket if neither DOCKER_HOST nor a context names an engine', async () => {
+  test('is the first existing socket if neither DOCKER_HOST nor a context is set', async () => {
     const runtimeDir = join(dir, 'run');
     await mkdir(join(runtimeDir, 'podman'), { recursive: true });
     const podman = join(runtimeDir, 'podman', 'podman.sock');

@@ -22,7 +22,7 @@ const inUse = problem(409, ProblemTypes.engineIdInUse);
 const inUseFor = (seconds: number) => problem(409, ProblemTypes.engineIdInUse, { 'retry-after': String(seconds) });
 const rejections = () => fixture.logged.filter(({ msg }) => msg.startsWith('the API rejects this machine'));
 
-test('an agent that is restarted uses the token that it stored', async () => {
+test('a restarted agent uses its stored token', async () => {
   await fixture.once();
   await fixture.once({ MUSTER_ENROLL_TOKEN: '' });
   expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(1);
@@ -46,7 +46,7 @@ test('no token is ever logged', async () => {
 });
 
 describe('a token that the API rejects as invalid', () => {
-  test('is replaced by enrolling again, and the call is then repeated', async () => {
+  test('makes the agent enroll again and repeat the call', async () => {
     await fixture.once();
     fixture.muster.queueReactions(Paths.agentContainers, tokenInvalid);
     fixture.run();
@@ -56,7 +56,7 @@ describe('a token that the API rejects as invalid', () => {
     expect(tokens()[2]).not.toBe(tokens()[1]);
   });
 
-  test('does not stop an agent that cannot enroll again, and the agent resumes when the API accepts the token', async () => {
+  test('does not stop an agent that cannot enroll again: the agent resumes when the API accepts the token', async () => {
     await fixture.once();
     const storedState = await readFile(stateFile(), 'utf8');
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
@@ -71,7 +71,7 @@ describe('a token that the API rejects as invalid', () => {
     expect(await agent.stop()).toBeNull();
   });
 
-  test('is retried only after a wait, and changes made during the wait are reported once the API accepts the token', async () => {
+  test('is retried after a wait, and the agent then reports the changes made during the wait', async () => {
     await fixture.once();
     fixture.muster.setReaction(Paths.agentContainers, tokenInvalid);
     fixture.run({ MUSTER_ENROLL_TOKEN: '' });
@@ -88,7 +88,7 @@ describe('a token that the API rejects as invalid', () => {
     );
   });
 
-  test('does not make the agent enroll endlessly if it was just issued', async () => {
+  test('does not make the agent enroll endlessly if the token was just issued', async () => {
     fixture.muster.setReaction(Paths.agentContainers, tokenInvalid);
     const agent = fixture.run();
     await fixture.muster.until(() => rejections().length === 2);
@@ -102,7 +102,7 @@ describe('a token that the API rejects as invalid', () => {
     await expect(fixture.once({ MUSTER_ENROLL_TOKEN: '' })).rejects.toMatchObject({ exitCode: 3 });
   });
 
-  test('is not replaced by enrolling again if the 401 response is not from Muster', async () => {
+  test('is kept if the 401 response is not from Muster', async () => {
     await fixture.once();
     fixture.muster.queueReactions(Paths.agentContainers, { status: 401, text: '<html>proxy</html>' });
     fixture.run();
@@ -113,7 +113,7 @@ describe('a token that the API rejects as invalid', () => {
 });
 
 describe('a deleted host', () => {
-  test('does not stop its agent, and the agent keeps its token because a wrong server may have answered', async () => {
+  test('does not stop its agent, which keeps the token because a wrong server may have answered', async () => {
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     fixture.muster.queueReactions(Paths.agentHeartbeat, hostDeleted, hostDeleted);
     const agent = fixture.run();
@@ -124,7 +124,7 @@ describe('a deleted host', () => {
     expect(await agent.stop()).toBeNull();
   });
 
-  test('is enrolled again only with a new enrollment token, not with the token of its first enrollment', async () => {
+  test('enrolls again only with a new enrollment token', async () => {
     await fixture.once();
     fixture.muster.queueReactions(Paths.agentContainers, hostDeleted, hostDeleted);
     await expect(fixture.once()).rejects.toMatchObject({ exitCode: 3 });
@@ -136,9 +136,9 @@ describe('a deleted host', () => {
   });
 });
 
-describe('an identity', () => {
+describe('the identity of a host', () => {
   test.each(['docker-28.5', 'podman-4.3'] as const)(
-    'stays the same if the state of an agent of %s is lost',
+    'stays the same if an agent on %s loses its state',
     async (capturedEngine) => {
       const other = await openFixture({ capturedEngine });
       try {
@@ -153,7 +153,7 @@ describe('an identity', () => {
     },
   );
 
-  test('that the engine changes does not affect an agent that kept its state', async () => {
+  test('may change without another enrollment while the agent keeps its state', async () => {
     await fixture.once();
     const listen = { socketPath: join(fixture.dir, 'upgraded.sock') };
     const upgraded = await startReplayedEngine({
@@ -171,9 +171,9 @@ describe('an identity', () => {
     }
   });
 
-  test('is replaced by a stored random identity if another live host still uses it after the wait that the API asks for', async () => {
-    // The first answer takes longer than the longest allowed wait. This must not matter, because only the delays
-    // between attempts count as waiting.
+  test('is replaced by a stored random identity if another live host continues to use it', async () => {
+    // The first response takes longer than the longest allowed wait. It must not shorten the wait, because only the
+    // delays between attempts count as waiting.
     const answerEnroll = fixture.muster.hold(Paths.agentEnroll);
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(30));
     setTimeout(() => answerEnroll(inUseFor(1)), 2 * IDENTITY_WAIT_MS_MAX);
@@ -187,14 +187,14 @@ describe('an identity', () => {
     expect(stored).toBe(random);
   });
 
-  test('of a reinstalled machine is kept, because no other machine reports with it during the wait that the API asks for', async () => {
+  test('of a reinstalled machine is kept if no other machine reports with it during the requested wait', async () => {
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(1));
     await fixture.once();
     expect(new Set(engineIds()).size).toBe(1);
     expect(engineIds()).toHaveLength(2);
   });
 
-  test('delays enrolling only for a limited time if it is in use, with or without a Retry-After', async () => {
+  test('delays the enrollment only for a limited time if another host uses it', async () => {
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(86_400));
     fixture.muster.setReaction(Paths.agentEnroll, inUse);
     const agent = fixture.run();
@@ -202,7 +202,7 @@ describe('an identity', () => {
     await agent.stop();
   });
 
-  test('is used again if it was generated for an enrollment, the answer was lost, and the enrollment is repeated', async () => {
+  test('that was generated for an enrollment is used again if the response was lost', async () => {
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(1), inUseFor(30), 'reset', 'reset');
     fixture.run();
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
@@ -213,14 +213,14 @@ describe('an identity', () => {
 });
 
 describe('enrolling', () => {
-  test('with a rejected token prints the API’s reason, and where the lost state should have been', async () => {
+  test('with a rejected token prints the API’s reason and the path of the missing state', async () => {
     fixture.muster.setReaction(Paths.agentEnroll, tokenInvalid);
     const rejected = fixture.once();
     await expect(rejected).rejects.toThrow('MUSTER_ENROLL_TOKEN: 401 Problem 401: As the script says.');
     await expect(rejected).rejects.toThrow(`its state in ${fixture.variables['MUSTER_STATE_DIR']!} was lost`);
   });
 
-  test('again with a rejected token does not mention a lost state if the state was not lost', async () => {
+  test('again with a rejected token does not mention a missing state if the state exists', async () => {
     await fixture.once();
     fixture.muster.setReaction(Paths.agentContainers, tokenInvalid);
     fixture.muster.setReaction(Paths.agentEnroll, tokenInvalid);
@@ -244,21 +244,18 @@ describe('enrolling', () => {
     [401, ProblemTypes.credentialsInvalid],
     [403, ProblemTypes.forbidden],
     [410, ProblemTypes.hostDeleted],
-  ])(
-    'of a new machine that is refused with %i is retried later, and `once` exits with code 3',
-    async (status, type) => {
-      const refused = problem(status, type);
-      fixture.muster.queueReactions(Paths.agentEnroll, refused, refused, refused);
-      await expect(fixture.once()).rejects.toMatchObject({
-        exitCode: 3,
-        message: expect.stringContaining(`refused to enroll this machine: ${status}`),
-      });
-      fixture.run();
-      await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
-      expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(4);
-      expect(rejections()).toHaveLength(2);
-    },
-  );
+  ])('is retried later if a new machine is refused with %i, and `once` exits with code 3', async (status, type) => {
+    const refused = problem(status, type);
+    fixture.muster.queueReactions(Paths.agentEnroll, refused, refused, refused);
+    await expect(fixture.once()).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringContaining(`refused to enroll this machine: ${status}`),
+    });
+    fixture.run();
+    await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+    expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(4);
+    expect(rejections()).toHaveLength(2);
+  });
 
   test('is retried if the response is not from Muster, such as the sign-in page of a proxy', async () => {
     const redirect = { status: 302, headers: { location: '/login' }, text: '' };
@@ -268,13 +265,13 @@ describe('enrolling', () => {
     expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(3);
   });
 
-  test('stops a new agent after an unexpected refusal, because the agent has no token to keep', async () => {
+  test('fails for a new agent after an unexpected refusal, because the agent has no token to keep', async () => {
     fixture.muster.setReaction(Paths.agentEnroll, problem(404));
     expect(await fixture.run().ended).toMatchObject({ exitCode: 1 });
     expect(fixture.muster.receivedRequests).toHaveLength(1);
   });
 
-  test('never stops an agent that was enrolled before, even if the answer is unexpected', async () => {
+  test('again after an unexpected refusal never stops the agent', async () => {
     await fixture.once();
     fixture.muster.queueReactions(Paths.agentContainers, tokenInvalid);
     fixture.muster.queueReactions(Paths.agentEnroll, problem(404));
@@ -285,7 +282,7 @@ describe('enrolling', () => {
 });
 
 describe('the state directory', () => {
-  test('holds a token that is never sent to an API that did not issue it', async () => {
+  test('contains a token that is sent only to the API that issued it', async () => {
     await fixture.once();
     const other = await openFixture();
     try {
@@ -305,7 +302,7 @@ describe('the state directory', () => {
     expect(fixture.muster.snapshots).toHaveLength(2);
   });
 
-  test('makes the agent fail if it holds no enrollment, unless MUSTER_URL and MUSTER_ENROLL_TOKEN are set', async () => {
+  test('needs MUSTER_URL and MUSTER_ENROLL_TOKEN if it contains no enrollment', async () => {
     await expect(fixture.once({ MUSTER_URL: '' })).rejects.toMatchObject({
       exitCode: 2,
       message: expect.stringContaining('MUSTER_URL'),
@@ -326,7 +323,7 @@ describe('the state directory', () => {
   test.each([
     ['symbolic', symlink],
     ['hard', link],
-  ])('with a %s link in place of the state file is rejected, and the link’s target keeps its mode', async (_, make) => {
+  ])('is rejected if the state file is a %s link, and the link’s target keeps its mode', async (_, make) => {
     await fixture.once();
     const linkTarget = join(fixture.dir, 'elsewhere.json');
     await rename(stateFile(), linkTarget);
@@ -339,7 +336,7 @@ describe('the state directory', () => {
   // Only root can change the owner of a directory.
   const missing = process.getuid?.() === 0 ? null : 'the owner of a directory cannot be changed: run the tests as root';
   runIf(isAvailable(missing), test)(
-    'stays readable for the service’s user to whom it belongs after root has enrolled',
+    'stays readable for its owner, the service’s user, after root has enrolled',
     async () => {
       await fixture.once();
       await chown(fixture.variables['MUSTER_STATE_DIR']!, 12_345, 12_345);
@@ -349,7 +346,7 @@ describe('the state directory', () => {
     },
   );
 
-  test('is rejected within a second if it cannot be created', async () => {
+  test('causes an error within a second if it cannot be created', async () => {
     const since = performance.now();
     await expect(fixture.once({ MUSTER_STATE_DIR: '/proc/1/x/y' })).rejects.toMatchObject({
       exitCode: 1,
@@ -369,7 +366,7 @@ describe('the state directory', () => {
 });
 
 describe('--once', () => {
-  test('fails and sends nothing if the engine cannot be listed', async () => {
+  test('fails and sends nothing if the engine cannot list its containers', async () => {
     fixture.engineServer.setFault('list', { kind: 'truncate' });
     await expect(fixture.once()).rejects.toMatchObject({ exitCode: 1 });
     expect(fixture.muster.receivedRequests).toHaveLength(0);
@@ -381,7 +378,7 @@ describe('--once', () => {
     expect(fixture.muster.snapshots).toHaveLength(1);
   });
 
-  test('retries a few times if the API may accept the snapshot later, and then fails', async () => {
+  test('retries a temporary refusal a few times and then fails', async () => {
     fixture.muster.queueReactions(Paths.agentContainers, problem(503), problem(503));
     await fixture.once();
     expect(fixture.muster.snapshots).toHaveLength(3);

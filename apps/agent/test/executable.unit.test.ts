@@ -21,7 +21,7 @@ async function program(type: number, machine: number, ident = '\x7fELF\x02\x01\x
   return path;
 }
 
-test('an executable passes the check only for its own architecture', async () => {
+test('an executable passes the check only for its architecture', async () => {
   const own = ARCHITECTURES.find((arch) => arch === process.arch);
   for (const arch of ARCHITECTURES) {
     const checked = checkExecutable(process.execPath, arch);
@@ -35,7 +35,7 @@ test.each([
   ['a program for x64', 2, 0x3e, false],
   ['a program for 32-bit ARM', 2, 0x28, false],
   ['an object file for arm64', 1, 0xb7, false],
-])('%s (type %i, machine %i) passes the check for arm64: %s', async (_, type, machine, isValid) => {
+])('%s (type %i, machine %i): passes the check for arm64: %s', async (_, type, machine, isValid) => {
   const checked = checkExecutable(await program(type, machine), 'arm64');
   await (isValid ? checked : expect(checked).rejects.toThrow('is not an executable for linux-arm64'));
 });

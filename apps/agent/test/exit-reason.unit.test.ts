@@ -19,7 +19,7 @@ function recordEvents(history: ExitHistory, { events }: CapturedExit): void {
   for (const event of events) history.record(parseEvent(JSON.stringify(event))!);
 }
 
-/** Returns the exit of a captured container, as `code reason`; null if it has none. */
+/** Returns the exit of a captured container as `code reason`, or null if the container has no exit. */
 function decideCaptured(engine: string, captured: CapturedExit, hasEvents = true): string | null {
   const history = createExitHistory();
   history.setEngineName(engine.startsWith('docker') ? 'Docker' : 'Podman');
@@ -63,7 +63,7 @@ describe.each([
       // `docker stop` with the image's StopSignal SIGUSR2.
       usr2: '7 stopped',
       killed: '137 stopped',
-      // SIGHUP reloads the process. A second later, a signal that is not a request to stop makes it exit.
+      // SIGHUP reloads the process. A second later, a signal that is not a request to stop makes the process exit.
       hup: '3 crashed',
       hupdie: null,
       // Killed by another program of the host.
@@ -77,7 +77,7 @@ describe.each([
       // A clean stop of the engine.
       'engine-stopped': '137 stopped',
       'engine-stopped-exit0': '0 stopped',
-      // The engine, its shims and the container were killed. The events are those of the run before.
+      // The engine, its shims and the container were killed. The events are from the previous run.
       'power-cut': '255 unknown',
       'power-cut-trap0': '255 unknown',
     },
@@ -92,7 +92,7 @@ describe.each([
       exit127: '127 unknown',
       execfmt: '1 unknown',
       self143: '143 unknown',
-      // `podman stop`. This version sends no event for it, and libpod's inspection does not show it either.
+      // `podman stop`. Neither an event nor the inspection shows the stop in this version.
       ign: '137 unknown',
       trap5: '5 unknown',
       apistop: '5 unknown',
@@ -125,14 +125,14 @@ describe.each([
 ] as [string, Record<string, string | null>][])('the exits of real containers of %s', (engine, expected) => {
   const captured = loadExits(engine);
 
-  test('have the reasons that their inspections and events show', () => {
+  test('have the right reasons, from their inspections and events', () => {
     const decided = Object.fromEntries(
       Object.entries(captured).map(([name, each]) => [name, decideCaptured(engine, each)]),
     );
     expect(decided).toEqual(expected);
   });
 
-  test('have an unknown cause without their events, unless the inspection itself shows the cause', () => {
+  test('have an unknown cause without their events, unless the inspection shows the cause', () => {
     for (const each of Object.values(captured)) {
       const exit = decideCaptured(engine, each, false);
       expect(String(exit)).toMatch(/^(null|0 completed|[1-9]\d* unknown|137 oom|\d+ failed_to_start)$/);
@@ -157,7 +157,7 @@ const RUN: LastRun = {
 const DOCKER: EngineRecord = { reportsStops: true, absences: [] };
 const PODMAN: EngineRecord = { reportsStops: false, absences: [] };
 const DIE: ExitEvent = { action: 'die', atMs: ENDED_AT, signal: null };
-/** A `kill` event this many milliseconds before the exit. */
+/** Returns a `kill` event that precedes the exit by `beforeMs` milliseconds. */
 const kill = (signal: string | null, beforeMs = 100): ExitEvent => ({
   action: 'kill',
   atMs: ENDED_AT - beforeMs,
@@ -173,7 +173,7 @@ test.each([
   ['2', 'stopped'],
   ['QUIT', 'stopped'],
   ['9', 'stopped'],
-  // SIGUSR1 is the container's own StopSignal.
+  // SIGUSR1 is the container's StopSignal.
   ['10', 'stopped'],
   ['1', 'crashed'],
   ['SIGHUP', 'crashed'],
@@ -183,10 +183,13 @@ test.each([
   expect(reasonOf({ stopSignal: 'SIGUSR1' }, [kill(signal), DIE])).toBe(reason);
 });
 
-test('a kill event counts if it precedes the exit by at most StopTimeout and ten seconds, and a stop event if it follows within two seconds', () => {
+test('a kill event counts if the container exits within StopTimeout plus ten seconds', () => {
   expect(reasonOf({}, [kill('15', 20 * SECOND), DIE])).toBe('stopped');
   expect(reasonOf({}, [kill('15', 20 * SECOND + 1), DIE])).toBe('crashed');
   expect(reasonOf({ stopTimeoutMs: 30 * SECOND }, [kill('15', 40 * SECOND), DIE])).toBe('stopped');
+});
+
+test('a stop event counts until two seconds after the exit', () => {
   expect(reasonOf({}, [DIE, stop(-2 * SECOND)])).toBe('stopped');
   expect(reasonOf({}, [DIE, stop(-2 * SECOND - 1)])).toBe('crashed');
 });
@@ -199,12 +202,12 @@ test('events of an earlier run do not count', () => {
   expect(reasonOf(run, [{ ...earlier, action: 'die' }])).toBe('unknown');
 });
 
-test('an exit because memory ran out is oom, even if a stop was also requested', () => {
+test('an exit because memory ran out is oom, even if someone requested a stop', () => {
   expect(reasonOf({ oomKilled: true }, [kill('9'), DIE])).toBe('oom');
   expect(reasonOf({ exitCode: 137 }, [{ action: 'oom', atMs: ENDED_AT - 50, signal: null }, DIE])).toBe('oom');
 });
 
-test('a container with an error and no start is failed_to_start with any exit code, unless it ran before', () => {
+test('a container with an error and no start time is failed_to_start, with any exit code', () => {
   const error = 'Bind for 0.0.0.0:8080 failed: port is already allocated';
   for (const exitCode of [0, 127, 128]) {
     expect(decideExit({ ...RUN, startedAtMs: null, finishedAtMs: null, exitCode, error }, [], DOCKER)).toEqual({
@@ -218,11 +221,11 @@ test('a container with an error and no start is failed_to_start with any exit co
   expect(decideExit({ ...RUN, exitCode: 127, error }, [DIE], DOCKER)).toMatchObject({ reason: 'crashed', error: '' });
 });
 
-test.each([137, 143, 255])('an exit with code %d whose cause was not seen is unknown', (exitCode) => {
+test.each([137, 143, 255])('an exit with code %d is unknown without an event that shows the cause', (exitCode) => {
   expect(reasonOf({ exitCode }, [DIE])).toBe('unknown');
 });
 
-test('an exit that was not seen is unknown, unless the code is 0 and the engine was reachable at that time', () => {
+test('an exit without events is unknown, unless the code is 0 and the engine was reachable at that time', () => {
   expect(reasonOf({ exitCode: 3 }, [])).toBe('unknown');
   expect(reasonOf({ exitCode: 0 }, [])).toBe('completed');
   const away = { ...DOCKER, absences: [{ fromMs: ENDED_AT - SECOND, toMs: ENDED_AT + SECOND }] };
@@ -233,7 +236,7 @@ test('an exit that was not seen is unknown, unless the code is 0 and the engine 
   expect(reasonOf({ exitCode: 0, finishedAtMs: null }, [], PODMAN)).toBe('unknown');
 });
 
-test('with an engine that does not report stops, the cause of an exit code other than 0 is unknown', () => {
+test('if the engine does not report stops, an exit code other than 0 has an unknown cause', () => {
   expect(reasonOf({ exitCode: 5 }, [DIE], PODMAN)).toBe('unknown');
   expect(reasonOf({ exitCode: 0 }, [DIE], PODMAN)).toBe('completed');
   expect(reasonOf({ exitCode: 5 }, [stop(100), DIE], PODMAN)).toBe('stopped');
@@ -247,7 +250,7 @@ describe('the history of exits', () => {
   const record = (history: ExitHistory, ...args: Parameters<typeof line>): boolean =>
     history.record(parseEvent(line(...args))!);
 
-  test('reports that an event can change the reason only if the event is new and follows the exit', () => {
+  test('reports a possible change of the reason only for a new event after the exit', () => {
     const history = createExitHistory();
     expect(record(history, 'oom', 'c', 58)).toBe(false);
     expect(record(history, 'die', 'c', 60)).toBe(false);
@@ -273,7 +276,7 @@ describe('the history of exits', () => {
     expect(history.decide('c', RUN)?.reason).toBe('unknown');
   });
 
-  test('ignores a label `signal`, which engines copy to the attributes of events', () => {
+  test('ignores a container’s label `signal`, which engines copy to the attributes of events', () => {
     const event = { Action: 'kill', Actor: { ID: 'c', Attributes: { signal: 'x'.repeat(17) } } };
     expect(EngineEvent.parse(event).Actor.Attributes.signal).toBeUndefined();
   });

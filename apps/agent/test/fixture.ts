@@ -11,7 +11,7 @@ import { ScriptedMuster } from './scripted-muster.js';
 
 export const ENROLL_TOKEN = formatToken('enroll', new Uint8Array(32).fill(9));
 
-/** Maximum wait, in milliseconds, of an agent of the fixture if a host with its identity might still be alive. */
+/** Maximum time in milliseconds for which the fixture's agent waits if a host with its identity may be alive. */
 export const IDENTITY_WAIT_MS_MAX = 300;
 
 /** A replayed engine, a scripted API and an agent, which share a temporary directory. */
@@ -24,7 +24,7 @@ export interface Fixture {
   variables: Record<string, string>;
   /** The agent's log lines, parsed. */
   logged: { level: number; msg: string; [key: string]: unknown }[];
-  /** Starts the agent. `ended` resolves with the error that ended it, or null if it was stopped. */
+  /** Starts the agent. `ended` resolves with the error that ended the agent, or null after a stop. */
   run(overrides?: Record<string, string>): { ended: Promise<StopError | null>; stop(): Promise<StopError | null> };
   once(overrides?: Record<string, string>): Promise<void>;
   /** Stops all running agents. */
@@ -67,7 +67,7 @@ export async function openFixture(
     identity: { maxMs: IDENTITY_WAIT_MS_MAX, defaultMs: 200 },
     rotationMs,
   };
-  // All waits for the engine are a fiftieth of the agent's own.
+  // All waits for the engine are 50 times shorter than usual.
   const gate = { unreachable: { baseMs: 50, capMs: 300 }, answered: { baseMs: 200, capMs: 1_200 } };
   const timing: Timing = { random: () => 0.1, coalesceMs, waits, gate, ...options.timing };
   const running: { stop(): Promise<unknown> }[] = [];

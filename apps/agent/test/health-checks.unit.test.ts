@@ -5,7 +5,7 @@ import type { Inspected } from '../src/engine/to-container.js';
 
 const INSPECTED: Inspected = { startedAt: null, health: 'healthy', run: null, restartCount: null };
 
-test('a container is inspected only while the gate is open for lists', async () => {
+test('no container is inspected while failed lists delay calls to the engine', async () => {
   let now = 0;
   const gate = createEngineGate({ now: () => now, random: () => 0 });
   const inspectedIds: string[] = [];

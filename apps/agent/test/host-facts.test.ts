@@ -14,7 +14,7 @@ const heartbeats = (): Heartbeat[] => fixture.muster.heartbeats.map(({ json }) =
 const SETTINGS = { MUSTER_HOST_LABELS: 'env=prod,site=fra', MUSTER_HOST_NAME: 'edge-1' };
 
 describe('the facts about the host', () => {
-  test('are in the enrollment and in the first heartbeat after the start, and not in later ones', async () => {
+  test('are in the enrollment and in the first heartbeat after the start, but not in later heartbeats', async () => {
     const agent = fixture.run(SETTINGS);
     await fixture.muster.until(() => fixture.muster.heartbeats.length === 3);
     const { info } = fixture.engine.capture as unknown as { info: Record<string, unknown> };

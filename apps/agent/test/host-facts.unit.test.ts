@@ -15,7 +15,7 @@ const nameOf = (ownHostname: string, reply: InfoReply | null, hostName: string |
 };
 
 describe('the host’s name', () => {
-  test('of an agent in a container is that of the engine’s machine, never the id of the container', () => {
+  test('is the name of the engine’s machine if the agent runs in a container', () => {
     const container = '0123456789ab';
     expect(nameOf(container, info)).toEqual(['rack-7', 'rack-7']);
     expect(factsWithoutEngine(readMachine(SETTINGS, true, container))).toMatchObject({
@@ -25,19 +25,19 @@ describe('the host’s name', () => {
     expect(nameOf(container, null)).toEqual(['unnamed', undefined]);
   });
 
-  test('is the one in the settings, if they contain one', () => {
+  test('is the name in the settings, if they contain a name', () => {
     expect(nameOf('machine', info, 'edge-1')).toEqual(['edge-1', 'edge-1']);
     expect(nameOf('machine', null, 'edge-1')).toEqual(['edge-1', 'edge-1']);
   });
 
-  test('is the machine’s own if the engine does not report one', () => {
+  test('is the machine’s hostname if the engine does not report a name', () => {
     expect(nameOf('machine', InfoReply.parse({}))).toEqual(['machine', 'machine']);
-    // After a failure of /info, the name that was reported before stays.
+    // After a failure of /info, the previously reported name stays.
     expect(nameOf('machine', null)).toEqual(['machine', undefined]);
   });
 });
 
-test('an identity is certain only if the engine has reported its id or its directory', () => {
+test('an identity is certain only if the engine has reported an id or a directory', () => {
   const machine = { ...readMachine(SETTINGS, true, 'machine'), machineId: 'f'.repeat(32) };
   expect(toMachineFacts(version, info, machine).isIdentityCertain).toBe(true);
   expect(toMachineFacts(version, null, machine).isIdentityCertain).toBe(false);
@@ -46,7 +46,7 @@ test('an identity is certain only if the engine has reported its id or its direc
 describe('the addresses', () => {
   const address = (value: string, internal = false) => ({ address: value, internal }) as never;
 
-  test('are those that other machines can use, IPv4 first', () => {
+  test('contain only addresses that other machines can use, IPv4 first', () => {
     const interfaces = {
       lo: [address('127.0.0.1', true), address('::1', true)],
       eth0: [address('2001:db8::5'), address('fe80::1'), address('192.0.2.5')],
@@ -61,7 +61,7 @@ describe('the addresses', () => {
     expect(HostFacts.safeParse({ addresses: externalAddresses(many) }).success).toBe(true);
   });
 
-  test('are left out in a container and for an engine on another machine', () => {
+  test('are omitted in a container and for an engine on another machine', () => {
     expect(readMachine(SETTINGS, true, '0123456789ab').addresses).toBeNull();
     expect(readMachine(SETTINGS, false, 'machine').addresses).toBeNull();
   });
@@ -87,7 +87,7 @@ describe('the facts of the engine', () => {
     expect(toHostFacts(machine, InfoReply.parse(reply)).engineFacts).toMatchObject(expected);
   });
 
-  test('that the API would refuse are left out', () => {
+  test('do not contain values that the API would refuse', () => {
     const reply = InfoReply.parse({ KernelVersion: '', NCPU: 0, MemTotal: 1.5, Driver: 'd'.repeat(300) });
     const facts = toHostFacts(machine, reply);
     expect(HostFacts.safeParse(facts).success).toBe(true);

@@ -30,7 +30,7 @@ const serveBytes = (bytes: string, onSent: (socket: Socket) => void): Promise<Ht
 const serve = (listener: RequestListener): Promise<HttpRoute> => routeTo(createServer(listener));
 
 describe('a connection', () => {
-  test('is kept between calls, even after the signal of an earlier call was aborted', async () => {
+  test('is kept between calls, even after an earlier call was aborted', async () => {
     let connections = 0;
     const server = createServer((_, response) => response.end('x'));
     server.on('connection', () => connections++);
@@ -42,7 +42,7 @@ describe('a connection', () => {
     expect(connections).toBe(1);
   });
 
-  test('is closed when the route is closed, and calls in flight are rejected', async () => {
+  test('is closed with its route, and calls in flight are rejected', async () => {
     let notifyReceived = (): void => undefined;
     const isReceived = new Promise<void>((resolve) => (notifyReceived = resolve));
     const route = await serve(() => notifyReceived());
@@ -59,7 +59,7 @@ describe('a response', () => {
     await expect(readText(await send(route, get), 99)).rejects.toThrow('aborted');
   });
 
-  test('causes an error if it is longer than the limit, and is not read to its end', async () => {
+  test('causes an error without being read to its end if it exceeds the limit', async () => {
     let close = (): void => undefined;
     const isClosed = new Promise<void>((resolve) => (close = resolve));
     const route = await serve((_, response) => {
@@ -81,7 +81,7 @@ describe('a response', () => {
     await expect(send(route, get)).rejects.toThrow(/./);
   });
 
-  test('can be aborted with the signal if it does not end', async () => {
+  test('that does not end can be aborted with the signal', async () => {
     const route = await serve((_, response) => void response.write('begun'));
     const stop = new AbortController();
     const answer = await send(route, { ...get, signal: stop.signal });

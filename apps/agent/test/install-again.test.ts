@@ -22,7 +22,10 @@ import {
 import { SERVICE_USER, missingForMachine, type Machine } from './machine.js';
 import { problem, tokenInvalid } from './scripted-muster.js';
 
-/* These tests run install.sh on a machine that already has the agent. They update it, move it, or enroll it again. */
+/*
+ * These tests run install.sh on a machine that already has the agent. They update the agent, move it, or enroll it
+ * again.
+ */
 
 let fixture: Fixture;
 let machine: Machine;
@@ -37,7 +40,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     ({ fixture, machine } = await openMachine('systemd'));
   });
 
-  test('changes nothing, stops nothing and does not call the API when it is run again', async () => {
+  test('changes nothing and does not call the API when it is run again', async () => {
     await installAgent(machine);
     const before = await processId(machine);
     const [firstStream] = fixture.muster.snapshots.map(({ headers }) => headers['snapshot-stream']);
@@ -53,7 +56,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(fixture.muster.snapshots.length + fixture.muster.requestsTo(Paths.agentEnroll).length).toBe(calls);
   });
 
-  test('fails with a message and leaves the service running if it is run again with a token while the API is down', async () => {
+  test('leaves the service running and fails if it is run again with a token while the API is down', async () => {
     await installAgent(machine);
     const state = await machine.read(`${STATE}/agent.json`);
     const config = await machine.read(CONFIG);
@@ -68,7 +71,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await machine.read(CONFIG)).toBe(config);
   });
 
-  test('does not touch the service if it is run again without a token while the API is down', async () => {
+  test('does not restart the service if it is run again without a token while the API is down', async () => {
     await installAgent(machine);
     const before = await processId(machine);
     takeApiDown(fixture);
@@ -76,7 +79,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await processId(machine)).toBe(before);
   });
 
-  test('restarts the service that it stopped, even if it is killed while it waits for the API', async () => {
+  test('restarts the service that it stopped, even if install.sh is killed while it waits for the API', async () => {
     await installAgent(machine);
     fixture.muster.setReaction(Paths.agentHeartbeat, problem(503));
     await untilUnhealthy(machine);
@@ -122,7 +125,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await readdir(machine.path('/etc/muster-agent'))).toEqual(['config']);
   });
 
-  test('restores the earlier release if the new one cannot report', async () => {
+  test('restores the earlier release if the new release cannot report', async () => {
     await installAgent(machine);
     const before = await machine.read(BINARY);
     takeApiDown(fixture);
@@ -133,7 +136,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     await untilRunning(machine);
   });
 
-  test('changes nothing if the disk has no space for a copy of the earlier release or settings, and says so', async () => {
+  test('changes nothing if the disk has no space for a copy of the earlier release or settings', async () => {
     await installAgent(machine);
     const files = [BINARY, CONFIG];
     const before = await Promise.all(files.map((file) => machine.read(file)));
@@ -152,7 +155,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await isRunning(machine)).toBe(true);
   });
 
-  test('changes the address of the API without a token, if the API confirms the machine’s token there', async () => {
+  test('changes the address of the API without a token if the API at the new address knows the machine’s token', async () => {
     await installAgent(machine);
     const enrollments = fixture.muster.requestsTo(Paths.agentEnroll).length;
     acceptToken(fixture);
@@ -165,7 +168,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(enrollments);
   });
 
-  test('stays at the address of its API if another server does not know its token', async () => {
+  test('keeps the address of the API if the server at the new address does not know the machine’s token', async () => {
     await installAgent(machine);
     const before = await Promise.all([CONFIG, `${STATE}/agent.json`].map((file) => machine.read(file)));
     fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
@@ -176,7 +179,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     await untilRunning(machine);
   });
 
-  test('leaves the service’s settings unchanged if enrolling at another address fails', async () => {
+  test('leaves the service’s settings unchanged if enrollment at another address fails', async () => {
     await installAgent(machine);
     const config = await machine.read(CONFIG);
     const state = await machine.read(`${STATE}/agent.json`);
@@ -188,7 +191,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     await untilRunning(machine);
   });
 
-  test('restores the old address and its token if the machine enrolls at another address but cannot report there', async () => {
+  test('restores the old address and token if the machine enrolls at another address but cannot report there', async () => {
     await installAgent(machine);
     const state = await machine.read(`${STATE}/agent.json`);
     fixture.muster.queueReactions(Paths.agentContainers, problem(403), problem(403), problem(403));
@@ -203,7 +206,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     ['with', ''],
     ['without', 'case $1 in *T) exit 1 ;; esac'],
   ])(
-    'restores the state even if its owner replaces it with a link, using an mv %s the option -T',
+    'restores the state file even if its owner replaces the file with a link (mv %s the option -T)',
     async (_, before) => {
       await writeFile(machine.path('bin/mv'), `#!/bin/sh\n${before}\nexec /bin/mv "$@"\n`, { mode: 0o755 });
       await installAgent(machine);

@@ -6,7 +6,7 @@ import { isAvailable, runIf } from '@muster/testkit';
 import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
 import { ENGINE, ENGINE_GROUP, missingForMachine, startMachine, type Machine } from './machine.js';
 
-/* These tests run install.sh as root on simulated machines with OpenRC, whose programs are the real ones. */
+/* These tests run install.sh as root on simulated machines with the real programs of OpenRC. */
 
 const BINARY = '/usr/local/bin/muster-agent';
 const INIT_SCRIPT = '/etc/init.d/muster-agent';
@@ -53,7 +53,7 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
       fixture.muster.snapshots.some(({ headers }) => headers['snapshot-stream'] !== firstStream),
     );
 
-    // The service has the settings, but not the rest of the script's environment.
+    // The service has the settings, but no other variable of the script's environment.
     expect(await machine.read('/etc/muster-agent/config')).toContain("NO_PROXY='*'\n");
     expect(await output(`tr '\\0' '\\n' </proc/${pid}/environ | grep -c NO_PROXY`)).toBe('0');
     const config = await stat(machine.path('/etc/muster-agent/config'));
@@ -64,14 +64,14 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
     ]);
   });
 
-  test('creates a group for the engine’s socket if its group has no name', async () => {
+  test('creates a group for the engine’s socket if the socket’s group has no name', async () => {
     await machine.run('sed -i /^engine:/d /etc/group');
     await installAgent();
     expect(await output('id -nG muster-agent')).toBe('muster-agent muster-engine');
     expect(await output('getent group muster-engine | cut -d : -f 3')).toBe(String(ENGINE_GROUP));
   });
 
-  test('changes and stops nothing when it is run again, and restarts the service only for a new release', async () => {
+  test('restarts the service only for a new release when it is run again', async () => {
     await installAgent();
     const pid = await processId();
     expect(await machine.install()).toMatchObject({ code: 0 });
@@ -83,7 +83,7 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
     expect(await processId()).not.toBe(pid);
   });
 
-  test('does not mistake an agent that another supervisor has restarted for the service', async () => {
+  test('stops the service and fails if another supervisor restarts its agent first', async () => {
     // The service starts slowly, so that the other supervisor is always the first.
     machine.release = { run: 'if [ -z "$SUPERVISED" ]; then sleep 2; fi' };
     expect((await machine.install('--token', ENROLL_TOKEN, '--no-service')).code).toBe(0);
@@ -99,7 +99,7 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
     expect(await readdir(machine.path('/etc/runlevels/default'))).not.toContain('muster-agent');
   });
 
-  test('is supervised: an agent that was killed is started again', async () => {
+  test('installs a service that starts a killed agent again', async () => {
     await installAgent();
     const pid = await processId();
     await machine.run(`kill -KILL ${pid}`);

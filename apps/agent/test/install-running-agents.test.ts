@@ -40,7 +40,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     ({ fixture, machine } = await openMachine('systemd'));
   });
 
-  test('replaces an agent that was started by hand with the service', async () => {
+  test('replaces a manually started agent with the service', async () => {
     await installAgent(machine, '--no-service');
     await startByHand(machine);
     const before = await processId(machine);
@@ -50,7 +50,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await machine.systemctlCalls()).toContain('start muster-agent');
   });
 
-  test('replaces an agent that was started by hand as another user, and takes over its state', async () => {
+  test('replaces an agent that another user started manually, and keeps its state', async () => {
     await installAgent(machine, '--no-service');
     await machine.run(`chown -R ${OTHER_USER} ${STATE}`);
     await startByHand(machine, AS_OTHER_USER);
@@ -59,7 +59,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await isRunning(machine)).toBe(true);
   });
 
-  test('refuses to replace an agent in a container, and does not change the owner of its state', async () => {
+  test('refuses to replace an agent in a container and does not change the owner of its state', async () => {
     await installAgent(machine, '--no-service');
     await machine.run(`chown -R ${OTHER_USER} ${STATE}`);
     await startInContainer(machine, AS_OTHER_USER);
@@ -70,7 +70,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
   });
 
   test.each(['enroll again', 'move', 'start the service'])(
-    'names the command that restarts the agent that it stopped, if it then cannot %s',
+    'says how to restart an agent that it stopped if the attempt to %s then fails',
     async (failure) => {
       await installAgent(machine, '--no-service');
       await machine.run(`chown -R ${OTHER_USER} ${STATE}`);
@@ -98,7 +98,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     },
   );
 
-  test('stops and disables the service if another supervisor has started its own agent again first', async () => {
+  test('stops and disables the service if another supervisor restarts its agent first', async () => {
     // The service starts slowly, so that the other supervisor is always the first.
     machine.release = { run: 'if [ -z "$SUPERVISED" ]; then sleep 2; fi' };
     await installAgent(machine, '--no-service');
@@ -120,7 +120,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     ]);
   });
 
-  test('names an agent that is not part of the installation, and does not say that the agent was removed', async () => {
+  test('reports an unrelated agent’s process, and does not claim that this agent was removed', async () => {
     await machine.run('cp /bin/sleep /usr/local/muster-agent; setsid /usr/local/muster-agent 600 >/dev/null 2>&1 &');
     const other = (await machine.run('pgrep -x muster-agent')).stdout.trim();
     const installed = await machine.install('--token', ENROLL_TOKEN);
@@ -146,7 +146,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
     ({ fixture, machine } = await openMachine('none'));
   });
 
-  test('says how to start the agent, and does not touch an agent that was started in this way', async () => {
+  test('says how to start the agent, and leaves an agent that was started in this way running', async () => {
     const installed = await machine.install('--token', ENROLL_TOKEN);
     expect(installed.stdout).toContain(
       `Keep it running with: MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} ${BINARY} run\n`,
@@ -157,7 +157,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
     expect(await processId(machine)).toBe(before);
   });
 
-  test('names the process to restart after an update', async () => {
+  test('says which process to restart after an update', async () => {
     await installAgent(machine);
     await startByHand(machine);
     const before = await processId(machine);
@@ -176,7 +176,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
     expect(await ownersOfState(machine)).toEqual([OTHER_USER]);
   });
 
-  test('names the process to stop before the machine enrolls or moves, and changes nothing', async () => {
+  test('says which process to stop before the machine enrolls or moves, and changes nothing', async () => {
     await installAgent(machine);
     await startByHand(machine);
     const before = await Promise.all([CONFIG, `${STATE}/agent.json`].map((file) => machine.read(file)));
@@ -189,7 +189,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
     expect(await isRunning(machine)).toBe(true);
   });
 
-  test('stops an agent that was started by hand when it uninstalls', async () => {
+  test('stops a manually started agent when it uninstalls', async () => {
     await installAgent(machine);
     await startByHand(machine);
     const before = await processId(machine);
@@ -203,7 +203,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
     expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(1);
   });
 
-  test('deletes nothing if an agent cannot be stopped, or a supervisor starts it again', async () => {
+  test('deletes nothing if a supervisor restarts the agent', async () => {
     await installAgent(machine);
     await startSupervisor(machine);
     acceptLeaving(fixture);
@@ -220,7 +220,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
     expect(fixture.muster.requestsTo(Paths.agentToken)).toHaveLength(0);
   });
 
-  test('does not stop an unrelated process if the agent that uses the state runs in a container', async () => {
+  test('does not stop an unrelated process if the agent runs in a container', async () => {
     await installAgent(machine);
     await startInContainer(machine);
     const { code, stdout, stderr } = await machine.install('--uninstall');

@@ -34,7 +34,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     ({ fixture, machine } = await openMachine('systemd'));
   });
 
-  test('enrolls, reports once and starts the service, whose user owns all state files', async () => {
+  test('enrolls, reports once and starts the service, and gives all state files to the service’s user', async () => {
     await installAgent(machine);
     const streams = fixture.muster.snapshots.map(({ headers }) => headers['snapshot-stream']);
     expect(streams.filter((stream) => stream === streams[0])).toHaveLength(1);
@@ -54,7 +54,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(verified).toMatchObject({ code: 0, stdout: '' });
   });
 
-  test('creates a group for the engine’s socket if its group has no name, and deletes it with the agent', async () => {
+  test('creates a group for an engine’s socket without a group name, and deletes this group with the agent', async () => {
     await machine.run('sed -i /^engine:/d /etc/group');
     await installAgent(machine);
     expect(await machine.read(UNIT)).toContain('\nSupplementaryGroups=muster-engine\n');
@@ -68,14 +68,14 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect((await machine.run('getent group muster-engine')).code).not.toBe(0);
   });
 
-  test('downloads from the address in --url, even if the script contains another one', async () => {
+  test('downloads from the address in --url, even if the script contains another address', async () => {
     const { result } = await machine.startInstall('--token', ENROLL_TOKEN, '--url', otherAddress(fixture));
     expect(await result).toMatchObject({ code: 0, stderr: '' });
     const downloads = fixture.muster.receivedRequests.filter(({ path }) => path.startsWith('/agent-release'));
     expect([...new Set(downloads.map(({ headers }) => headers.host))]).toEqual([new URL(otherAddress(fixture)).host]);
   });
 
-  test('does nothing while another install.sh runs, and ignores one that was killed', async () => {
+  test('does nothing while another install.sh runs, and ignores an install.sh that was killed', async () => {
     fixture.muster.setReaction(Paths.agentEnroll, 'hang');
     const { pid, result } = await machine.startInstall('--token', ENROLL_TOKEN);
     await fixture.muster.until(() => fixture.muster.requestsTo(Paths.agentEnroll).length > 0);
@@ -89,7 +89,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     await installAgent(machine);
   });
 
-  test('keeps the settings in its environment for the service, readable only by root and the agent', async () => {
+  test('writes the settings of its environment to a file that only root and the agent can read', async () => {
     const settings = {
       DOCKER_HOST: ENGINE,
       HTTPS_PROXY: 'http://user:p%23ss@proxy.example.com:3128',
@@ -121,7 +121,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await machine.read(CONFIG)).toBe(`${config.replace(/^NO_PROXY=.*\n/m, '')}NO_PROXY='*'\n`);
   });
 
-  test('refuses settings that the service could not use, and then installs and enrolls nothing', async () => {
+  test('installs and enrolls nothing if the service could not use a setting', async () => {
     await mkdir(machine.path('/etc/certificates'));
     await writeFile(machine.path('/etc/certificates/ca.pem'), 'x', { mode: 0o600 });
     for (const [name, value, message] of [
@@ -155,7 +155,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(fixture.muster.receivedRequests.filter(({ path }) => path.startsWith('/agent-release'))).toEqual([]);
   });
 
-  test.each(['curl', 'wget'])('rejects a wrong token, but not for the 401 of a proxy, with %s', async (client) => {
+  test.each(['curl', 'wget'])('with %s, distinguishes a rejected token from the 401 of a proxy', async (client) => {
     // The shell does not find a program that is not a regular file.
     if (client === 'wget') await machine.run('mount --bind /dev/null "$(command -v curl)"');
     const headers = { 'www-authenticate': 'Bearer realm="muster", error="invalid_token"' };
@@ -181,7 +181,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(fixture.muster.receivedRequests).toEqual([]);
   });
 
-  test('uninstalls: stops the service, revokes the token and deletes all files; a second time, nothing is installed', async () => {
+  test('uninstalls: stops the service, revokes the token and deletes all files', async () => {
     await installAgent(machine);
     acceptLeaving(fixture);
     const removed = await machine.install('--uninstall');
@@ -200,7 +200,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     });
   });
 
-  test('uninstalls if the API is down, and says that the host’s token was not revoked', async () => {
+  test('uninstalls while the API is down, and says that the host’s token was not revoked', async () => {
     await installAgent(machine);
     takeApiDown(fixture);
     const { code, stderr } = await machine.install('--uninstall');
@@ -208,7 +208,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await machine.exists(STATE)).toBe(false);
   });
 
-  test('uninstalls an agent below another prefix, which its unit names', async () => {
+  test('uninstalls an agent from the prefix in its unit', async () => {
     await installAgent(machine, '--prefix', '/usr/local/muster');
     acceptLeaving(fixture);
     expect(await machine.install('--uninstall')).toMatchObject({ code: 0, stderr: '' });

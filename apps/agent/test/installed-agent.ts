@@ -19,8 +19,8 @@ export interface MachineAndApi {
 }
 
 /**
- * Opens a machine with systemd, or without a service manager. The files and processes are real. systemctl is replaced
- * by a script that records its calls and runs the service as the unit states.
+ * Opens a machine with systemd, or without a service manager. The files and processes are real. A script replaces
+ * systemctl, records its calls, and runs the service as the unit states.
  */
 export async function openMachine(manager: 'systemd' | 'none'): Promise<MachineAndApi> {
   const fixture = await openFixture();
@@ -45,7 +45,7 @@ export const isRunning = async (machine: Machine): Promise<boolean> =>
 export const processId = async (machine: Machine): Promise<string | undefined> =>
   /as process (\d+)/.exec(await status(machine))?.[1];
 
-/** Waits until the agent runs, which is shortly after its start. */
+/** Waits until the agent runs, shortly after its start. */
 export const untilRunning = (machine: Machine): Promise<void> =>
   eventually(async () => expect(await isRunning(machine)).toBe(true));
 
@@ -64,7 +64,7 @@ export async function startByHand(machine: Machine, prefix = ''): Promise<void> 
   await untilRunning(machine);
 }
 
-/** Starts the agent as process 1 in a new PID namespace. On the machine, process 1 is another program. */
+/** Starts the agent as process 1 in a new PID namespace. Process 1 of the machine is another program. */
 export async function startInContainer(machine: Machine, prefix = ''): Promise<void> {
   await machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} \\
     setsid unshare --pid --fork --mount-proc ${prefix} ${BINARY} run >/dev/null 2>&1 &`);
@@ -72,14 +72,14 @@ export async function startInContainer(machine: Machine, prefix = ''): Promise<v
   expect(await status(machine)).toContain('as process 1 ');
 }
 
-/** Starts a supervisor other than the service manager. It starts its agent again whenever the agent ends. */
+/** Starts a supervisor other than the service manager, which restarts its agent whenever the agent ends. */
 export async function startSupervisor(machine: Machine): Promise<void> {
   const file = '/usr/local/bin/supervisor';
   await writeFile(machine.path(file), `#!/bin/sh\nwhile :; do SUPERVISED=1 "$@"; done\n`, { mode: 0o755 });
   await startByHand(machine, file);
 }
 
-/** The ID of a user other than root and the service's. */
+/** The ID of a user other than root and the service's user. */
 export const OTHER_USER = 34_567;
 
 /** Runs a command as the other user, who can read the configuration file. */
@@ -92,7 +92,7 @@ export async function ownersOfState(machine: Machine): Promise<number[]> {
   return [...new Set(owners)];
 }
 
-/** Makes the API answer every call of an agent with 503. The release remains available, as if a cache served it. */
+/** Makes the API answer every call of an agent with 503. The release remains available, as if from a cache. */
 export function takeApiDown({ muster }: Fixture): void {
   for (const path of [Paths.agentEnroll, Paths.agentContainers, Paths.agentHeartbeat, Paths.agentToken]) {
     muster.setReaction(path, problem(503, 'about:blank', { 'retry-after': '3600' }));

@@ -31,7 +31,7 @@ async function readAll(afterMs = 0): Promise<Container[]> {
   return (await inventory.read(signal)).containers;
 }
 
-test('a container keeps the name of its image when the tag moves, also after a start that cannot be inspected', async () => {
+test('a container keeps the name of its image when the tag moves, even if a later inspection fails', async () => {
   engine.set('c', { image: 'demo:1', imageId: IMAGE_ID });
   expect((await readAll())[0]!.image).toBe('demo:1');
   engine.set('c', { image: IMAGE_ID, imageId: IMAGE_ID, configImage: 'demo:1' });
@@ -53,7 +53,7 @@ test('each image is inspected once, and its repository digest is reported for al
   expect(engine.count('image')).toBe(2);
 });
 
-test('a proxy that forbids inspections of images is asked only once until the connection to the engine was lost', async () => {
+test('after a refused inspection, no image is inspected until the connection to the engine was lost', async () => {
   engine.forbidden = /^\/images\//;
   engine.repoDigests.set(IMAGE_ID, [`demo@${DIGEST}`]);
   engine.set('a', { image: 'demo:1', imageId: IMAGE_ID });
@@ -66,7 +66,7 @@ test('a proxy that forbids inspections of images is asked only once until the co
   expect((await readAll())[0]!.imageDigest).toBe(DIGEST);
 });
 
-test('a container that the list shows as new is inspected again, before its start event arrives', async () => {
+test('a container that the list shows as restarted is inspected again before its start event arrives', async () => {
   engine.set('c', { status: 'Up Less than a second', startedAt: '2026-11-01T10:00:00Z' });
   await readAll();
   engine.set('c', { status: 'Up Less than a second', startedAt: '2026-11-01T10:00:03Z' });

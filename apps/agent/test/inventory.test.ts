@@ -69,7 +69,7 @@ describe('after a failed inspection', () => {
   ];
 
   test.each(answers)(
-    'every container is still reported if all inspections get %s, and inspections are repeated only after a minute',
+    'all containers are reported if all inspections get %s, and inspections are repeated only after a minute',
     async (_, answer, lists) => {
       createMany(3);
       engine.react('inspect', answer);
@@ -88,7 +88,7 @@ describe('after a failed inspection', () => {
     },
   );
 
-  test('a container whose inspection gets 404 is still reported, and the others have their start times', async () => {
+  test('a container whose inspection gets 404 is reported, and the other containers have their start times', async () => {
     createMany(3);
     engine.inspections.delete('c1');
     const { containers } = await read();
@@ -100,7 +100,7 @@ describe('after a failed inspection', () => {
     expect(warnings).toEqual([{ containers: 1, reason: expect.stringContaining('404') }]);
   });
 
-  test('a known start time stays until the list shows a restart, although inspections are refused', async () => {
+  test('a known start time stays until the list shows a restart, even if inspections are refused', async () => {
     engine.set('c', { status: 'Up 1 second' });
     const { startedAt } = await readContainer('c');
     engine.forbidden = /^\/containers\/.+\/json$/;
@@ -120,7 +120,7 @@ describe('a health that cannot be inspected again', () => {
     return (await read()).containers.map(healthOf);
   };
 
-  test('is not reported while the inspection fails or must wait; the next inspection restores it, and the start time stays', async () => {
+  test('is not reported until the next inspection succeeds, but the start time stays', async () => {
     engine.set('c', { health: 'healthy' });
     const { startedAt } = await readContainer('c');
     engine.react('inspect', { status: 500 });
@@ -132,7 +132,7 @@ describe('a health that cannot be inspected again', () => {
     expect(healthOf(await readContainer('c', 30_000))).toBe('healthy');
   });
 
-  test('is not reported after more than 20 inspections have failed, although the other containers are not inspected', async () => {
+  test('is not reported after about 20 failed inspections, even for containers that were not inspected', async () => {
     createMany(50, { health: 'healthy' });
     expect(await readAll(0)).toEqual(Array(50).fill('healthy'));
     engine.forbidden = /^\/containers\/.+\/json$/;
@@ -165,7 +165,7 @@ describe('a health that cannot be inspected again', () => {
   });
 });
 
-test('a start time that cannot be inspected again is dropped if the list shows a later start, even if its age is higher', async () => {
+test('a start time that cannot be inspected again is dropped if the list shows a later start', async () => {
   engine.set('c', { status: 'Up 2 seconds' });
   expect((await readContainer('c')).startedAt).not.toBeNull();
   engine.forbidden = /^\/containers\/.+\/json$/;
@@ -174,7 +174,7 @@ test('a start time that cannot be inspected again is dropped if the list shows a
 });
 
 describe('failed inspections', () => {
-  test('are limited to about 20 in each reading of 1,000 containers, and are logged once', async () => {
+  test('are limited to about 20 in a reading of 1,000 containers, and logged once', async () => {
     createMany(1_000);
     engine.forbidden = /^\/containers\/.+\/json$/;
     for (let reading = 0; reading < 10; reading++) {
@@ -198,7 +198,7 @@ describe('failed inspections', () => {
     expect(triedAfter).toEqual([0, 1, 2, 4, 8, 10, 10]);
   });
 
-  test('are repeated in the next reading once the engine is back', async () => {
+  test('are repeated in the next reading after the engine returns', async () => {
     engine.set('c', { startedAt: '2026-11-27T10:00:00Z' });
     engine.react('inspect', 'hang');
     expect((await readContainer('c')).startedAt).toBeNull();
@@ -208,7 +208,7 @@ describe('failed inspections', () => {
     expect((await readContainer('c', 1_000)).startedAt).toBe('2026-11-27T10:00:00.000Z');
   });
 
-  test('are not repeated sooner because of a start, and the first success ends the wait', async () => {
+  test('are not repeated sooner because of a start event', async () => {
     engine.set('c');
     engine.forbidden = /^\/containers\/.+\/json$/;
     await read();
@@ -226,7 +226,7 @@ describe('failed inspections', () => {
 describe('a container that is removed while the engine is read', () => {
   // Podman answers with 404 or with 500.
   test.each([404, 500])(
-    'is gone in the same reading if its inspection gets %d and two further lists lack it',
+    'is reported as removed in the same reading if its inspection gets %d and two more lists do not contain it',
     async (status) => {
       createMany(3);
       engine.react('inspect', (path) => {
@@ -242,7 +242,7 @@ describe('a container that is removed while the engine is read', () => {
     },
   );
 
-  test('is kept if one list lacks it and the next one contains it', async () => {
+  test('is kept if it is missing in only one of two lists', async () => {
     createMany(2);
     engine.inspections.delete('c1');
     const complete = engine.list;
@@ -270,7 +270,7 @@ describe('a container that is removed while the engine is read', () => {
 });
 
 describe('inspections of 1,000 containers', () => {
-  test('are repeated only for a changed container, even if the event stream closes every 10 seconds', async () => {
+  test('happen only for changed containers, even if the event stream closes every 10 seconds', async () => {
     createMany(1_000);
     const inspections = await countInspections(async () => {
       await read();
@@ -285,7 +285,7 @@ describe('inspections of 1,000 containers', () => {
     expect((await readContainer('c7')).startedAt).toBe('2026-11-02T10:00:00.000Z');
   });
 
-  test('are repeated once a minute if Podman’s list lacks the health, however often it is read', async () => {
+  test('happen only once a minute if Podman’s list does not contain the health', async () => {
     createMany(1_000, { health: 'healthy' });
     await read();
     const inspections = await countInspections(async () => {
@@ -299,7 +299,7 @@ describe('inspections of 1,000 containers', () => {
 });
 
 describe('without an event,', () => {
-  test('a restarted container has its new start and its new health at the next reading', async () => {
+  test('a restarted container has its new start time and health at the next reading', async () => {
     engine.set('c', { startedAt: '2026-11-01T10:00:00Z', health: 'healthy' });
     expect(await readContainer('c')).toMatchObject({ startedAt: '2026-11-01T10:00:00.000Z' });
     engine.set('c', { status: 'Up 5 seconds', startedAt: '2026-11-27T10:00:00Z', health: 'unhealthy' });
@@ -323,14 +323,14 @@ describe('without an event,', () => {
       'running',
       'Up Less than a second',
     ],
-  ])('a container that %s has its new start', async (_, stateBefore, statusBefore, state, status) => {
+  ])('a container that %s has its new start time', async (_, stateBefore, statusBefore, state, status) => {
     engine.set('c', { state: stateBefore, status: statusBefore });
     await readContainer('c');
     engine.set('c', { state, status, startedAt: '2026-11-27T10:00:00Z' });
     expect((await readContainer('c', 66_000)).startedAt).toBe('2026-11-27T10:00:00.000Z');
   });
 
-  test('Podman: a changed health is reported within a minute', async () => {
+  test('a changed health on Podman is reported within a minute', async () => {
     engine.set('c', { health: 'healthy' });
     expect((await readContainer('c')).status).toBe('Up 3 hours (healthy)');
     engine.set('c', { health: 'unhealthy' });
@@ -350,7 +350,7 @@ describe('without an event,', () => {
   });
 
   test('a container that was inspected while it started is inspected again', async () => {
-    // The engine counts the age from the beginning of the start, but the inspection during the start still returned the
+    // The engine counts the age from the beginning of the start, but an inspection during the start returns the
     // previous start time.
     engine.set('c', { status: 'Up 1 second', startedAt: '2026-11-01T10:00:00Z' });
     await readContainer('c');
@@ -360,12 +360,13 @@ describe('without an event,', () => {
 });
 
 describe('a container of an engine that sends no events', () => {
-  /** The time on the engine's clock. It is not the time of the inventory's monotonic clock. */
+  /** The time on the engine's clock, which differs from the inventory's monotonic clock. */
   const engineTime = (): number => Date.UTC(2026, 10, 1) + nowMs;
   const isoTime = (ms: number): string => new Date(ms).toISOString();
 
   /**
-   * Updates the container, and returns what the next reading reports. Without an exit time, the container is running.
+   * Updates the container, and returns it as the next reading reports it. Without an exit time, the container is
+   * running.
    */
   function readRun(startedAtMs: number, exitedAtMs: number | null): Promise<Container> {
     const state = exitedAtMs === null ? 'running' : 'exited';
@@ -374,7 +375,7 @@ describe('a container of an engine that sends no events', () => {
     return readContainer('c');
   }
 
-  test('has the right start in every reading, whenever it starts and exits', async () => {
+  test('has the right start time in every reading, for any sequence of starts and exits', async () => {
     const step = fc.record({
       afterMs: fc.oneof(
         fc.integer({ min: 1_000, max: 120_000 }),
@@ -397,8 +398,8 @@ describe('a container of an engine that sends no events', () => {
           if (change === 'restart') [startedAtMs, exitedAtMs] = [changedAtMs, null];
           else if (change === 'exit' && exitedAtMs === null) exitedAtMs = changedAtMs;
           const { startedAt, status } = await readRun(startedAtMs, exitedAtMs);
-          // If the text contains "Less than a second", it does not show whether the start time is current. The text at
-          // the next reading does.
+          // The text "Less than a second" does not show whether the start time is current. The text at the next reading
+          // shows it.
           if (status.includes('Less than a second')) return;
           expect(startedAt).toBe(isoTime(startedAtMs));
         }
@@ -407,7 +408,7 @@ describe('a container of an engine that sends no events', () => {
     );
   });
 
-  test('is inspected about a dozen times if it runs for 90 days without a change', async () => {
+  test('is inspected at most twelve times in 90 days without a change', async () => {
     const startedAtMs = engineTime();
     const inspections = await countInspections(async () => {
       const periods = [
@@ -437,7 +438,7 @@ describe('an agent', () => {
     await fixture.muster.until(() => fixture.muster.snapshots.length > 0);
   };
 
-  test('reports all containers although a proxy answers every inspection with 404', async () => {
+  test('reports all containers even if a proxy answers every inspection with 404', async () => {
     createMany(3);
     await run();
     engine.react('inspect', { status: 404, text: '404 page not found' });
@@ -446,7 +447,7 @@ describe('an agent', () => {
     for (const { json } of fixture.muster.snapshots) expect(json).toHaveLength(3);
   });
 
-  test('reports a restart at the next regular reading if its event stream is open but silent', async () => {
+  test('reports a restart at the next regular reading even if its event stream is silent', async () => {
     engine.set('c');
     await run();
     expect(engine.eventStreams()).toBe(1);
@@ -482,7 +483,7 @@ describe('a container that was never started', () => {
     expect((await readContainer('c', 1_000)).exit).toBeUndefined();
   });
 
-  test('is one of at most 200 that are inspected in a minute, and each is inspected in turn', async () => {
+  test('is inspected in turn, with at most 200 such containers in a minute', async () => {
     createMany(500, created);
     const counts: number[] = [];
     for (let minute = 0; minute < 4; minute++, nowMs += MINUTE) {
@@ -501,7 +502,7 @@ describe('a container whose inspection failed', () => {
     inspectedState: { ExitCode: 137, OOMKilled: true },
   };
 
-  test('is inspected as soon as it ends, unless inspections fail repeatedly', async () => {
+  test('is inspected again when it exits, unless inspections fail repeatedly', async () => {
     engine.set('c');
     engine.forbidden = /^\/containers\/.+\/json$/;
     await read();
@@ -529,7 +530,7 @@ describe('a container that exited', () => {
     inspectedState: { ExitCode: 3, FinishedAt: '2026-11-27T10:00:00.123456789Z' },
   };
 
-  test('is inspected once more, and is then reported with the same exit without further inspections', async () => {
+  test('is inspected once, and is then reported with the same exit without more inspections', async () => {
     engine.set('c');
     expect((await readContainer('c')).exit).toBeUndefined();
     engine.set('c', ended);
@@ -553,7 +554,7 @@ describe('a health event', () => {
     .split('\n')
     .map((line) => parseEvent(line)!);
 
-  test('of Podman 5.4 that repeats the known health changes nothing and costs no inspection', async () => {
+  test('of Podman 5.4 with the known health causes no change and no inspection', async () => {
     for (const { Actor } of events) engine.set(Actor.ID, { health: 'starting' });
     await read();
     const healthById = new Map<string, string | undefined>();
@@ -579,7 +580,7 @@ describe('a health event', () => {
     expect(parseEvent(line('start'))!.HealthStatus).toBeUndefined();
   });
 
-  test('without the health, as Podman 4.3 sends it, leads to an inspection', async () => {
+  test('of Podman 4.3, which does not contain the health, causes an inspection', async () => {
     engine.set('c', { health: 'healthy' });
     await read();
     engine.set('c', { health: 'unhealthy' });
@@ -592,7 +593,7 @@ describe('a health event', () => {
     expect((await readContainer('c')).startedAt).not.toBeNull();
   });
 
-  test('is compared with the health in Docker’s list, even if earlier events were missed', async () => {
+  test('of Docker is compared with the health in the list, even if earlier events were missed', async () => {
     engine.set('c', { status: 'Up 3 hours (healthy)', health: 'healthy' });
     await read();
     engine.list[0]!['Status'] = 'Up 3 hours (unhealthy)';
@@ -613,7 +614,7 @@ describe('a health event', () => {
     expect((await readContainer('c')).status).toBe('Up 3 hours (unhealthy)');
   });
 
-  test('of an unknown container may be a change', () => {
+  test('of an unknown container counts as a possible change', () => {
     expect(inventory.recordHealth('unknown', 'healthy')).toBe(true);
   });
 });

@@ -32,7 +32,7 @@ async function drain(journal: Awaited<ReturnType<typeof openJournal>>) {
 }
 
 describe('the journal', () => {
-  test('records changes between readings in order, and ignores a change that affects only the age in the status', async () => {
+  test('records changes between readings in order, and ignores a new age in a status', async () => {
     const journal = await openJournal(dir, log);
     journal.setBaseline([container('a'), container('b')]);
     await journal.record([container('a', 'running', 'Up 6 minutes'), container('b')], order);
@@ -47,7 +47,7 @@ describe('the journal', () => {
     ]);
   });
 
-  test('is kept for the next run with each entry’s stream and sequence number, even if a kill truncated a line', async () => {
+  test('is kept for the next run with all streams and sequence numbers, even if a killed run left a truncated line', async () => {
     const first = await openJournal(dir, log);
     first.setBaseline([]);
     await first.record([container('a')], order);
@@ -62,7 +62,7 @@ describe('the journal', () => {
     expect((await openJournal(dir, log)).size()).toBe(0);
   });
 
-  test('is sent only once, because the next run skips the entries that a killed run already sent', async () => {
+  test('skips the entries that a killed run has already sent', async () => {
     const first = await openJournal(dir, log);
     first.setBaseline([]);
     for (const name of ['a', 'b', 'c', 'd']) await first.record([container(name)], order);
@@ -83,7 +83,7 @@ describe('the journal', () => {
     expect((JSON.parse(lines.at(-1)!) as { sequence: number }).sequence).toBe(600);
   });
 
-  test('drops only the entry that was sent, and nothing if that entry was already dropped to make room', async () => {
+  test('drops nothing if the sent entry was already dropped to make room', async () => {
     const journal = await openJournal(dir, log);
     journal.setBaseline([]);
     for (let i = 0; i < 500; i++) await journal.record([container(`c-${i}`)], order);
@@ -95,14 +95,14 @@ describe('the journal', () => {
     expect(journal.first()!.sequence).toBe(sequence);
   });
 
-  test('splits removals into several entries if there are too many for one', async () => {
+  test('splits removals into several entries if there are too many removals for one entry', async () => {
     const journal = await openJournal(dir, log);
     journal.setBaseline(Array.from({ length: 250 }, (_, i) => container(`c-${i}`)));
     await journal.record([], order);
     expect((await drain(journal)).map(([, , goneIds]) => goneIds.length)).toEqual([100, 100, 50]);
   });
 
-  test('keeps its entries in memory if they cannot be written to disk', async () => {
+  test('keeps its entries in memory if it cannot write to disk', async () => {
     const warnings: string[] = [];
     const warnLog = pino({ level: 'warn' }, { write: (line) => void warnings.push(line) });
     const journal = await openJournal(join(dir, 'nowhere'), warnLog);
@@ -113,11 +113,11 @@ describe('the journal', () => {
       [1, ['a running'], []],
       [2, ['b running'], []],
     ]);
-    // One warning for all failed writes.
+    // There is only one warning for all failed writes.
     expect(warnings).toHaveLength(1);
   });
 
-  test('neither reads nor writes the target of a symbolic link, and keeps its entries in memory', async () => {
+  test('keeps its entries in memory if its file is a symbolic link, and does not touch the link’s target', async () => {
     const linkTarget = join(dir, 'elsewhere');
     await writeFile(linkTarget, 'not ours');
     await symlink(linkTarget, join(dir, 'journal.ndjson'));

@@ -53,7 +53,7 @@ afterEach(async () => {
   await fixture.close();
 });
 
-test('the agent needs only six read calls of an engine’s API, and tries a seventh only once for each image', async () => {
+test('the agent needs only six read calls of an engine’s API, and tries a seventh call once for each image', async () => {
   fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
   fixture.run({ DOCKER_HOST: `unix://${join(fixture.dir, 'proxy.sock')}` });
   await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
@@ -73,7 +73,7 @@ test('the agent needs only six read calls of an engine’s API, and tries a seve
 
 test('a container’s environment never leaves the machine', async () => {
   const secret = 'DB_PASSWORD=kept-by-the-engine';
-  // The captured replies have no environment, so it is added here.
+  // The captured replies contain no environment, so the test adds one.
   for (const inspect of fixture.engine.capture.inspectById.values()) {
     (inspect as { Config?: object })['Config'] = { ...(inspect['Config'] as object), Env: [secret] };
   }

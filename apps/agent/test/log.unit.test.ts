@@ -16,13 +16,13 @@ describe('a log line on a terminal', () => {
     );
   });
 
-  test('ends with the stack of an error, one line each', () => {
+  test('ends with the stack of an error, one line for each frame', () => {
     expect(format({ msg: 'unexpected', err: { type: 'TypeError', stack: 'TypeError: no\n    at main.js:1' } })).toBe(
       `${localTime} WARN  unexpected\nTypeError: no\n    at main.js:1\n`,
     );
   });
 
-  test('has no control characters from a server or an engine', () => {
+  test('contains no control characters from a server or an engine', () => {
     const text = format({
       msg: '\u001b]0;title\u0007',
       reason: 'clear\u009b2J\u202e\nsecond line',

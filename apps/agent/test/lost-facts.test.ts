@@ -64,7 +64,7 @@ const RUN: LastRun = {
   stopTimeoutMs: 10_000,
 };
 
-test('the reason of an exit is kept if a later inspection fails, and dropped when the container starts again', async () => {
+test('the reason for an exit is kept, even if a later inspection fails, until the container starts again', async () => {
   engine.set('c', { state: 'exited', status: 'Exited (3) 2 hours ago', inspectedState: FAILED });
   record('die', FINISHED_AT);
   const exit = { code: 3, reason: 'crashed', error: '', finishedAt: '2026-11-01T11:00:00.000Z' };
@@ -77,21 +77,21 @@ test('the reason of an exit is kept if a later inspection fails, and dropped whe
   expect((await readAll(60_000))[0]).not.toHaveProperty('exit');
 });
 
-test('a container that was killed because memory ran out is still shown as such after many more events', () => {
+test('the reason for an exit stays oom after many more events', () => {
   record('oom', FINISHED_AT - 5_000);
   for (let i = 0; i < 20; i++) record('kill', FINISHED_AT - 4_000 + i, '1');
   record('die', FINISHED_AT);
   expect(exits.decide('c', RUN)?.reason).toBe('oom');
 });
 
-test('an exit while the engine was unreachable has an unknown cause, even after the engine was unreachable several more times', () => {
+test('an exit while the engine was unreachable has an unknown cause, even after more such periods', () => {
   exits.recordAbsence(FINISHED_AT - 1_000, FINISHED_AT + 1_000);
   for (let i = 1; i < 5; i++) exits.recordAbsence(FINISHED_AT + i * 60_000, FINISHED_AT + i * 60_000 + 1_000);
   expect(exits.decide('c', { ...RUN, exitCode: 0 })?.reason).toBe('unknown');
   expect(exits.decide('c', { ...RUN, exitCode: 0, finishedAtMs: FINISHED_AT + 30_000 })?.reason).toBe('completed');
 });
 
-test('the first reading has the digest of every image, so that no digest changes its form later', async () => {
+test('the first reading contains the repository digest of every image', async () => {
   const ids = Array.from({ length: 150 }, (_, i) => `sha256:${String(i).padStart(64, '0')}`);
   for (const [i, imageId] of ids.entries()) {
     engine.repoDigests.set(imageId, [`app@sha256:${'d'.repeat(64)}`]);
@@ -102,7 +102,7 @@ test('the first reading has the digest of every image, so that no digest changes
   );
 });
 
-test('while the engine fails to inspect an image, its digest is absent, not in another form', async () => {
+test('while inspections of an image fail, its digest is absent and not replaced by a manifest digest', async () => {
   const imageId = `sha256:${'1'.repeat(64)}`;
   engine.set('c', { image: 'app:1', imageId });
   const platform = { os: 'linux', architecture: 'amd64' };
@@ -114,7 +114,7 @@ test('while the engine fails to inspect an image, its digest is absent, not in a
   expect((await readAll(600_001))[0]!.imageDigest).toBe(`sha256:${'d'.repeat(64)}`);
 });
 
-test('the ports of a container on Podman stay if an inspection after its restart fails', async () => {
+test('a container on Podman keeps its ports if an inspection after a restart fails', async () => {
   const Ports = { '3000/tcp': [{ HostIp: '', HostPort: '3000' }], '3001/tcp': [{ HostIp: '', HostPort: '3001' }] };
   const setPodman = (status: string) => {
     engine.set('c', { status });
@@ -133,7 +133,7 @@ test('the ports of a container on Podman stay if an inspection after its restart
   expect((await readAll(60_000))[0]!.ports).toEqual(before);
 });
 
-test('when a dead stream is renewed, the events since the last one that arrived are read', async () => {
+test('when a silent event stream is renewed, the agent reads the events since the last received event', async () => {
   const stopped = new AbortController();
   let wallMs = FINISHED_AT - 600_000;
   const follower = createEngineFollower({

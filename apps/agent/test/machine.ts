@@ -10,7 +10,7 @@ import type { Fixture } from './fixture.js';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 
-/** The ID of the service's user and group on a machine whose `/etc/passwd` contains the user from the start. */
+/** The ID of the service's user and group on a machine whose `/etc/passwd` already contains the user. */
 export const SERVICE_USER = 23_456;
 
 /** The ID of the group that owns the engine's socket. */
@@ -28,7 +28,7 @@ export const missingForMachine =
 /** The address of the engine on the machine. */
 export const ENGINE = 'unix:///run/engine.sock';
 
-/** Creates the machine's files and then waits, as its first process. */
+/** The machine's first process: creates the machine's files and then waits. */
 const INIT = `set -e
 touch_and_bind() { mkdir -p "$(dirname "$2")"; if [ -d "$1" ]; then mkdir -p "$2"; else touch "$2"; fi; mount --bind "$1" "$2"; }
 mount -t tmpfs tmpfs /run
@@ -49,7 +49,7 @@ echo ready
 while :; do sleep 60; done`;
 
 /**
- * A script in place of systemctl, which records its calls. It runs the service as its unit states, without the sandbox.
+ * A script that replaces systemctl. It records its calls, and runs the service as the unit states, without a sandbox.
  */
 const systemctl = (machine: string): string => `#!/bin/sh
 echo "$*" >>${machine}/systemctl.log
@@ -82,7 +82,7 @@ case $1 in
 esac
 `;
 
-export interface Ended {
+export interface ProgramResult {
   code: number | null;
   stdout: string;
   stderr: string;
@@ -96,8 +96,8 @@ export interface Release {
 
 /**
  * A simulated machine. It has its own processes and its own `/etc`, `/var/lib`, `/var/log`, `/run` and `/usr/local`.
- * The programs are those of the real machine. The agent's executable is a script. It runs the built agent with a copy
- * of Node.js that has the name of the agent.
+ * The programs are those of the real machine. The agent's executable is a script that runs the built agent with a copy
+ * of Node.js named like the agent.
  */
 export interface Machine {
   /** Returns the path outside the machine of a file on the machine. */
@@ -106,10 +106,10 @@ export interface Machine {
   read(file: string): Promise<string>;
   /** Returns whether a file or directory exists on the machine. */
   exists(file: string): Promise<boolean>;
-  /** Runs install.sh, as the API serves it with the current release. */
-  install(...args: string[]): Promise<Ended>;
+  /** Runs install.sh as the API serves it, with the current release. */
+  install(...args: string[]): Promise<ProgramResult>;
   /** Starts install.sh in a separate process group. */
-  startInstall(...args: string[]): Promise<{ pid: number; result: Promise<Ended> }>;
+  startInstall(...args: string[]): Promise<{ pid: number; result: Promise<ProgramResult> }>;
   /** Environment variables of install.sh. */
   environment: Record<string, string>;
   /** The release that is served. */
@@ -117,10 +117,10 @@ export interface Machine {
   /** Makes the API serve the current release. Returns its install.sh. */
   serve(): Promise<string>;
   /** Runs `muster-agent update` as root, while the API serves the current release. */
-  update(): Promise<Ended>;
+  update(): Promise<ProgramResult>;
   /** Runs a shell command on the machine. */
-  run(command: string): Promise<Ended>;
-  /** The arguments of the calls of systemctl. */
+  run(command: string): Promise<ProgramResult>;
+  /** The arguments of each call of systemctl. */
   systemctlCalls(): Promise<string[]>;
   close(): Promise<void>;
 }
@@ -167,7 +167,7 @@ export async function startMachine(fixture: Fixture, manager: 'systemd' | 'openr
       stdio: ['pipe', 'pipe', 'pipe'],
       detached: true,
     });
-  async function resultOf(child: ChildProcess): Promise<Ended> {
+  async function resultOf(child: ChildProcess): Promise<ProgramResult> {
     const code = new Promise<number | null>((resolve) => void child.once('close', resolve));
     const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!)]);
     return { code: await code, stdout, stderr };

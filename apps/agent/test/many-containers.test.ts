@@ -68,7 +68,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     ]);
   });
 
-  test('reports removals soon enough that the API never holds too many containers, even if all are replaced repeatedly', async () => {
+  test('never exceeds the API’s limit of containers, even if all containers are replaced repeatedly', async () => {
     let ids = await open(6_000);
     fixture.run();
     await until(() => fixture.muster.heartbeats.length > 0);
@@ -80,7 +80,7 @@ describe('a host with more containers than a snapshot can hold', () => {
         () => fixture.muster.heartbeats.length > before && containerIds(fixture.muster.snapshots.at(-1)!).length > 0,
       );
       const first = ids[0]!;
-      // A snapshot is sent in several requests, which name the removed ids. Only the last request contains the new
+      // A snapshot is sent in several requests, which contain the removed ids. Only the last request contains the new
       // containers.
       await until(() => {
         const { ids: held } = applySnapshots(fixture.muster.snapshots);
@@ -107,7 +107,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     expect(parseRemovedIds(fixture.muster.snapshots.at(-1)!).sort()).toEqual(ids.slice(0, 50).sort());
   });
 
-  test('sends one complete snapshot if the API holds too many containers, so that the API accepts snapshots again', async () => {
+  test('sends one complete snapshot if the API refuses a snapshot because the host has too many containers', async () => {
     await open(5_100);
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.3 };
     fixture.muster.queueReactions(
@@ -127,7 +127,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     expect(lastHeartbeat().json).toMatchObject({ digest: null });
   });
 
-  test('sends no complete snapshot after any other refusal, because it would remove containers that still exist', async () => {
+  test('sends no complete snapshot after other refusals, because it would remove containers that still exist', async () => {
     await open(5_001);
     fixture.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.3 };
     fixture.muster.queueReactions(
@@ -142,7 +142,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     expect(fixture.muster.snapshots.map(isComplete)).not.toContain(true);
   });
 
-  test('sends complete snapshots again once it has few enough containers, and deletes the stored ids', async () => {
+  test('sends complete snapshots and deletes the stored ids once it has few enough containers', async () => {
     const ids = await open(5_001);
     fixture.run();
     await until(() => fixture.muster.heartbeats.length > 0);
@@ -156,7 +156,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     expect(existsSync(reportedFile())).toBe(false);
   });
 
-  test('records changes while the API is down, and does not treat unreported containers as removed', async () => {
+  test('after an outage of the API, reports no container as removed that was never reported', async () => {
     const ids = await open(5_001);
     fixture.run();
     await until(() => fixture.muster.heartbeats.length > 0);
@@ -177,7 +177,7 @@ describe('a host with more containers than a snapshot can hold', () => {
   });
 });
 
-test('if the containers exceed the maximum body size, the first ones by name that fit are reported', async () => {
+test('if the containers exceed the maximum body size, the first containers by name are reported', async () => {
   fixture = await openFixture({ roles: [{ name: 'z', behavior: 'steady' }] });
   fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
   const labels = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`l${i}`, 'é'.repeat(2_000)]));
@@ -216,7 +216,7 @@ describe('the heartbeat reports a problem', () => {
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
-  test('if the engine’s list is too long, and the agent retries at the regular interval', async () => {
+  test('while the engine’s list is too long, and retries at the regular interval', async () => {
     fixture = await openFixture({ roles: [{ name: 'z', behavior: 'steady' }] });
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
     fixture.run();
@@ -232,7 +232,7 @@ describe('the heartbeat reports a problem', () => {
     await until(() => problemsOf(lastHeartbeat()).length === 0);
   });
 
-  test('if the API refuses a snapshot, and the agent retries at the regular interval even without a change', async () => {
+  test('if the API refuses a snapshot, and retries at the regular interval', async () => {
     fixture = await openFixture();
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
     fixture.muster.queueReactions(

@@ -47,7 +47,7 @@ async function expectRefusal(message: string, exitCode: number, overrides: Recor
 }
 
 describe('move', () => {
-  test('reports to the new address with the token that the machine has', async () => {
+  test('reports to the new address with the machine’s token', async () => {
     fixture.muster.setReaction(Paths.agentToken, holder());
     expect(await move()).toBe(
       `This machine now reports to ${newUrl} instead of ${fixture.variables['MUSTER_URL']}, as host ${fixture.muster.hostId}.\n`,
@@ -73,7 +73,7 @@ describe('move', () => {
     expect((await readdir(fixture.dir)).filter((name) => name.startsWith('config'))).toEqual(['config']);
   });
 
-  test('does not add an address to a configuration file without one, and needs no configuration file', async () => {
+  test('does not add an address to a configuration file, and works without a configuration file', async () => {
     fixture.muster.setReaction(Paths.agentToken, holder());
     await writeFile(configFile, 'LOG_LEVEL=debug\n');
     await move();
@@ -88,14 +88,14 @@ describe('move', () => {
     expect(await readFile(configFile, 'utf8')).toContain(`\nMUSTER_URL=${newUrl}\n`);
   });
 
-  test('says if the environment still has the earlier address', async () => {
+  test('says so if the environment still contains the earlier address', async () => {
     fixture.muster.setReaction(Paths.agentToken, holder());
     const environment = fixture.variables['MUSTER_URL']!;
     expect(await move({ environment })).toContain(`MUSTER_URL is still ${environment}: change it too`);
     expect(await move({ environment: `${newUrl}/` })).not.toContain('change it too');
   });
 
-  test('tries the previous token if the API does not know the current one', async () => {
+  test('tries the previous token if the API does not know the current token', async () => {
     const state = JSON.parse(await readFile(statePath(), 'utf8')) as { enrollment: object };
     const enrollment = { ...state.enrollment, previousToken: PREVIOUS_TOKEN, acceptedAt: null };
     await writeFile(statePath(), JSON.stringify({ ...state, enrollment }));
@@ -107,14 +107,14 @@ describe('move', () => {
     });
   });
 
-  test('changes nothing if the other server does not know the token, or has another host for it', async () => {
+  test('changes nothing if the new server does not know the token, or knows it as another host’s token', async () => {
     fixture.muster.setReaction(Paths.agentToken, tokenInvalid);
     await expectRefusal('it is another server', ExitCodes.dismissed);
     fixture.muster.setReaction(Paths.agentToken, holder('01890a5d-ac96-774b-bcce-b302099a8057'));
     await expectRefusal('belongs to another host', ExitCodes.failed);
   });
 
-  test('changes nothing if the new address does not answer, or something other than Muster does', async () => {
+  test('changes nothing if no Muster server answers at the new address', async () => {
     await expectRefusal('the API did not confirm the token', ExitCodes.failed, { MUSTER_URL: 'http://127.0.0.1:9' });
     for (const reaction of [problem(503), { status: 404, text: 'not found' }, { status: 200, text: '<html>' }]) {
       fixture.muster.setReaction(Paths.agentToken, reaction);
@@ -122,7 +122,7 @@ describe('move', () => {
     }
   });
 
-  test('needs an enrolled machine and an address', async () => {
+  test('fails without an enrollment or an address', async () => {
     await expectRefusal('set the new address with --url', ExitCodes.usage, { MUSTER_URL: '' });
     const state = JSON.parse(await readFile(statePath(), 'utf8')) as object;
     await writeFile(statePath(), JSON.stringify({ ...state, enrollment: null }));
@@ -137,7 +137,7 @@ describe('move', () => {
     expect(fixture.muster.requestsTo(Paths.agentToken)).toEqual([]);
   });
 
-  test('is suggested by an agent whose address is not the one at which it enrolled', async () => {
+  test('is suggested by an agent whose address differs from the address of its enrollment', async () => {
     await expect(fixture.once({ MUSTER_URL: newUrl, MUSTER_ENROLL_TOKEN: '' })).rejects.toThrow(
       'if this is a new address of the same API, run `muster-agent move`',
     );

@@ -24,7 +24,7 @@ function findIn(engine: string): (name: string) => Container {
 describe('Podman 5.4', () => {
   const find = findIn('podman-5.4');
 
-  test('the ports of an inspection are reported, because the list has only the first port of each range', () => {
+  test('the ports come from the inspection, because the list contains only the first port of each range', () => {
     expect(find('h5-range').ports).toEqual([
       { ip: '0.0.0.0', privatePort: 3000, publicPort: 3000, type: 'tcp', count: 5 },
       { ip: '127.0.0.1', privatePort: 4000, publicPort: 3100, type: 'udp', count: 3 },
@@ -33,12 +33,12 @@ describe('Podman 5.4', () => {
     expect(find('h5-v6').ports).toEqual([{ ip: '::', privatePort: 80, publicPort: 18086, type: 'tcp' }]);
   });
 
-  test('a container that could not be inspected has the ports of the list', () => {
+  test('the ports come from the list if the inspection fails', () => {
     const { list } = readCapture('podman-5.4').find(({ list: { Names } }) => Names[0] === '/h5-range')!;
     expect(toContainer(list, NOT_INSPECTED, null).ports).toHaveLength(2);
   });
 
-  test('the ports of a pod belong to its infra container only, and those of a joined network to its owner', () => {
+  test('the ports of a shared network belong only to the container that owns the network', () => {
     const infra = find('e97b0b7951b3-infra');
     expect(infra.ports.map(({ publicPort, count }) => [publicPort, count])).toEqual([
       [18301, undefined],
@@ -61,12 +61,12 @@ describe('Podman 5.4', () => {
 describe('Docker 29.7', () => {
   const find = findIn('docker-29.7');
 
-  test('the image is the reference that the container was created with, also after the tag moved or was removed', () => {
+  test('the image is the reference at the container’s creation, even after the tag moved or was removed', () => {
     expect([find('h5-oldimg').image, find('h5-untagged').image]).toEqual(['h5/old:1', 'h5/gone:1']);
     expect(find('h5-oldimg').imageId).toMatch(/^sha256:96acdb27df34/);
   });
 
-  test('the ports of the list are reported, with consecutive ports as ranges', () => {
+  test('the ports come from the list, with consecutive ports as ranges', () => {
     expect(find('h5-range').ports).toContainEqual({
       ip: '::',
       privatePort: 3000,
@@ -78,7 +78,7 @@ describe('Docker 29.7', () => {
     expect(find('h5-joined').ports).toEqual([]);
   });
 
-  test('the digest of a container’s manifest has the platform', () => {
+  test('the digest of a container’s manifest includes the platform', () => {
     const [container] = readCapture('docker-29.7');
     expect(manifestDigest(container!.list.ImageManifestDescriptor)).toMatch(/^sha256:8206f4ba[0-9a-f]+ linux\/amd64$/);
     expect(manifestDigest(null)).toBeNull();
@@ -94,6 +94,6 @@ test.each([
   ['sha256:1234', ['z/z@sha256:ee', 'b/b@sha256:dd'], 'sha256:dd'],
   ['demo:1', [], null],
   ['demo:1', ['<none>'], null],
-])('the digest of %s among %j is %s', (reference, repoDigests, digest) => {
+])('for the image %s with the digests %j, the repository digest is %s', (reference, repoDigests, digest) => {
   expect(findRepoDigest(reference, repoDigests)).toBe(digest);
 });

@@ -35,7 +35,7 @@ tar -czf "$2/node.tgz" -C '${dir}' package && echo '[{"filename":"node.tgz"}]'
   expect(result.status).toBe(1);
   // If no hash is known for this version of Node.js, npm is not called.
   expect(result.stderr).toMatch(/UnknownArchiveError: (.* does not have the hash|no hash is known)/);
-  // Neither a release nor a part of one is left.
+  // No file of a release is left.
   expect((await readdir(dir)).filter((name) => name.startsWith('release'))).toEqual([]);
   expect(result.stderr.includes('which no longer receives security fixes')).toBe(
     !receivesSecurityFixes(process.versions.node),

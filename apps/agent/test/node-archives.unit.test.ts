@@ -14,7 +14,7 @@ afterEach(() => rm(dir, { recursive: true }));
 
 const PACKAGING = new URL('../packaging/', import.meta.url);
 
-test('an archive in which one bit differs is rejected', async () => {
+test('rejects an archive in which one bit differs', async () => {
   const path = join(dir, 'node.tgz');
   const content = Buffer.from('what the registry sent');
   await writeFile(path, content);
@@ -25,7 +25,7 @@ test('an archive in which one bit differs is rejected', async () => {
   await expect(checkArchive(path, hash)).rejects.toThrow(UnknownArchiveError);
 });
 
-test('a version of Node.js without a hash in the repository is rejected with advice', () => {
+test('rejects a version of Node.js without a hash in the repository, with advice', () => {
   expect(() => archiveHash('20.0.0', 'arm64')).toThrow(UnknownArchiveError);
   expect(() => archiveHash('20.0.0', 'arm64')).toThrow('node-archives.ts');
 });
@@ -38,7 +38,7 @@ test.each([
   expect(receivesSecurityFixes(version)).toBe(isMaintained);
 });
 
-test('the repository has a hash of the image’s Node.js version for each architecture', async () => {
+test('the repository contains a hash of the image’s Node.js version for each architecture', async () => {
   const [, version] = /^FROM node:(\d+\.\d+\.\d+)-/m.exec(await readFile(new URL('Dockerfile', PACKAGING), 'utf8'))!;
   for (const arch of ARCHITECTURES) {
     expect(Buffer.from(archiveHash(version!, arch), 'base64')).toHaveLength(64);

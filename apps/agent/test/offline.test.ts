@@ -6,8 +6,8 @@ import { openFixture, type Fixture } from './fixture.js';
 import { problem, type ReceivedRequest, type Reaction } from './scripted-muster.js';
 
 /**
- * The header of the responses that simulate an outage. Tests change the engine's containers during the second in which
- * the agent waits.
+ * The header of the responses that simulate an outage. The agent waits one second, during which tests change the
+ * engine's containers.
  */
 const RETRY_AFTER: Record<string, string> = { 'retry-after': '1' };
 
@@ -24,7 +24,7 @@ const partials = (): ReceivedRequest[] => fixture.muster.snapshots.filter(isPart
 const namesWithStates = ({ json }: ReceivedRequest): string[] =>
   (json as Container[]).map(({ name, state }) => `${name} ${state}`);
 /**
- * Waits until the journal on disk has `entries` lines. Entries that are only in memory are lost when the agent ends.
+ * Waits until the journal on disk has `entries` lines. Entries that are only in memory are lost when the agent exits.
  */
 const untilJournalHas = (entries: number): Promise<void> => untilTrue(() => journalLineCount() === entries);
 function journalLineCount(): number {
@@ -50,8 +50,8 @@ function expectOrder(snapshots: readonly ReceivedRequest[]): void {
 }
 
 /**
- * Runs the agent, takes the API down, makes three changes in the engine and brings the API back. The first two snapshots
- * after that get the given answer.
+ * Runs the agent, takes the API down, makes three changes in the engine and brings the API back. The API answers the
+ * next two snapshots with `firstAnswer`.
  */
 async function simulateOutage(firstAnswer?: Reaction): Promise<void> {
   fixture.run();
@@ -89,7 +89,7 @@ describe('after the API was unreachable', () => {
     expectOrder(received);
   });
 
-  test('a journal entry is sent again unchanged if the answer to it is lost', async () => {
+  test('a journal entry is sent again unchanged if the response is lost', async () => {
     await simulateOutage();
     await fixture.muster.until(() => partials().length >= 1);
     const [first] = partials();
@@ -109,7 +109,7 @@ describe('after the API was unreachable', () => {
     ['302', { status: 302, headers: { location: '/login' }, text: '' }],
     ['401', { status: 401, text: '<html>sign in</html>' }],
     ['403', { status: 403, text: '<html>forbidden</html>' }],
-  ])('a journal entry that a proxy refuses with %s is kept and sent again', async (_, refusal) => {
+  ])('a journal entry is kept and sent again if a proxy refuses it with %s', async (_, refusal) => {
     await simulateOutage(refusal);
     const from = fixture.muster.snapshots.length;
     await fixture.muster.until(() => partials().length >= 3 && !isPartial(fixture.muster.snapshots.at(-1)!));
@@ -120,13 +120,13 @@ describe('after the API was unreachable', () => {
     expectOrder(accepted);
   });
 
-  test('each kind of refused journal entry is logged once', async () => {
+  test('refused journal entries are logged once per kind of refusal', async () => {
     await simulateOutage(problem(400));
     await fixture.muster.until(() => partials().length >= 3 && !isPartial(fixture.muster.snapshots.at(-1)!));
     expect(fixture.logged.filter(({ msg }) => msg === 'the API refused a journal entry: skipped')).toHaveLength(1);
   });
 
-  test('the changes that a killed run recorded are sent by the next run', async () => {
+  test('the next run sends the changes that a killed run recorded', async () => {
     fixture.run();
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     const first = fixture.muster.snapshots[0]!;
@@ -172,7 +172,7 @@ test('after an agent was killed while it sent its journal, the next run sends on
   expect(resentSequences).not.toContain(answered);
 });
 
-test('journal entries from before a run of `once` are never sent, because that run’s stream supersedes their stream', async () => {
+test('journal entries from before a run of `once` are never sent, because the stream of `once` supersedes their stream', async () => {
   await simulateOutage();
   fixture.muster.hold(Paths.agentContainers);
   await fixture.muster.until(() => partials().length === 1);
@@ -184,7 +184,7 @@ test('journal entries from before a run of `once` are never sent, because that r
   expect(fixture.muster.snapshots.slice(countBefore).filter(isPartial)).toEqual([]);
 });
 
-describe('while a call waits for its answer', () => {
+describe('while a call waits for its response', () => {
   const ENDS: [string, Reaction | null][] = [
     ['is answered late', null],
     ['is reset', 'reset'],
@@ -210,32 +210,29 @@ describe('while a call waits for its answer', () => {
     await untilTrue(() => fixture.engineServer.calls.events > 0);
   });
 
-  test.each(ENDS)(
-    'during a heartbeat that %s, each change is recorded and later sent in order',
-    async (_, reaction) => {
-      const release = fixture.muster.hold(Paths.agentHeartbeat);
-      const heartbeatsBefore = fixture.muster.heartbeats.length;
-      await fixture.muster.until(() => fixture.muster.heartbeats.length > heartbeatsBefore);
-      const [requests, lists] = [fixture.muster.receivedRequests.length, fixture.engineServer.calls.list];
-      await makeThreeChanges(0);
-      expect(fixture.muster.receivedRequests).toHaveLength(requests);
-      expect(fixture.engineServer.calls.list).toBe(lists + 3);
-      release(reaction);
-      await fixture.muster.until(isReplayComplete(1));
-      expect(snapshotsFrom(1).map(namesWithStates).slice(0, 3)).toEqual([['a running'], [], ['a exited']]);
-      expect(snapshotsFrom(1).map(isPartial)).toEqual([true, true, true, false]);
-      expectOrder(snapshotsFrom(1));
-    },
-  );
+  test.each(ENDS)('during a heartbeat that %s, changes are recorded and later sent in order', async (_, reaction) => {
+    const release = fixture.muster.hold(Paths.agentHeartbeat);
+    const heartbeatsBefore = fixture.muster.heartbeats.length;
+    await fixture.muster.until(() => fixture.muster.heartbeats.length > heartbeatsBefore);
+    const [requests, lists] = [fixture.muster.receivedRequests.length, fixture.engineServer.calls.list];
+    await makeThreeChanges(0);
+    expect(fixture.muster.receivedRequests).toHaveLength(requests);
+    expect(fixture.engineServer.calls.list).toBe(lists + 3);
+    release(reaction);
+    await fixture.muster.until(isReplayComplete(1));
+    expect(snapshotsFrom(1).map(namesWithStates).slice(0, 3)).toEqual([['a running'], [], ['a exited']]);
+    expect(snapshotsFrom(1).map(isPartial)).toEqual([true, true, true, false]);
+    expectOrder(snapshotsFrom(1));
+  });
 
   test.each(ENDS)(
-    'during a snapshot call that %s, the changes in that snapshot are recorded first, and then the later changes',
+    'during a snapshot call that %s, the changes in the snapshot are recorded before later changes',
     async (_, reaction) => {
       const release = fixture.muster.hold(Paths.agentContainers);
       fixture.engine.pause(fixture.engine.idOf('c')!);
       await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
       const requests = fixture.muster.receivedRequests.length;
-      // The snapshot in flight is also recorded. Its entry is the first in the journal.
+      // The snapshot in flight is recorded as the first entry of the journal.
       await makeThreeChanges(1);
       expect(fixture.muster.receivedRequests).toHaveLength(requests);
       release(reaction);
@@ -268,7 +265,7 @@ describe('while a call waits for its answer', () => {
     },
   );
 
-  test('an agent that is stopped sends the recorded changes in its next run', async () => {
+  test('a stopped agent sends the recorded changes in its next run', async () => {
     fixture.muster.hold(Paths.agentContainers);
     fixture.engine.pause(fixture.engine.idOf('c')!);
     await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
@@ -280,7 +277,7 @@ describe('while a call waits for its answer', () => {
   });
 });
 
-test('the API receives the current state even if changes are faster than its answers', async () => {
+test('the API receives the current state even if changes are faster than its responses', async () => {
   fixture.muster.answerDelayMs = 150;
   fixture.run();
   await fixture.muster.until(() => fixture.muster.snapshots.length === 1);

@@ -1,4 +1,4 @@
-/** Tests how an agent behaves when its connection to the API is faulty, is cut, or is down for a long time. */
+/** Tests how an agent behaves when its connection to the API fails for a moment or for a long time. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { mergePorts, Paths, type Port } from '@muster/contracts';
@@ -80,7 +80,7 @@ describe('while the network to the API is faulty', () => {
 
   const failedTries = () => fixture.logged.filter(({ msg }) => msg === 'the call to the API failed').length;
 
-  /** Returns the engine's containers, as a separate agent reads them. */
+  /** Returns the engine's containers as a separate agent reads them. */
   async function readEngineState(): Promise<unknown> {
     const parsed = parseEnv(fixture.variables);
     if (!parsed.success) throw new Error(parsed.errors.join('\n'));
@@ -115,7 +115,7 @@ describe('while the network to the API is faulty', () => {
     },
   );
 
-  test('a call times out, and can be retried, if the API accepts the request but never answers', async () => {
+  test('a call that the API never answers times out and can be retried', async () => {
     const client = createMusterClient({
       musterUrl: url,
       trust: TRUST_DEFAULT,
@@ -142,7 +142,7 @@ describe('while the network to the API is faulty', () => {
     ['an empty body', { status: 204, text: '' }],
     ['an object with other fields', { status: 200, json: { ok: true, data: [] } }],
     ['a list', { status: 201, json: [] }],
-  ])('a snapshot is sent again if the answer to it is %s', async (_what, reaction) => {
+  ])('a snapshot is sent again if the response is %s', async (_what, reaction) => {
     fixture.muster.queueReactions(Paths.agentContainers, reaction);
     fixture.run();
     await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
@@ -150,7 +150,7 @@ describe('while the network to the API is faulty', () => {
   });
 });
 
-/** Simulates an agent whose attempts all fail until `recoveryMs`, with the agent's own rules and a simulated clock. */
+/** Simulates an agent whose attempts all fail until `recoveryMs`, with the real schedule and a simulated clock. */
 function simulateOutage(random: () => number, recoveryMs: number, retryAfterMs: number | null = null) {
   const tries: number[] = [];
   let failures = 0;
@@ -181,11 +181,11 @@ function seededRandom(seed: number): () => number {
   };
 }
 
-describe('an hour without the API', () => {
+describe('an hour-long outage of the API', () => {
   const HOUR_MS = 3_600_000;
   const fleet = Array.from({ length: 2_000 }, (_, i) => simulateOutage(seededRandom(i), HOUR_MS));
 
-  test('makes each agent retry about twice a minute, and never pause longer than the maximum backoff', () => {
+  test('makes each agent retry about twice a minute', () => {
     for (const { tries } of fleet) {
       expect(tries.length).toBeGreaterThan(60);
       expect(tries.length).toBeLessThan(220);
@@ -193,7 +193,7 @@ describe('an hour without the API', () => {
     }
   });
 
-  test('ends with a snapshot from each agent within a minute after the API returns, followed by the usual cadence', () => {
+  test('ends with a snapshot from each agent within a minute after the API returns', () => {
     for (const { returnedAt, action, schedule } of fleet) {
       expect(returnedAt - HOUR_MS).toBeLessThanOrEqual(SERVER_BACKOFF.capMs);
       expect(action).toBe('snapshot');
@@ -230,10 +230,10 @@ describe('an hour without the API', () => {
     expect(largestShareInOneSecond(reports)).toBeLessThan(0.05);
   });
 
-  test('with a Retry-After of 30 s keeps every agent away for at least 30 s and spreads the fleet’s return', () => {
+  test('with a Retry-After of 30 s delays every agent by at least 30 s and spreads the return of the fleet', () => {
     const agents = Array.from({ length: 2_000 }, (_, i) => simulateOutage(seededRandom(i), 1, 30_000));
     for (const { returnedAt } of agents) expect(returnedAt).toBeGreaterThanOrEqual(30_000);
-    // Each further failure spreads the retries of the agents over at least 15 s more.
+    // Each further failure spreads the retries over at least 15 more seconds.
     const later = Array.from({ length: 2_000 }, (_, i) => simulateOutage(seededRandom(i), 200_000, 30_000).returnedAt);
     expect(largestShareInOneSecond(later)).toBeLessThan(0.1);
   });

@@ -13,7 +13,7 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true }));
 
 describe('replacing a release', () => {
-  test('ends with the complete files of one process if several replace it at the same time', async () => {
+  test('leaves the complete files of one process if several processes replace the release at the same time', async () => {
     const release = join(dir, 'release');
     const numbers = Array.from({ length: 8 }, (_, i) => String(i));
     await Promise.all(
@@ -30,7 +30,7 @@ describe('replacing a release', () => {
     expect(await readdir(dir)).toEqual(['release']);
   });
 
-  test('deletes what a killed process has left behind, and nothing of a running process', async () => {
+  test('deletes the directories of killed processes, but not of running processes', async () => {
     const release = join(dir, 'release');
     // Linux does not use numbers above 2^22 for processes.
     const names = ['release', 'release.part-99999999', 'release.part-99999999-previous', 'other.part-99999999'];
@@ -48,7 +48,7 @@ describe('a tar archive', () => {
     { path: 'directory/file', mode: 0o755, owner: 0, content: Buffer.alloc(1_000, 'x') },
   ];
 
-  test('has the entries that tar reads, and the same bytes each time', async () => {
+  test('contains entries that tar can read, and is reproducible', async () => {
     const paths = [join(dir, '1.tar'), join(dir, '2.tar')];
     const hashes = [];
     for (const path of paths) hashes.push(await writeTar(path, entries));
@@ -63,7 +63,7 @@ describe('a tar archive', () => {
     expect(execFileSync('tar', ['-xOf', paths[0]!, 'directory/file']).toString()).toBe('x'.repeat(1_000));
   });
 
-  test('is refused for a path that does not fit into its header', async () => {
+  test('cannot contain a path that is too long for its header', async () => {
     const entry = { path: 'x'.repeat(101), mode: 0o644, owner: 0, content: null };
     await expect(writeTar(join(dir, 'long.tar'), [entry])).rejects.toThrow('too long');
   });

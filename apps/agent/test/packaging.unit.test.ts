@@ -45,7 +45,7 @@ describe('the compose file', () => {
     },
   );
 
-  test('mounts the engine’s socket only into the proxy, and no other file of the machine into any service', () => {
+  test('mounts only the engine’s socket, and only into the proxy', () => {
     expect(proxy.volumes).toEqual(['/var/run/docker.sock:/var/run/docker.sock:ro']);
     expect(agent.volumes).toEqual(['state:/var/lib/muster-agent']);
     expect(Object.keys(services)).toEqual(['engine-proxy', 'agent']);
@@ -64,7 +64,7 @@ describe('the compose file', () => {
   test('configures the proxy to allow only the agent’s six read calls, in every API version', () => {
     const allowed = proxy.command!.filter((argument) => /^-allow[A-Z]/.test(argument));
     expect(allowed.map((argument) => argument.split('=')[0])).toEqual(['-allowGET']);
-    // The proxy matches the pattern against the whole path, and only the path.
+    // The proxy matches the pattern against the whole path, without the query.
     const pattern = new RegExp(`^(?:${allowed[0]!.slice('-allowGET='.length)})$`);
     const id = 'f'.repeat(64);
     const reads = ['/_ping', '/version', '/info', '/containers/json', `/containers/${id}/json`, '/events'];
@@ -106,14 +106,14 @@ describe('the image', () => {
   const last = instructions.slice(instructions.findLastIndex(({ name }) => name === 'FROM'));
   const argumentsOf = (name: string): string[] => last.filter((each) => each.name === name).map(({ rest }) => rest);
 
-  test('contains a Node.js that receives security fixes, and claims no digest that was not verified', () => {
+  test('contains a Node.js that still receives security fixes', () => {
     const bases = instructions.filter(({ name }) => name === 'FROM').map(({ rest }) => rest.split(' ')[0]!);
     for (const base of bases) expect(base).toMatch(TAGGED);
     // The executable contains the Node.js of the image in which it is built.
     expect(receivesSecurityFixes(/^node:(\d+)/.exec(bases[0]!)![1]!)).toBe(true);
   });
 
-  test('runs as a numeric non-root user, so that Kubernetes can verify that it is not root', () => {
+  test('runs as a numeric non-root user, which Kubernetes can verify', () => {
     expect(argumentsOf('USER')).toEqual(['65532:65532']);
     expect(argumentsOf('COPY').filter((copy) => copy.includes('/var/lib/'))).toEqual([
       '--from=build --chown=65532:65532 /state /var/lib/muster-agent',
@@ -129,7 +129,7 @@ describe('the image', () => {
 });
 
 describe('install.sh', () => {
-  test('keeps only settings that the agent accepts in its configuration file', () => {
+  test('writes only settings that the agent accepts to the configuration file', () => {
     const kept = /^KEPT_SETTINGS='([^']*)'$/m.exec(read('install.sh'))![1]!.split(/\s+/);
     expect(kept.length).toBeGreaterThan(5);
     const known: string[] = SETTINGS.map(({ variable }) => variable);
@@ -141,7 +141,7 @@ describe('the service files', () => {
   const unit = read('muster-agent.service');
   const initScript = read('muster-agent.openrc');
 
-  test('start the same command with the same files, which the installer creates', () => {
+  test('start the same command with the same files', () => {
     expect(unit).toMatch(/^ExecStart=\/usr\/local\/bin\/muster-agent run$/m);
     expect(initScript).toMatch(/^command=\/usr\/local\/bin\/muster-agent\ncommand_args=run$/m);
     for (const line of ['MUSTER_STATE_DIR=/var/lib/muster-agent', 'MUSTER_CONFIG=/etc/muster-agent/config']) {

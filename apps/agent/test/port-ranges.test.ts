@@ -28,7 +28,7 @@ afterEach(async () => {
 
 const lastContainer = (): Container => (fixture.muster.snapshots.at(-1)!.json as Container[])[0]!;
 
-test('16,384 ports on IPv4 and IPv6 are two entries for an API that accepts ranges, also after a restart', async () => {
+test('for an API that accepts ranges, 16,384 ports on IPv4 and IPv6 are two entries, even after a restart', async () => {
   fixture.muster.accepts = ['somethingElse', 'portRanges'];
   await fixture.once();
   expect(lastContainer()).toMatchObject({ ports: AS_RANGES });
@@ -39,7 +39,7 @@ test('16,384 ports on IPv4 and IPv6 are two entries for an API that accepts rang
   expect(lastContainer().ports).toEqual(AS_RANGES);
 });
 
-test('an API that does not list the feature gets single ports up to the limit, and the mark that there are more', async () => {
+test('for an API that does not accept ranges, ports are single entries up to the limit and marked as truncated', async () => {
   await fixture.once();
   expect(fixture.muster.snapshots).toHaveLength(1);
   const { ports, truncated } = lastContainer();
@@ -47,7 +47,7 @@ test('an API that does not list the feature gets single ports up to the limit, a
   expect(ports[1]).toEqual({ ip: '0.0.0.0', privatePort: 16_385, publicPort: 16_385, type: 'udp' });
 });
 
-test('a running agent sends ranges as soon as the API was upgraded, and single ports after a downgrade', async () => {
+test('a running agent sends ranges after an upgrade of the API, and single ports after a downgrade', async () => {
   fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
   fixture.run();
   await fixture.muster.until(() => fixture.muster.heartbeats.length > 0);
@@ -58,7 +58,7 @@ test('a running agent sends ranges as soon as the API was upgraded, and single p
   await fixture.muster.until(() => lastContainer().ports.length === PORTS_MAX);
 });
 
-test('gets one form of the ports while the API is upgraded and its servers answer differently', async () => {
+test('the form of the ports changes only once while old and new servers answer during a rolling upgrade', async () => {
   fixture.muster.cadence = { heartbeatSeconds: 0.05, snapshotSeconds: 60 };
   fixture.muster.accepts = ['portRanges'];
   fixture.run();
@@ -68,7 +68,7 @@ test('gets one form of the ports while the API is upgraded and its servers answe
   }, 120);
   await fixture.muster.until(() => fixture.muster.heartbeats.length > 20);
   clearInterval(rolling);
-  // The first snapshot is sent before the first answer.
+  // The first snapshot is sent before the first response.
   const lengths = fixture.muster.snapshots.map(({ json }) => (json as Container[])[0]!.ports.length);
   const changes = lengths.filter((length, index) => index > 0 && length !== lengths[index - 1]);
   expect(changes).toEqual([2, PORTS_MAX]);

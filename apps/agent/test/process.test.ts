@@ -68,7 +68,7 @@ describe('flags', () => {
     expect(await run(['--version'], {})).toMatchObject({ code: 0, stdout: `${MUSTER_VERSION}\n` });
   });
 
-  test('an invalid flag or value is reported in one line without any other effect', async () => {
+  test('an invalid flag or value causes a one-line error and no other effect', async () => {
     expect(await run(['--onec'])).toMatchObject({
       code: 2,
       stdout: '',
@@ -103,7 +103,7 @@ describe('--dry-run', () => {
 });
 
 describe('stdout', () => {
-  test('ends a command with exit code 1 and one line if it is full', async () => {
+  test('on a full device ends a command with exit code 1 and a one-line error', async () => {
     const result = await withFullDevice((stdout) => run(['config'], fixture.variables, { stdout }));
     expect(result).toMatchObject({
       code: 1,
@@ -111,7 +111,7 @@ describe('stdout', () => {
     });
   });
 
-  test('does not change the exit code if its reader has closed it, and nothing is printed', async () => {
+  test('does not change the exit code if the reader has closed the pipe', async () => {
     const { child, ended } = start(['--dry-run'], fixture.variables);
     child.stdout!.destroy();
     expect(await ended).toMatchObject({ code: 0, stderr: '' });
@@ -119,7 +119,7 @@ describe('stdout', () => {
 });
 
 describe('stderr', () => {
-  test('does not stop the agent if it is full', async () => {
+  test('on a full device does not stop the agent', async () => {
     await withFullDevice(async (stderr) => {
       fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
       const { child, ended } = start([], { ...fixture.variables, LOG_LEVEL: 'trace' }, { stderr });
@@ -166,7 +166,7 @@ runIf(isAvailable(missing), describe)('a state directory', () => {
   });
   const runThrough = (through: string[], command = '--once') => run([command], fixture.variables, { through });
 
-  test.each(['--once', 'leave', 'run'])('of another user makes %s print the owner and what to do', async (command) => {
+  test.each(['--once', 'leave', 'run'])('of another user makes %s print the owner and advice', async (command) => {
     await mkdir(stateDir(), { mode: 0o700 });
     await chown(stateDir(), 12_345, 12_345);
     // Root without capabilities, as in a container that drops them, has no access to other users' files.
@@ -186,7 +186,7 @@ runIf(isAvailable(missing), describe)('a state directory', () => {
     expect(await runThrough(inNamespace(readOnly))).toMatchObject(cannotUse('its file system is read-only'));
   });
 
-  test('on a full disk makes the agent fail before it enrolls, so that no enrollment token is used up', async () => {
+  test('on a full disk makes the agent fail before it uses its enrollment token', async () => {
     await mkdir(stateDir(), { mode: 0o700 });
     const full = `mount -t tmpfs -o size=4k,mode=700 full ${stateDir()} && echo x >${stateDir()}/file`;
     expect(await runThrough(inNamespace(full))).toMatchObject({
@@ -207,7 +207,7 @@ runIf(isAvailable(missing), describe)('a state directory', () => {
     );
   });
 
-  test('is used by a user without a home directory, as in a container with an unknown user', async () => {
+  test('works for a user without a home directory, as in a container with an unknown user', async () => {
     // The capabilities are kept, because this user may not access the files of the test.
     const setpriv = ['setpriv', '--securebits', '+no_setuid_fixup', '--inh-caps', '+dac_override'];
     const withoutHome = ['env', '-u', 'HOME', ...setpriv, '--ambient-caps', '+dac_override', '--reuid', '34567'];
@@ -230,7 +230,7 @@ describe('--once', () => {
     expect(fixture.muster.receivedRequests.map(({ path }) => path)).toEqual([Paths.agentEnroll, Paths.agentContainers]);
   });
 
-  test('escapes control characters in a server’s message, in its last line and in its log', async () => {
+  test('escapes control characters of a server’s message in its output and its log', async () => {
     fixture.muster.setReaction(Paths.agentContainers, hostileProblem(400));
     fixture.muster.queueReactions(Paths.agentContainers, hostileProblem(503));
     const { code, stderr } = await run(['--once']);
@@ -240,7 +240,7 @@ describe('--once', () => {
     expect(stderr).not.toMatch(/^muster-agent: all is well/m);
   });
 
-  test('exits with 1 and prints one line after its log if it cannot list the containers', async () => {
+  test('exits with 1 and ends its output with a one-line error if it cannot list the containers', async () => {
     fixture.engineServer.setFault('list', { kind: 'status', status: 500 });
     const { code, stderr } = await run(['--once']);
     expect(code).toBe(1);

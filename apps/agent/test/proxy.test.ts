@@ -21,7 +21,7 @@ const neverAborted = new AbortController().signal;
 describe('a proxy', () => {
   let fixture: Fixture;
   let proxy: Server;
-  /** The request lines that the proxy received, and the credentials sent with them. */
+  /** The request lines that the proxy received, with the credentials of each request. */
   let proxyRequests: { line: string; credentials: string | null }[];
   /** The address to which the proxy always connects, regardless of the requested address. */
   let target: { host: string; port: number };
@@ -68,7 +68,7 @@ describe('a proxy', () => {
     return parsed.env;
   }
 
-  test('in HTTP_PROXY carries the agent’s calls, except to hosts in NO_PROXY', async () => {
+  test('in HTTP_PROXY receives the agent’s calls, except calls to hosts in NO_PROXY', async () => {
     const proxied = { HTTP_PROXY: address('me:w%40rd@'), MUSTER_URL: 'http://muster.example/base/' };
     const { hostId, cadence } = fixture.muster;
     const agentToken = formatToken('agent', new Uint8Array(32).fill(7));
@@ -91,7 +91,7 @@ describe('a proxy', () => {
     expect(proxyRequests).toEqual([]);
   });
 
-  test('in HTTPS_PROXY opens a tunnel, in which the API’s own certificate is verified', async () => {
+  test('in HTTPS_PROXY opens a tunnel, in which the agent verifies the API’s certificate', async () => {
     await makeCertificates(fixture.dir);
     const [cert, key] = await Promise.all(['cert.pem', 'key.pem'].map((name) => readFile(join(fixture.dir, name))));
     const paths: string[] = [];
@@ -144,7 +144,7 @@ describe('a proxy', () => {
     return answer.reason;
   };
 
-  test('is named as the reason for the failure, without its password, if it refuses the tunnel', async () => {
+  test('is reported as the cause, without its password, if it refuses the tunnel', async () => {
     refusal = 'HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n';
     expect(await callThrough('https://muster.example', address('me:w%40rd@'))).toBe(
       `https://muster.example: the proxy ${address()} (HTTPS_PROXY) answered 407 to CONNECT: it requires a user name ` +
@@ -156,7 +156,7 @@ describe('a proxy', () => {
     );
   });
 
-  test('is named as the reason for the failure, with its setting and NO_PROXY, if it cannot be reached', async () => {
+  test('is reported as the cause, with its setting and NO_PROXY, if it cannot be reached', async () => {
     for (const [url, setting] of [
       ['https://muster.example', 'HTTPS_PROXY'],
       ['http://muster.example', 'HTTP_PROXY'],

@@ -5,7 +5,7 @@ describe('the proxy for a URL', () => {
   const via = (url: string, noProxy: string | null = null): string | null =>
     proxyFor(new URL(url), { https: 'http://secure:3128', http: 'http://plain:3128', noProxy })?.url.host ?? null;
 
-  test('is the proxy configured for the URL’s scheme, or none if no proxy is configured', () => {
+  test('is the proxy configured for the URL’s scheme, or null', () => {
     expect([via('https://muster.example'), via('http://muster.example')]).toEqual(['secure:3128', 'plain:3128']);
     const onlyHttp = { https: null, http: 'http://plain:3128', noProxy: null };
     expect(proxyFor(new URL('https://muster.example'), onlyHttp)).toBeNull();
@@ -44,7 +44,7 @@ describe('the proxy for a URL', () => {
     ['::ffff:10.0.0.0/104', 'https://10.1.2.3', true],
     ['*', 'https://muster.example', true],
     ['', 'https://muster.example', false],
-  ])('with NO_PROXY=%s, %s is reached without a proxy: %s', (except, url, isDirect) => {
+  ])('with NO_PROXY=%s, is not used for %s: %s', (except, url, isDirect) => {
     expect(via(url, except) === null).toBe(isDirect);
   });
 });

@@ -39,19 +39,19 @@ describe('a command', () => {
 });
 
 describe('a label', () => {
-  test('with a secret’s name is kept, and its value is redacted', () => {
+  test('has a redacted value if its name suggests a secret', () => {
     expect(labelOf('com.example.db-password', 'hunter2')).toBe(REDACTED);
     expect(labelOf('traefik.http.middlewares.a.basicauth.users', 'me:$apr1$x')).toBe(REDACTED);
     expect(labelOf('com.example.secret', '')).toBe('');
   });
 
-  test('with another name is redacted only where its text looks like a secret', () => {
+  test('with any other name is redacted only where its value looks like a secret', () => {
     expect(labelOf('com.example.dsn', 'redis://:hunter2@cache/0')).toBe(`redis://:${REDACTED}@cache/0`);
     expect(labelOf('com.docker.compose.project', 'shop')).toBe('shop');
     expect(labelOf('org.opencontainers.image.authors', 'me')).toBe('me');
   });
 
-  test('is redacted from the search limit on if it is longer than this limit', () => {
+  test('is redacted beyond the search limit', () => {
     expect(labelOf('a', 'x'.repeat(20_000))).toContain(REDACTED);
     expect(labelOf('a', `${'x'.repeat(20_000)} muster_key_abc`)).not.toContain('muster_key_abc');
   });
@@ -65,7 +65,7 @@ test('an operator’s patterns replace the defaults', () => {
 });
 
 // With a pattern that takes exponential time, this test would time out.
-test('redaction of any command or label returns valid text in time', () => {
+test('redaction returns valid text for any command and label', () => {
   const piece = fc.constantFrom(
     '--password',
     '=',
@@ -92,7 +92,7 @@ test('redaction of any command or label returns valid text in time', () => {
   );
 });
 
-/** For each part of the patterns, a text that matches it, and a text whose beginning matches but whose end does not. */
+/** For each part of the patterns, a text that matches, and a text of which only the beginning matches. */
 const EXAMPLES = [
   'muster_agent_0123',
   'ghp_0123456789abcdefghij',
@@ -173,7 +173,7 @@ test('the error of a failed start is redacted like a command', () => {
 describe('the limit of redaction', () => {
   const many = Array.from({ length: 10 }, (_, i) => container('x'.repeat(1_000), { [`label-${i}`]: 'plain' }));
 
-  test('once reached, causes all remaining texts to be redacted, so that no unsearched text is sent', () => {
+  test('once reached, causes all remaining texts to be redacted', () => {
     const redactor = createRedactor(defaults, () => 0, { charactersMax: 3_100, msMax: 1 });
     const redacted = many.map((each) => redactor.redact(each));
     expect(redacted.map(({ command }) => command === REDACTED)).toEqual([
@@ -184,7 +184,7 @@ describe('the limit of redaction', () => {
     expect(redactor.withheldCount()).toBe(13);
   });
 
-  test('also applies to time, because an operator’s pattern may be slow', () => {
+  test('also limits the time, because an operator’s pattern may be slow', () => {
     let now = 0;
     const redactor = createRedactor(defaults, () => (now += 10), { charactersMax: 1_000_000, msMax: 45 });
     const redacted = many.map((each) => redactor.redact(each));

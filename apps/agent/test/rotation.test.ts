@@ -18,16 +18,16 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.close());
 
-interface Stored {
+interface StoredState {
   enrollment: { agentToken: string; previousToken: string | null; issuedAt: string };
 }
 const statePath = () => join(fixture.variables['MUSTER_STATE_DIR']!, 'agent.json');
-const storedEnrollment = async () => (JSON.parse(await readFile(statePath(), 'utf8')) as Stored).enrollment;
+const storedEnrollment = async () => (JSON.parse(await readFile(statePath(), 'utf8')) as StoredState).enrollment;
 
 /** Enrolls and sets the token's age in days. */
 async function enrolledDaysAgo(days: number): Promise<string> {
   await fixture.once();
-  const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
+  const state = JSON.parse(await readFile(statePath(), 'utf8')) as StoredState;
   state.enrollment.issuedAt = new Date(Date.now() - days * 86_400_000).toISOString();
   await writeFile(statePath(), JSON.stringify(state));
   return state.enrollment.agentToken;
@@ -36,7 +36,7 @@ async function enrolledDaysAgo(days: number): Promise<string> {
 const rotations = () => fixture.muster.requestsTo(Paths.agentToken);
 
 describe('a token', () => {
-  test('is rotated if it is old enough, and the new token is then used', async () => {
+  test('is replaced by a new token when it is old enough', async () => {
     const old = await enrolledDaysAgo(31);
     fixture.run();
     await fixture.muster.until(
@@ -46,7 +46,7 @@ describe('a token', () => {
     expect(await storedEnrollment()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
-  test('is kept if it is recent or rotation is turned off', async () => {
+  test('is kept while it is recent, or if rotation is turned off', async () => {
     await enrolledDaysAgo(20);
     fixture.run();
     await fixture.muster.until(() => fixture.muster.heartbeats.length === 3);
@@ -61,7 +61,7 @@ describe('a token', () => {
     expect(rotations()).toHaveLength(0);
   });
 
-  test('is not rotated in the first minutes after the start, in which the API notices a copy of this machine', async () => {
+  test('is not rotated in the first minutes after the start, in which the API can detect a copy of this machine', async () => {
     await fixture.close();
     fixture = await openFixture({ rotationMs: 60_000 });
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
@@ -71,9 +71,9 @@ describe('a token', () => {
     expect(rotations()).toHaveLength(0);
   });
 
-  test('is not rotated while another machine reports with it, because the rotation would disconnect that machine', async () => {
+  test('is not rotated while another machine reports with the same token', async () => {
     await enrolledDaysAgo(31);
-    const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as StoredState;
     await writeFile(statePath(), JSON.stringify({ ...state, enrollment: { ...state.enrollment, isSuperseded: true } }));
     const superseded = { ...fixture.muster.summary(24), applied: false, reason: 'stream_superseded', digest: null };
     fixture.muster.setReaction(Paths.agentContainers, { status: 200, json: superseded });
@@ -86,7 +86,7 @@ describe('a token', () => {
     await fixture.muster.until(() => rotations().length === 1);
   });
 
-  test('stays in use if its rotation fails, and the rotation is retried only after a long wait', async () => {
+  test('stays in use if a rotation fails, and the next attempt follows after a long wait', async () => {
     const old = await enrolledDaysAgo(31);
     fixture.muster.setReaction(Paths.agentToken, problem(503));
     fixture.run();
@@ -96,9 +96,9 @@ describe('a token', () => {
     expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: null });
   });
 
-  test('is replaced by the previous one if it became invalid before its first use', async () => {
+  test('is replaced by the previous token if it became invalid before its first use', async () => {
     const old = await enrolledDaysAgo(1);
-    const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as StoredState;
     state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
     await writeFile(statePath(), JSON.stringify(state));
     fixture.muster.queueReactions(Paths.agentContainers, tokenInvalid);
@@ -110,7 +110,7 @@ describe('a token', () => {
     expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
   });
 
-  test('is replaced by the previous one if a restored database does not know it', async () => {
+  test('is replaced by the previous token if a restored database does not contain it', async () => {
     const old = await enrolledDaysAgo(31);
     const before = fixture.run();
     await fixture.muster.until(
@@ -128,9 +128,9 @@ describe('a token', () => {
     expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
   });
 
-  test('is kept, and so is the previous token, if the API rejects both', async () => {
+  test('is kept, with the previous token, if the API rejects both tokens', async () => {
     const old = await enrolledDaysAgo(1);
-    const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as StoredState;
     state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
     await writeFile(statePath(), JSON.stringify(state));
     fixture.muster.setReaction(Paths.agentContainers, tokenInvalid);
@@ -138,9 +138,9 @@ describe('a token', () => {
     expect(await storedEnrollment()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
-  test('makes the agent delete the previous token a month after the API first accepted it', async () => {
+  test('makes the agent delete the previous token a month after the API first accepted the current token', async () => {
     const old = await enrolledDaysAgo(1);
-    const state = JSON.parse(await readFile(statePath(), 'utf8')) as Stored;
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as StoredState;
     const acceptedAt = new Date(Date.now() - 31 * 86_400_000).toISOString();
     const enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old, acceptedAt };
     await writeFile(statePath(), JSON.stringify({ ...state, enrollment }));
@@ -150,9 +150,9 @@ describe('a token', () => {
 });
 
 describe('a state file of an earlier release', () => {
-  test('is read, and its token counts as new, so that the token is not rotated immediately', async () => {
+  test('contains a token that counts as new, so that the token is not rotated immediately', async () => {
     await fixture.once();
-    const state = JSON.parse(await readFile(statePath(), 'utf8')) as { enrollment: Partial<Stored['enrollment']> };
+    const state = JSON.parse(await readFile(statePath(), 'utf8')) as { enrollment: Partial<StoredState['enrollment']> };
     delete state.enrollment.issuedAt;
     delete state.enrollment.previousToken;
     await writeFile(statePath(), JSON.stringify(state));

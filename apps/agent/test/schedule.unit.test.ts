@@ -10,7 +10,7 @@ import {
   scheduleAfterServerFailure,
   scheduleAfterSnapshotAnswer,
   scheduleAfterSnapshotStart,
-  scheduleAfterSnapshotDelay,
+  scheduleSnapshotRetry,
   scheduleSnapshotWithin,
   createSchedule,
   type Schedule,
@@ -54,7 +54,7 @@ test('a burst of events causes one snapshot, a second after the first event', ()
   expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 1_000 + COALESCE_MS });
 });
 
-test('containers that restart all the time cost 10 snapshots at once, and then 10 a minute', () => {
+test('containers that restart all the time cause 10 snapshots at once, and then 10 a minute', () => {
   let schedule = settledSchedule(0);
   const snapshotTimes: number[] = [];
   // 30 containers with an event every 250 ms, for an hour.
@@ -74,7 +74,7 @@ test('containers that restart all the time cost 10 snapshots at once, and then 1
   expect(within(0, 60_000)).toBeLessThanOrEqual(20);
   for (let minute = 1; minute < 60; minute++)
     expect(within(minute * 60_000, (minute + 1) * 60_000)).toBeLessThanOrEqual(11);
-  // No change waits longer than this.
+  // No change waits longer than seven seconds.
   for (let index = 1; index < snapshotTimes.length; index++) {
     expect(snapshotTimes[index]! - snapshotTimes[index - 1]!).toBeLessThanOrEqual(7_000);
   }
@@ -90,7 +90,7 @@ test('a change while a snapshot is in flight causes another snapshot', () => {
   expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 100 + COALESCE_MS });
 });
 
-test('changes recorded while a snapshot is in flight are sent as soon as it is answered', () => {
+test('changes recorded while a snapshot is in flight are sent as soon as the API has answered', () => {
   const inFlight = scheduleAfterEngineChange(scheduleAfterSnapshotStart(settledSchedule(0), 0), 60_000, COALESCE_MS);
   const schedule = scheduleAfterSnapshotAnswer(
     scheduleAfterRecordStart(inFlight, 61_000),
@@ -101,7 +101,7 @@ test('changes recorded while a snapshot is in flight are sent as soon as it is a
   expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 65_000 });
 });
 
-test('a snapshot is due immediately if the answer to a heartbeat requests one', () => {
+test('a snapshot is due immediately if the response to a heartbeat requests a snapshot', () => {
   const schedule = scheduleAfterHeartbeatAnswer(settledSchedule(0), 10_000, { cadence, snapshotRequired: true }, 0);
   expect(nextAction(schedule)).toEqual({ action: 'snapshot', at: 10_000 });
 });
@@ -114,12 +114,12 @@ describe('a snapshot that the server refused', () => {
     0,
   );
 
-  test('is not sent again when the answer to a heartbeat requests one', () => {
+  test('is not sent again when the response to a heartbeat requests a snapshot', () => {
     const schedule = scheduleAfterHeartbeatAnswer(afterRefusal, 10_000, { cadence, snapshotRequired: true }, 0);
     expect(nextAction(schedule)).toEqual({ action: 'heartbeat', at: 20_000 });
   });
 
-  test('is followed by another after a change or at the regular interval', () => {
+  test('is followed by the next snapshot after a change or at the regular interval', () => {
     expect(nextAction(scheduleAfterEngineChange(afterRefusal, 3_000, COALESCE_MS))).toEqual({
       action: 'snapshot',
       at: 4_000,
@@ -132,7 +132,7 @@ describe('a snapshot that the server refused', () => {
   });
 });
 
-test('after a failure, nothing is sent during the wait, and then the same action is repeated', () => {
+test('a failed action is repeated after a wait in which nothing is sent', () => {
   const schedule = scheduleAfterServerFailure(
     scheduleAfterSnapshotStart(scheduleAfterEngineChange(settledSchedule(0), 500, COALESCE_MS), 1_500),
     1_500,
@@ -147,9 +147,9 @@ test('after a failure, nothing is sent during the wait, and then the same action
 });
 
 describe('while the server limits the snapshots of a host', () => {
-  const delayedSchedule = scheduleAfterSnapshotDelay(scheduleAfterSnapshotStart(settledSchedule(0), 0), 5_000, 60_000);
+  const delayedSchedule = scheduleSnapshotRetry(scheduleAfterSnapshotStart(settledSchedule(0), 0), 5_000, 60_000);
 
-  test('heartbeats continue as usual, and the snapshot waits even if an answer to a heartbeat requests one', () => {
+  test('heartbeats continue, and the snapshot waits even if a response to a heartbeat requests a snapshot', () => {
     let schedule = delayedSchedule;
     const steps: string[] = [];
     for (let i = 0; i < 7; i++) {
@@ -177,7 +177,7 @@ describe('while the server limits the snapshots of a host', () => {
   });
 });
 
-test('an engine failure is reported immediately, and the engine is read again after a delay', () => {
+test('an engine failure is reported immediately, and the engine is read again later', () => {
   const failed = scheduleAfterEngineFailure(scheduleAfterSnapshotStart(settledSchedule(0), 0), 1_000, 4_000, true);
   expect(nextAction(failed)).toEqual({ action: 'heartbeat', at: 1_000 });
   const afterHeartbeat = scheduleAfterHeartbeatAnswer(failed, 1_000, { cadence, snapshotRequired: true }, 0);
@@ -189,7 +189,7 @@ test('an engine failure is reported immediately, and the engine is read again af
 });
 
 describe('while the engine must not be read', () => {
-  test('neither a change, nor a request of the server, nor the regular interval causes a reading, and heartbeats continue', () => {
+  test('heartbeats continue, and neither a change nor the server nor the regular interval causes a reading', () => {
     let schedule = scheduleAfterEngineFailure(scheduleAfterSnapshotStart(settledSchedule(0), 0), 1_000, 30_000, true);
     const steps: string[] = [];
     for (let i = 0; i < 5; i++) {
@@ -202,8 +202,8 @@ describe('while the engine must not be read', () => {
     expect(steps).toEqual(['heartbeat@1', 'heartbeat@11', 'heartbeat@21', 'snapshot@31', 'snapshot@31']);
   });
 
-  test('changes are not recorded for later, either', () => {
-    const delayed = scheduleAfterSnapshotDelay(scheduleAfterSnapshotStart(settledSchedule(0), 0), 5_000, 60_000);
+  test('changes are not recorded for later', () => {
+    const delayed = scheduleSnapshotRetry(scheduleAfterSnapshotStart(settledSchedule(0), 0), 5_000, 60_000);
     const changed = scheduleAfterEngineChange(delayed, 6_000, COALESCE_MS);
     expect(nextAction(changed, 9_000)).toEqual({ action: 'record', at: 9_000 });
     expect(nextAction(changed, 12_000)).toEqual({ action: 'heartbeat', at: 10_000 });
@@ -214,7 +214,7 @@ describe('a container that changes all the time', () => {
   /** Simulates a change every 100 ms. Returns the times of the readings of each minute. */
   function readingsByMinute(minutes: number): number[][] {
     const readings: number[][] = Array.from({ length: minutes }, () => []);
-    // An hour is the regular interval, so all readings are for changes.
+    // The regular interval is an hour, so only changes cause readings.
     const hourly = { heartbeatSeconds: 10, snapshotSeconds: 3_600 };
     const answer = { cadence: hourly, isAccepted: true };
     let schedule = scheduleAfterSnapshotAnswer(scheduleAfterSnapshotStart(createSchedule(0), 0), 0, answer, 0);
@@ -231,7 +231,7 @@ describe('a container that changes all the time', () => {
     return readings;
   }
 
-  test('is reported each second at first, and then at most every six seconds, even if the server requests snapshots', () => {
+  test('is reported each second at first, and then at most every six seconds', () => {
     const [first, second, third] = readingsByMinute(3);
     expect(first!.slice(0, 3)).toEqual([1_000, 2_100, 3_200]);
     expect(first!.length).toBeLessThanOrEqual(20);
@@ -240,7 +240,7 @@ describe('a container that changes all the time', () => {
     expect(third!.length).toBeGreaterThanOrEqual(9);
   });
 
-  test('is reported without a wait again after a quiet minute', () => {
+  test('is again reported without a wait after a quiet minute', () => {
     let schedule = settledSchedule(0);
     for (let i = 0; i < 10; i++) {
       schedule = scheduleAfterEngineChange(schedule, 1_000, 0);
@@ -274,12 +274,12 @@ test('a heartbeat that is sent while the engine is read for a snapshot does not 
   expect(answered.snapshotAt).toBe(132_000);
 });
 
-test('a snapshot that must be repeated soon does not delay one that is due sooner', () => {
+test('a snapshot that must be repeated soon does not delay a snapshot that is due sooner', () => {
   expect(scheduleSnapshotWithin(settledSchedule(0), 1_000, 15_000).snapshotAt).toBe(16_000);
   expect(scheduleSnapshotWithin(settledSchedule(0), 50_000, 15_000).snapshotAt).toBe(60_000);
 });
 
-test('the cadence of each answer replaces the previous one, and a slower cadence spreads the calls of a fleet', () => {
+test('the agent adopts the reporting intervals from each response, and longer intervals spread the calls of a fleet', () => {
   const slow = { heartbeatSeconds: 100, snapshotSeconds: 600 };
   expect(
     nextAction(
@@ -295,7 +295,7 @@ test('the cadence of each answer replaces the previous one, and a slower cadence
   expect(nextAction(spreadSchedule)).toEqual({ action: 'heartbeat', at: 95_000 });
 });
 
-test('the minimum interval applies if the server asks for a shorter one', () => {
+test('the minimum interval applies if the server asks for a shorter interval', () => {
   const tooFrequent = { heartbeatSeconds: 0.000_001, snapshotSeconds: 0.000_001 };
   expect(
     nextAction(scheduleAfterSnapshotAnswer(settledSchedule(0), 0, { cadence: tooFrequent, isAccepted: true }, 0)).at,

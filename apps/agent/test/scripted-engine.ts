@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The calls that a client of an engine makes. */
+/** The kinds of calls that a client makes to an engine. */
 export type EngineRoute =
   'ping' | 'version' | 'info' | 'list' | 'inspect' | 'image' | 'events' | 'pastEvents' | 'other';
 
@@ -17,8 +17,8 @@ export interface ReceivedCall {
 }
 
 /**
- * The way in which a call is answered. The usual value applies to a missing field: `{ delayMs: 500 }` is the usual
- * answer after half a second. `reset` closes the connection, and `hang` never answers.
+ * How a call is answered. A missing field has its usual value: `{ delayMs: 500 }` is the usual response after half a
+ * second. `reset` closes the connection, and `hang` never answers.
  */
 export type EngineReaction =
   { status?: number; text?: string; json?: unknown; delayMs?: number } | 'reset' | 'hang' | null;
@@ -42,21 +42,21 @@ export interface ScriptedContainer {
 }
 
 /**
- * An engine whose list, inspections and events are set separately, so that they can contradict each other. It can
- * answer like proxies and broken engines, which the replayed engine of packages/testkit cannot.
+ * An engine whose list, inspections and events are set separately and can contradict each other. Unlike the replayed
+ * engine of packages/testkit, it can also answer like a proxy or a broken engine.
  */
 export class ScriptedEngine {
-  /** The value of the header `Api-Version`; null for an engine that does not send it. */
+  /** The value of the header `Api-Version`; null if the engine does not send this header. */
   apiVersion: string | null = '1.47';
   version: object = { Version: '27.0.1', Os: 'linux', Arch: 'amd64', Components: [{ Name: 'Engine' }] };
   info: object = { ID: 'AAAA:BBBB', Name: 'box', OperatingSystem: 'Test', Architecture: 'x86_64', DockerRootDir: '/d' };
-  /** The answer to `GET /containers/json`. */
+  /** The response to `GET /containers/json`. */
   list: ({ Id: string } & Record<string, unknown>)[] = [];
-  /** The answers to inspections, by id. Other ids are answered with 404. */
+  /** The responses to inspections, by container id. Other ids get 404. */
   readonly inspections = new Map<string, object>();
-  /** The repository digests of images, by id. Other ids are answered with 404. */
+  /** The repository digests of images, by image id. Other ids get 404. */
   readonly repoDigests = new Map<string, string[]>();
-  /** The lines that answer a request for past events. */
+  /** The lines of the response to a request for past events. */
   pastEvents: string[] = [];
   /** Paths that a proxy in front of the engine answers with 403. */
   forbidden = /$^/;
@@ -94,7 +94,10 @@ export class ScriptedEngine {
     return this.#dockerHost;
   }
 
-  /** Adds a container to the list and to the inspections, or replaces it. By default, it has been running for hours. */
+  /**
+   * Adds a container to the list and to the inspections, or replaces it. By default, the container has been running for
+   * hours.
+   */
   set(id: string, container: ScriptedContainer = {}): void {
     const { name = id, state = 'running', status = 'Up 3 hours', startedAt, health, inspectedState } = container;
     const { image = 'app:1', imageId = '', configImage = image } = container;
@@ -112,7 +115,7 @@ export class ScriptedEngine {
     this.inspections.delete(id);
   }
 
-  /** Answers all calls of a route in this way from now on. Null means the usual answer. */
+  /** Answers all calls of a route in this way from now on. Null means the usual response. */
   react(route: EngineRoute, rule: ReactionRule): void {
     if (rule === null) this.#rules.delete(route);
     else this.#rules.set(route, rule);

@@ -15,11 +15,11 @@ export interface ReceivedRequest {
   atMs: number;
 }
 
-/** The reaction to a request: an answer, a broken connection, or no response. */
+/** The reaction to a request: a response, a broken connection, or no response. */
 export type Reaction =
   { status: number; json?: unknown; headers?: Record<string, string>; text?: string } | 'reset' | 'hang';
 
-/** A reaction, or a promise of one that resolves with null for the default answer. */
+/** A reaction, or a promise of a reaction. Null means the default response. */
 type PendingReaction = Reaction | Promise<Reaction | null>;
 
 /** Returns a problem document with this status and type. */
@@ -41,7 +41,7 @@ export const hostileProblem = (status: number): Reaction => ({
   },
 });
 
-/** The answer of the API to an incomplete snapshot that would give the host too many containers. */
+/** The API's response to an incomplete snapshot that would give the host too many containers. */
 export const containerLimitProblem: Reaction = {
   status: 400,
   json: {
@@ -57,15 +57,15 @@ export const containerLimitProblem: Reaction = {
 export const tokenInvalid = problem(401, ProblemTypes.tokenInvalid);
 
 /**
- * An API with scripted answers. It produces failures (errors, hangs, refusals) that the real API cannot produce on
+ * An API with scripted responses. It produces failures (errors, hangs, refusals) that the real API cannot produce on
  * demand. packages/e2e tests the agent with the real API.
  */
 export class ScriptedMuster {
   readonly receivedRequests: ReceivedRequest[] = [];
   cadence: Cadence = { heartbeatSeconds: 30, snapshotSeconds: 60 };
-  /** The optional features that each answer lists; null for an API that does not list them. */
+  /** The optional features that each response lists; null for an API that does not list features. */
   accepts: string[] | null = null;
-  /** Delay of each answer in milliseconds. */
+  /** Delay of each response in milliseconds. */
   answerDelayMs = 0;
   readonly hostId = randomUUID();
   readonly #queued = new Map<string, PendingReaction[]>();
@@ -90,8 +90,8 @@ export class ScriptedMuster {
   }
 
   /**
-   * Holds the next request to `path` until the returned function is called with the reaction. Null means the
-   * default answer.
+   * Holds the next request to `path` until the returned function is called with the reaction. Null means the default
+   * response.
    */
   hold(path: string): (reaction: Reaction | null) => void {
     let release: (reaction: Reaction | null) => void;
@@ -99,7 +99,7 @@ export class ScriptedMuster {
     return (reaction) => release(reaction);
   }
 
-  /** Uses this reaction for all requests to `path` from now on. Null means the default answer. */
+  /** Uses this reaction for all requests to `path` from now on. Null means the default response. */
   setReaction(path: string, reaction: Reaction | null): void {
     if (reaction === null) this.#reactions.delete(path);
     else this.#reactions.set(path, reaction);
@@ -164,7 +164,7 @@ export class ScriptedMuster {
     }
   }
 
-  /** Returns the default answer to a snapshot. */
+  /** Returns the default response to a snapshot. */
   summary(received: number, isPartial = false) {
     const { hostId } = this;
     const counts = { received, created: received, updated: 0, unchanged: 0, removed: 0, revision: 1 };
@@ -177,7 +177,7 @@ export class ScriptedMuster {
     };
   }
 
-  /** The fields that every answer has. */
+  /** The fields of every response. */
   #terms() {
     return { cadence: this.cadence, ...(this.accepts === null ? {} : { accepts: this.accepts }) };
   }

@@ -23,7 +23,7 @@ describe('after a call that failed but may succeed later,', () => {
     ['a connection that is reset', 'reset' as const],
     ['a 200 response that is not from Muster', { status: 200, text: '<html>please log in</html>' }],
   ])(
-    'a snapshot is retried with a new reading and the next sequence number, until it is accepted (%s)',
+    'a snapshot is retried with new content and the next sequence number until the API accepts it (%s)',
     async (_, reaction) => {
       fixture.muster.queueReactions(Paths.agentContainers, reaction, reaction);
       fixture.run();
@@ -35,7 +35,7 @@ describe('after a call that failed but may succeed later,', () => {
     },
   );
 
-  test('no other request is sent while one is in flight', async () => {
+  test('the agent sends only one request at a time', async () => {
     fixture.muster.queueReactions(Paths.agentContainers, 'hang');
     fixture.run();
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
@@ -44,7 +44,7 @@ describe('after a call that failed but may succeed later,', () => {
     expect(fixture.muster.receivedRequests.filter(({ path }) => path !== Paths.agentEnroll)).toHaveLength(1);
   });
 
-  test('nothing is sent before the Retry-After has passed, not even a heartbeat or a change', async () => {
+  test('nothing is sent before the Retry-After has passed', async () => {
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     fixture.muster.queueReactions(Paths.agentContainers, problem(503, 'about:blank', { 'retry-after': '1' }));
     fixture.run();
@@ -55,7 +55,7 @@ describe('after a call that failed but may succeed later,', () => {
     expect(fixture.muster.heartbeats).toHaveLength(0);
   });
 
-  test('a 429 for a snapshot does not delay heartbeats, but the heartbeats do not confirm the unsent state', async () => {
+  test('a 429 for a snapshot does not delay heartbeats, which then contain no digest', async () => {
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     fixture.run();
     await fixture.muster.until(() => fixture.muster.heartbeats.length === 1);
@@ -90,7 +90,7 @@ describe('after a call that failed but may succeed later,', () => {
     expect(fixture.muster.heartbeats.length).toBeGreaterThanOrEqual(3);
   });
 
-  test('the agent retries while the API is down, and then sends it one complete snapshot', async () => {
+  test('the agent retries while the API is down, and then sends one complete snapshot', async () => {
     const { port } = new URL(fixture.variables['MUSTER_URL']!);
     await fixture.muster.close();
     fixture.run();
@@ -114,7 +114,7 @@ describe('after a call that failed but may succeed later,', () => {
 describe('a snapshot that a proxy refuses', () => {
   const refusal: Reaction = { status: 403, text: '<html>forbidden</html>' };
 
-  test('is retried soon, and heartbeats continue, report the refusal and do not confirm the snapshot', async () => {
+  test('is retried soon, while heartbeats report the refusal and contain no digest', async () => {
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     fixture.run();
     await fixture.muster.until(() => fixture.muster.heartbeats.length === 1);
@@ -135,7 +135,7 @@ describe('a snapshot that a proxy refuses', () => {
     expect(Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json).problems).toBeUndefined();
   });
 
-  test('does not count as an answer of the API', async () => {
+  test('does not count as a response of the API', async () => {
     fixture.run();
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     const status = () => queryStatus(fixture.variables['MUSTER_STATE_DIR']!);
@@ -154,7 +154,7 @@ describe('a snapshot that a proxy refuses', () => {
 
 describe('after a call that failed permanently,', () => {
   test.each([400, 403, 404, 413, 415])(
-    'a snapshot refused with %i is not sent again before a change, and heartbeats do not confirm it',
+    'a snapshot refused with %i is not sent again before a change, and heartbeats contain no digest',
     async (status) => {
       fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
       fixture.muster.queueReactions(Paths.agentContainers, { status: 200, json: firstSummary() }, problem(status));
@@ -174,7 +174,7 @@ describe('after a call that failed permanently,', () => {
     },
   );
 
-  test('a redirect is not followed, so the token is not sent to another server', async () => {
+  test('the agent does not follow a redirect, so the token is not sent to another server', async () => {
     const otherServer = await openFixture();
     try {
       fixture.muster.setReaction(Paths.agentContainers, {
@@ -191,7 +191,7 @@ describe('after a call that failed permanently,', () => {
   });
 });
 
-test('a refused heartbeat is logged once per reason and shown in the status, until a heartbeat is accepted', async () => {
+test('a refused heartbeat is logged once per reason, and shown in the status until a heartbeat is accepted', async () => {
   fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 0.5 };
   fixture.muster.setReaction(Paths.agentHeartbeat, problem(403));
   fixture.run();
@@ -209,7 +209,7 @@ test('a refused heartbeat is logged once per reason and shown in the status, unt
   expect((await status())!.serverError).toBeNull();
 });
 
-test('a snapshot that Muster refuses again and again is logged once, although each answer has another request ID', async () => {
+test('a repeatedly refused snapshot is logged once, although each response has another request ID', async () => {
   fixture.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
   fixture.muster.queueReactions(Paths.agentContainers, { status: 200, json: firstSummary() });
   fixture.muster.setReaction(Paths.agentContainers, problem(400));
@@ -221,7 +221,7 @@ test('a snapshot that Muster refuses again and again is logged once, although ea
   await eventually(() => errors().length === 2);
 });
 
-test('a snapshot that is ignored because the clock was set back is sent again within 15 s, with one line in the log', async () => {
+test('a snapshot that is ignored because the clock was set back is sent again within 15 s', async () => {
   const ignored = { ...firstSummary(), applied: false, reason: 'observed_earlier' };
   fixture.muster.queueReactions(Paths.agentContainers, { status: 200, json: ignored });
   fixture.run();

@@ -30,7 +30,7 @@ test('a superseded agent starts a new stream when the other agent has changed no
   expect(stream.next(observedAt)).toEqual({ stream: 'stream-2', sequence: 1, observedAt });
 });
 
-test('an applied snapshot resets the waiting time of a superseded stream', () => {
+test('an applied snapshot resets the wait of a superseded stream', () => {
   const stream = open();
   stream.recordAnswer(superseded(5), 0);
   stream.recordAnswer({ revision: 6 }, 1_000);

@@ -35,14 +35,14 @@ test.each([
   ['Up 2 fortnights'],
   ['Exited (1)'],
   ['Exited () 2 hours ago'],
-])('%j has no age that shows when the container started or exited', (status) => {
+])('%j contains no age of a start or an exit', (status) => {
   expect(minAgeMs(status)).toBeNull();
 });
 
-/** Ages of up to ten years, in milliseconds. Short ages are as frequent as long ones. */
+/** Ages of up to ten years, in milliseconds. Short ages are as frequent as long ages. */
 const anyAge = fc.double({ min: Math.log(SECOND) + 1e-6, max: Math.log(3_650 * DAY), noNaN: true }).map(Math.exp);
 
-test('the minimum age never exceeds the real age, and is at least a third of it', () => {
+test('the minimum age is at most the real age, and at least a third of the real age', () => {
   fc.assert(
     fc.property(anyAge, (ageMs) => {
       const min = minAgeMs(`Up ${ageText(ageMs)}`)!;
@@ -53,7 +53,7 @@ test('the minimum age never exceeds the real age, and is at least a third of it'
   );
 });
 
-test('the greatest age is more than the real age, and at most three times as much', () => {
+test('the maximum age is more than the real age, and at most three times the real age', () => {
   fc.assert(
     fc.property(anyAge, (ageMs) => {
       const max = ageRange(`Up ${ageText(ageMs)}`)!.maxMs;
@@ -75,7 +75,7 @@ test('the minimum age never decreases while the real age grows', () => {
 });
 
 describe.each<CapturedEngine>(['docker-28.5', 'podman-4.3'])('the captured list of %s', (capturedEngine) => {
-  test('has the ages of the inspected containers', async () => {
+  test('contains the ages of the inspected containers', async () => {
     const { list, inspectById, capturedAtMs } = await loadCapture(capturedEngine);
     // A container that kept restarting was inspected after another restart.
     const settled = list.filter(({ State, Status }) => State !== 'restarting' && minAgeMs(Status) !== null);

@@ -32,7 +32,7 @@ describe.each<CapturedEngine>(['docker-28.5', 'podman-4.3'])('every captured con
     expect(containers.map(({ state }) => state).filter((state) => !DOCKER_STATES.includes(state as never))).toEqual([]);
   });
 
-  test('gives equal bytes for any order of containers, ports and labels in the engine’s list', async () => {
+  test('has the same bytes for any order of containers, ports and labels in the engine’s list', async () => {
     const containers = await mapCapture(capturedEngine);
     const reversed = containers
       .map((each) => ({
@@ -104,7 +104,7 @@ test.each([
   ['exited', 'Exited (0) 3 days ago', 'unhealthy'],
   ['paused', 'Up 3 days (Paused)', 'unhealthy'],
   ['restarting', 'Restarting (1) 2 seconds ago', 'starting'],
-])('a container in the state %s has no health, whatever its last health check returned', (State, Status, health) => {
+])('a container in the state %s has no health, regardless of its last health check', (State, Status, health) => {
   for (const fields of [
     { State, Status, Health: { Status: health, FailingStreak: 9 } },
     { State, Status },
@@ -123,7 +123,7 @@ test.each([
   [[], 'aaaaaaaaaaaa'],
   [null, 'aaaaaaaaaaaa'],
   [[''], 'aaaaaaaaaaaa'],
-])('the names %j give the name %s', (Names, name) => {
+])('a container with the names %j has the name %s', (Names, name) => {
   expect(convert({ Names }).name).toBe(name);
 });
 
@@ -191,7 +191,7 @@ test('the environment of a container is dropped when a response is parsed', asyn
   }
 });
 
-test('an element without a valid id makes the whole list invalid', () => {
+test('one container without a valid id makes the whole list invalid', () => {
   expect(ContainerList.safeParse([{ Id: ID }, { Names: ['/x'] }]).success).toBe(false);
   expect(ContainerList.safeParse([{ Id: ID }, null]).success).toBe(false);
   expect(ContainerList.safeParse({ message: 'no' }).success).toBe(false);

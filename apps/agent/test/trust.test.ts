@@ -28,7 +28,7 @@ afterAll(async () => {
 
 const inDir = (name: string): string => join(dir, name);
 
-/** Starts an API that answers each request with the host of the token. */
+/** Starts an API that answers each request with the token's host. */
 async function serve(certificate: string, keyFile: string): Promise<Server> {
   const [cert, key] = await Promise.all([certificate, keyFile].map((name) => readFile(inDir(name))));
   const holder = {
@@ -57,14 +57,14 @@ describe('a certificate of a private CA', () => {
     ['caFile', {}],
     ['systemFile', {}],
     ['extraFile', {}],
-    // The other files are used as well.
+    // The other files are also used.
     ['caFile', { systemFile: 'other.pem', extraFile: 'other.pem' }],
   ])('is trusted with the CA in %s (and %j)', async (name, others) => {
     const settings = Object.fromEntries(Object.entries(others).map(([key, file]) => [key, inDir(file as string)]));
     expect(await call(issuedByCa, { ...settings, [name]: inDir('ca.pem') })).toBe('ok');
   });
 
-  test('is not trusted without its CA, and the reason names the setting', async () => {
+  test('is not trusted without its CA, and the error contains the name of the setting', async () => {
     expect(await call(issuedByCa, {})).toMatch(
       /^https:\/\/127\.0\.0\.1:\d+: its certificate is from a CA that this machine does not trust.*MUSTER_CA_FILE/,
     );
@@ -92,7 +92,7 @@ describe('a certificate file that cannot be used', () => {
     ['empty.pem', 'it contains no certificate in PEM format'],
     ['damaged.pem', 'its certificate 2 of 2 is damaged'],
     ['directory', 'it is a directory'],
-  ])('(%s) is reported with its path, its variable and the reason', (file, reason) => {
+  ])('is reported with its path, its variable and the reason (%s)', (file, reason) => {
     for (const [name, variable] of [
       ['caFile', 'MUSTER_CA_FILE'],
       ['systemFile', 'SSL_CERT_FILE'],
@@ -104,7 +104,7 @@ describe('a certificate file that cannot be used', () => {
     }
   });
 
-  test('does not matter for an http: address', () => {
+  test('causes no error for an http: address', () => {
     const trust = { ...TRUST_DEFAULT, caFile: inDir('missing.pem') };
     createMusterClient({ musterUrl: 'http://127.0.0.1:9', trust, wallNow: () => new Date() }).close();
   });

@@ -35,7 +35,7 @@ afterEach(async () => {
   await fixture.close();
 });
 
-/** Makes the API available at an https address too, with a certificate that only MUSTER_CA_FILE makes trusted. */
+/** Also serves the API at an https address, with a certificate that is trusted only through MUSTER_CA_FILE. */
 async function startWithTls(): Promise<{ url: string; close(): void }> {
   await makeCertificates(fixture.dir);
   const [cert, key] = await Promise.all(['cert.pem', 'key.pem'].map((name) => readFile(join(fixture.dir, name))));
@@ -66,7 +66,7 @@ const untilRunning = (): Promise<string> =>
 runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machine with systemd', () => {
   beforeEach(() => openMachine('systemd'));
 
-  test('installs the release of the server and restarts the service, which reports', async () => {
+  test('installs the server’s release and restarts the service, which then reports', async () => {
     const before = await processId();
     machine.release = { version: '2' };
     expect(await machine.update()).toMatchObject({ code: 0, stderr: '' });
@@ -90,7 +90,7 @@ runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machin
     );
   });
 
-  test('restores the earlier release if the new one runs but does not report in time', async () => {
+  test('restores the earlier release if the new release runs but does not report in time', async () => {
     const files = [BINARY, UNIT, CONFIG];
     const before = await Promise.all(files.map((file) => machine.read(file)));
     machine.release = { version: '2', run: 'export http_proxy=http://127.0.0.1:9' };
@@ -112,7 +112,7 @@ runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machin
     expect(await machine.read(BINARY)).toBe(before);
   });
 
-  test('fails without changing anything if the server has no release or does not answer, or without root', async () => {
+  test('changes nothing if it does not run as root, or if the server has no release or does not answer', async () => {
     const before = await machine.read(BINARY);
     fixture.muster.setReaction(Paths.installScript, problem(404));
     const none = await machine.run('muster-agent update');
@@ -131,7 +131,7 @@ runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machin
     expect(await machine.read(BINARY)).toBe(before);
   });
 
-  test('runs no script of an address that only the agent’s state contains, because the agent’s user can change it', async () => {
+  test('runs no script from an address in the agent’s state, which the agent’s user can change', async () => {
     const scripts = (): number => fixture.muster.requestsTo(Paths.installScript).length;
     const url = fixture.variables['MUSTER_URL']!;
     const other = url.replace('127.0.0.1', 'localhost');
@@ -167,7 +167,7 @@ runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machin
     expect(await machine.update()).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('runs once a day with --auto-update, from the directory of the agent, until the agent is uninstalled', async () => {
+  test('runs once a day with --auto-update until the agent is uninstalled', async () => {
     expect(await machine.exists(UPDATE_TIMER)).toBe(false);
     const tls = await startWithTls();
     const { hostId, cadence } = fixture.muster;
@@ -192,7 +192,7 @@ runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machin
     tls.close();
   });
 
-  test('is not made automatic for an address without TLS, which includes one of this machine', async () => {
+  test('cannot be automatic for an address without TLS, even on this machine', async () => {
     for (const url of ['http://muster.example.com', fixture.variables['MUSTER_URL']!]) {
       const { code, stderr } = await machine.install('--auto-update', '--url', url);
       expect([code, stderr]).toEqual([1, expect.stringContaining('without TLS')]);
@@ -211,7 +211,7 @@ runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machin
 runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machine without a service manager', () => {
   beforeEach(() => openMachine('none'));
 
-  test('says how to update an agent in a container or one that was started by hand', async () => {
+  test('says how to update an agent in a container and a manually started agent', async () => {
     machine.release = { version: '2' };
     const { code, stderr } = await machine.update();
     expect([code, stderr]).toEqual([1, expect.stringContaining('In a container: load the server’s image')]);

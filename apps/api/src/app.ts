@@ -57,7 +57,7 @@ import { createFreshnessContext, createLivenessService } from './services/freshn
 import { recordHostFacts } from './services/host-facts/index.js';
 import {
   createHeartbeatService,
-  createSnapshotRefusals,
+  createSnapshotRefusalRecorder,
   createHostReports,
   createUnsharedDigestSalts,
   type DigestSalts,
@@ -246,7 +246,7 @@ export function createApp({
       },
       logFactsFailure: (error) => logger.warn({ err: error }, 'could not store the facts about a host'),
     }),
-    refusals: createSnapshotRefusals(db, {
+    refusals: createSnapshotRefusalRecorder(db, {
       now,
       logFailure: (error) => logger.warn({ err: error }, 'could not record that a snapshot was refused'),
     }),

@@ -44,7 +44,7 @@ const routes = (Object.entries(Operations) as [OperationName, Operation][]).map(
   body: BODIES[id],
   query: QUERIES[id] ?? '',
   hasBody: operation.body !== undefined,
-  // The list of one host fails with 404 for another organization, like the host.
+  // A list of one host's objects returns 404 to another organization, as the host itself does.
   isList: isList(operation) && operation.resource === undefined,
   isNeverEmpty: NEVER_EMPTY.has(id),
   /** Whether a successful response is an endless stream. */
@@ -57,7 +57,7 @@ const routes = (Object.entries(Operations) as [OperationName, Operation][]).map(
 export type GuardedAccess = Exclude<Access, 'public' | 'metrics'>;
 
 /** The routes that require credentials, according to the contract. */
-export const guarded = routes.flatMap(({ access, ...route }) =>
+export const guardedRoutes = routes.flatMap(({ access, ...route }) =>
   access === 'public' || access === 'metrics' ? [] : [{ ...route, access }],
 );
-export type GuardedRoute = (typeof guarded)[number];
+export type GuardedRoute = (typeof guardedRoutes)[number];

@@ -3,7 +3,7 @@ import type { MemberRole } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { issueToken } from '../src/lib/tokens.js';
-import { guarded, type GuardedAccess, type GuardedRoute } from './access-rules.js';
+import { guardedRoutes, type GuardedAccess, type GuardedRoute } from './access-rules.js';
 import { container } from './fixtures.js';
 import { useApi, type TestHost, type TestOrganization } from './harness.js';
 import { TestServer } from './test-server.js';
@@ -22,7 +22,7 @@ describe.each(testEngines())('access on %s:', (engine) => {
   let host: TestHost;
   let enrollment: { id: string; token: string };
   let viewer: string;
-  /** Invalid credentials, keyed by the reason. */
+  /** Invalid credentials, keyed by the reason why they are invalid. */
   let invalidCredentials: Record<GuardedAccess, Record<string, Credentials>>;
   let stranger: TestOrganization;
   let strangerOwner: TestPerson;
@@ -100,7 +100,7 @@ describe.each(testEngines())('access on %s:', (engine) => {
     };
   });
 
-  /** Invalid session cookies, keyed by the reason. */
+  /** Invalid session cookies, keyed by the reason why they are invalid. */
   async function invalidSessions(): Promise<Record<string, Credentials>> {
     const { prisma } = context.api.db;
     const expired = await person(context.api, organization.id, 'owner');
@@ -193,8 +193,8 @@ describe.each(testEngines())('access on %s:', (engine) => {
 
   const PROBLEM = /^application\/problem\+json$/;
 
-  test('there is a valid request body for exactly the operations that take a body', () => {
-    expect(guarded.filter(({ hasBody, body }) => hasBody !== (body !== undefined))).toEqual([]);
+  test('BODIES has a valid request body for each operation that takes a body, and for no other operation', () => {
+    expect(guardedRoutes.filter(({ hasBody, body }) => hasBody !== (body !== undefined))).toEqual([]);
   });
 
   const bodyAndProblemType = ({ type, body }: { type: string; body: unknown }) => [
@@ -204,7 +204,7 @@ describe.each(testEngines())('access on %s:', (engine) => {
   const TOKEN_INVALID = ['application/problem+json', '/problems/token-invalid'];
   const FORBIDDEN = ['application/problem+json', '/problems/forbidden'];
 
-  test.each(guarded)('$name refuses missing and invalid credentials and writes nothing', async (route) => {
+  test.each(guardedRoutes)('$name refuses missing and invalid credentials and writes nothing', async (route) => {
     const before = await databaseContent();
     await call(route, {}).expect(401).expect('Content-Type', PROBLEM);
     await call(route, {}).set('Authorization', 'Basic YTpi').expect(401).expect('Content-Type', PROBLEM);
@@ -223,7 +223,9 @@ describe.each(testEngines())('access on %s:', (engine) => {
     ...(access === 'owner' ? { 'an admin': { cookie: people.admin.browser.cookie } } : {}),
     ...(access === 'owner' || access === 'user' ? { 'an admin’s key': { bearer: organization.adminKey } } : {}),
   });
-  const roleRoutes = guarded.filter(({ access }) => access === 'admin' || access === 'owner' || access === 'user');
+  const roleRoutes = guardedRoutes.filter(
+    ({ access }) => access === 'admin' || access === 'owner' || access === 'user',
+  );
   test.each(roleRoutes)('$name, for $access, refuses lower roles and writes nothing', async (route) => {
     const before = await databaseContent();
     for (const [who, credentials] of Object.entries(lowerRoleCredentials(route.access))) {
@@ -233,7 +235,7 @@ describe.each(testEngines())('access on %s:', (engine) => {
     expect(await databaseContent()).toBe(before);
   });
 
-  const writeRoutes = guarded.filter(
+  const writeRoutes = guardedRoutes.filter(
     ({ method, access }) => method !== 'GET' && access !== 'agent' && access !== 'enroll',
   );
   test.each(writeRoutes)('$name refuses a cookie from a page of another site', async (route) => {
@@ -247,7 +249,7 @@ describe.each(testEngines())('access on %s:', (engine) => {
   const strangerCredentials = ({ access }: GuardedRoute): Credentials =>
     access === 'owner' || access === 'user' ? { cookie: strangerOwner.browser.cookie } : { bearer: stranger.adminKey };
 
-  test.each(guarded.filter(({ path }) => path.includes(':')))(
+  test.each(guardedRoutes.filter(({ path }) => path.includes(':')))(
     "$name gives the same response for another organization's object as for a missing object",
     async (route) => {
       const before = await databaseContent();
@@ -263,14 +265,17 @@ describe.each(testEngines())('access on %s:', (engine) => {
     },
   );
 
-  test.each(guarded.filter(({ isList }) => isList))('$name lists nothing of another organization', async (route) => {
-    const answer = await call(route, strangerCredentials(route)).expect(200);
-    for (const [name, id] of Object.entries(ids)) if (name !== 'dockerId') expect(answer.text).not.toContain(id);
-    if (!route.isNeverEmpty) expect(answer.body).toEqual({ items: [], nextCursor: null });
-  });
+  test.each(guardedRoutes.filter(({ isList }) => isList))(
+    '$name lists nothing of another organization',
+    async (route) => {
+      const answer = await call(route, strangerCredentials(route)).expect(200);
+      for (const [name, id] of Object.entries(ids)) if (name !== 'dockerId') expect(answer.text).not.toContain(id);
+      if (!route.isNeverEmpty) expect(answer.body).toEqual({ items: [], nextCursor: null });
+    },
+  );
 
-  // These tests would also pass if the routes refused every caller. The tests below therefore check accepted calls.
-  const finite = guarded.filter(({ isEndless }) => !isEndless);
+  // The tests above would also pass if the routes refused every caller. The tests below therefore check accepted calls.
+  const finite = guardedRoutes.filter(({ isEndless }) => !isEndless);
   const reads = finite.filter(({ method, access }) => method === 'GET' && access !== 'agent');
 
   test.each(reads)('$name, for $access, accepts every sufficient role', async (route) => {

@@ -143,7 +143,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
 
   // The embedded database has one connection, so the lock of the test would also delay authentication.
   if (engine !== 'pglite') {
-    test('authenticates agents while the maximum number of snapshots is being processed and waits for the database', async () => {
+    test('authenticates agents while the maximum number of snapshots waits for the database', async () => {
       const hosts = await Promise.all(Array.from({ length: 5 }, () => organization.enroll()));
       await server.drain(0);
       // With this limit, up to five snapshots are admitted at the same time, but only three of them are processed.
@@ -159,7 +159,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     });
   }
 
-  test('counts a request with an absolute-form target under the limit of its path', async () => {
+  test('applies the limit of a path to requests with an absolute-form target', async () => {
     const unlock = await keepOperatorsWaiting();
     const whole = `http://muster.example${Paths.hosts}`;
     const { port } = new URL(server.url);
@@ -205,7 +205,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     expect((await metrics.read()).text).toContain('status="503"} 4');
   });
 
-  test('releases the slot of a disconnected client only when the work that the API began for this client has ended', async () => {
+  test('releases the slot of a disconnected client only after the API has finished the work for this client', async () => {
     const unlock = await keepOperatorsWaiting();
     const requests = Array.from({ length: 5 }, () => startRequest('GET', Paths.hosts, organization.adminKey).end());
     const answered = requests.map(async (req) => {
@@ -215,7 +215,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     const refused = await firstFulfilled(2, answered);
     for (const req of requests.filter((each) => !refused.includes(each))) req.destroy();
     await unlock();
-    // The first 200 response comes after the canceled requests have ended. Then three calls fit again.
+    // The first 200 response comes after the canceled requests have ended. After that, three calls are admitted again.
     while ((await get(Paths.hosts)).status !== 200) continue;
     const answers = await Promise.all([get(Paths.hosts), get(Paths.hosts), get(Paths.hosts)]);
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
@@ -269,7 +269,7 @@ describe.each(testEngines())('admission on %s', (engine) => {
     clearInterval(trickle);
     const problem = (await json(answer)) as Problem;
     expect(problem).toMatchObject({ type: '/problems/request-timeout', status: 408 });
-    // The message for a request that is still incomplete after 15 s is a different one.
+    // A request that is still incomplete after 15 s gets a different message.
     expect(problem.detail).toContain('1 KiB per second');
     expect(answer.headers).toMatchObject({ connection: 'close', 'content-type': 'application/problem+json' });
     expect((await snapshot(host, '[]')).status).toBe(200);

@@ -11,7 +11,7 @@ describe.each(testEngines())('the agent API on %s:', (engine) => {
   const post = (token: string) => context.api.http.post(Paths.agentContainers).auth(token, { type: 'bearer' }).send([]);
 
   describe('heartbeats', () => {
-    test('from a superseded run do not change the host’s facts, and those from a new run do', async () => {
+    test('of a new run update the host’s facts, but heartbeats of a superseded run do not', async () => {
       const host = await (await context.api.organization()).enroll();
       const [first, second, third] = [randomUUID(), randomUUID(), randomUUID()];
       await host.sync([container('a')], order(first, 1));
@@ -27,7 +27,7 @@ describe.each(testEngines())('the agent API on %s:', (engine) => {
       expect(await host.host()).toMatchObject({ engineError: 'cannot connect' });
     });
 
-    test('and unchanged snapshots of many hosts, sent concurrently, each update their own host', async () => {
+    test('and unchanged snapshots update only their own host, even if many hosts send them concurrently', async () => {
       const organization = await context.api.organization();
       const hosts = await Promise.all(Array.from({ length: 20 }, () => organization.enroll()));
       const digests = await Promise.all(
@@ -38,7 +38,7 @@ describe.each(testEngines())('the agent API on %s:', (engine) => {
         hosts.map((host, index) =>
           index % 3 === 0
             ? host.sync([container(`c${index}`)]).then(({ unchanged }) => unchanged === 1)
-            : // Every third host sends a wrong digest: it is marked as seen but not as confirmed.
+            : // Every third host sends a wrong digest. Its call updates lastSeenAt, but not confirmedAt.
               host.beat({ digest: digests[index % 3 === 1 ? index : 0] }).then(({ body }) => body as object),
         ),
       );
@@ -55,7 +55,7 @@ describe.each(testEngines())('the agent API on %s:', (engine) => {
 
     const enrollHost = async () => (await context.api.organization()).enroll();
 
-    test('with the digest of the last snapshot confirm it', async () => {
+    test('with the digest of the last snapshot update confirmedAt', async () => {
       const host = await enrollHost();
       const { digest } = await host.sync([container('a')]);
       context.api.clock.advance(10_000);
@@ -67,7 +67,7 @@ describe.each(testEngines())('the agent API on %s:', (engine) => {
       expect(await host.host()).toMatchObject({ lastSeenAt: context.api.clock(), confirmedAt: context.api.clock() });
     });
 
-    test('with a different digest, or without one, confirm nothing and make the API ask for a snapshot', async () => {
+    test('with a different digest or a null digest do not update confirmedAt, and make the API request a snapshot', async () => {
       const host = await enrollHost();
       expect((await host.beat({ digest: null }).expect(200)).body).toMatchObject({ snapshotRequired: true });
       await host.sync([container('a')]);
@@ -79,7 +79,7 @@ describe.each(testEngines())('the agent API on %s:', (engine) => {
       expect(await host.host()).toMatchObject({ lastSeenAt: context.api.clock(), confirmedAt });
     });
 
-    test('with an engine error set the freshness engine_down and remove nothing', async () => {
+    test('with an engine error set the host’s freshness to engine_down and remove no containers', async () => {
       const host = await enrollHost();
       await host.sync([container('a')]);
       await host.beat({ digest: null, engineError: 'connect ENOENT /var/run/docker.sock' }).expect(200);
@@ -99,7 +99,7 @@ describe.each(testEngines())('the agent API on %s:', (engine) => {
       });
     });
 
-    test('from a superseded run confirm nothing and, after a minute, set cloneSuspectedAt', async () => {
+    test('from a superseded run do not update confirmedAt, and set cloneSuspectedAt after a minute', async () => {
       const host = await enrollHost();
       const [first, second] = [randomUUID(), randomUUID()];
       await host.sync([container('a')], order(first, 1));
@@ -126,7 +126,7 @@ describe.each(testEngines())('the agent API on %s:', (engine) => {
       });
     });
 
-    test('without a digest are refused with the path of the missing field', async () => {
+    test('without the digest field are refused, and the error has the path of the field', async () => {
       const host = await enrollHost();
       expect((await host.beat({}).expect(400)).body).toMatchObject({ errors: [{ path: '/digest' }] });
     });
@@ -136,7 +136,7 @@ describe.each(testEngines())('the agent API on %s:', (engine) => {
     const enrollHost = async () => (await context.api.organization()).enroll();
     const next = async (token: string) => ((await rotate(token).expect(201)).body as { agentToken: string }).agentToken;
 
-    test('keeps the old token valid until the new one is first used', async () => {
+    test('keeps the old token valid until the new token is first used', async () => {
       const { token: old } = await enrollHost();
       const fresh = await next(old);
       await post(old).expect(200);
@@ -153,7 +153,7 @@ describe.each(testEngines())('the agent API on %s:', (engine) => {
       await post(kept).expect(200);
     });
 
-    test('expires an unused new token after 24 hours and keeps the old one valid', async () => {
+    test('expires an unused new token after 24 hours and keeps the old token valid', async () => {
       const { token: old } = await enrollHost();
       const unused = await next(old);
       context.api.clock.advance(24 * 3_600_000);

@@ -9,7 +9,7 @@ describe.each(testEngines())('agent calls on %s:', (engine) => {
   const enrollHost = async () => (await context.api.organization()).enroll();
   const post = (host: TestHost, path: string) => context.api.http.post(path).auth(host.token, { type: 'bearer' });
 
-  test('a host that has sent only incomplete snapshots is `online`, but its containers are not confirmed', async () => {
+  test('a host that has sent only incomplete snapshots is `online`, but its containers are `stale`', async () => {
     const host = await enrollHost();
     const { organization } = host;
     const shown = async () => (await organization.get(`/api/hosts/${host.id}`).expect(200)).body as object;
@@ -37,7 +37,7 @@ describe.each(testEngines())('agent calls on %s:', (engine) => {
     'an invalid heartbeat': { status: 400, send: (host) => host.beat({}) },
   };
 
-  test.each(Object.keys(calls))('%s updates lastSeenAt, but confirms no containers', async (name) => {
+  test.each(Object.keys(calls))('%s updates lastSeenAt, but not confirmedAt', async (name) => {
     const { status, send } = calls[name]!;
     const host = await enrollHost();
     const { confirmedAt } = await host.sync([]).then(() => host.host());
@@ -46,7 +46,7 @@ describe.each(testEngines())('agent calls on %s:', (engine) => {
     expect(await host.host()).toMatchObject({ lastSeenAt: context.api.clock(), confirmedAt });
   });
 
-  test('a call without a valid token does not update lastSeenAt of a host', async () => {
+  test('a call without a valid token does not update the host’s lastSeenAt', async () => {
     const host = await enrollHost();
     const { lastSeenAt } = await host.host();
     context.api.clock.advance(20_000);
@@ -54,7 +54,7 @@ describe.each(testEngines())('agent calls on %s:', (engine) => {
     expect(await host.host()).toMatchObject({ lastSeenAt });
   });
 
-  test('an enrollment that revokes tokens is audited, but its repetition is not', async () => {
+  test('an enrollment that revokes tokens is audited once, even if the agent repeats the call', async () => {
     const organization = await context.api.organization();
     const { token, id } = await organization.enrollmentToken({ name: 'two', maxUses: 2 });
     const request = { name: 'web-1', engineId: `engine-${id}`, os: 'linux', arch: 'x86_64', agentVersion: '1' };
@@ -64,7 +64,7 @@ describe.each(testEngines())('agent calls on %s:', (engine) => {
         .auth(token, { type: 'bearer' })
         .send({ ...request, engine: { name: 'Docker', version: '28.5.2', apiVersion: '1.51' } });
     const { hostId, agentToken } = (await enroll().expect(201)).body as { hostId: string; agentToken: string };
-    // An agent repeats the call if the response was lost. This is the same enrollment, so no audit entry is added.
+    // An agent repeats the call if the response was lost. The repeated call adds no audit entry.
     const repeat = (await enroll().expect(200)).body as { agentToken: string };
     await context.api.http.get(Paths.agentToken).auth(agentToken, { type: 'bearer' }).expect(401);
     await context.api.http.get(Paths.agentToken).auth(repeat.agentToken, { type: 'bearer' }).expect(200);

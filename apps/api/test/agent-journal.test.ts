@@ -14,10 +14,10 @@ const partialHeaders = (stream: string, sequence: number, observedAt: Date, gone
 const exitedContainer = (dockerId: string) =>
   container(dockerId, { state: 'exited', status: 'Exited (1) 1 second ago' });
 
-describe.each(testEngines())('changes that an agent replays after it could not reach Muster, on %s,', (engine) => {
+describe.each(testEngines())('the replay of an agent’s journal on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
-  test('are in the history once, in order and with their own times, and the final state is exact', async () => {
+  test('records each change once, in order and with the time of the change, and ends with the exact state', async () => {
     const { api } = context;
     const host = await (await api.organization()).enroll();
     const stream = randomUUID();
@@ -57,7 +57,7 @@ describe.each(testEngines())('changes that an agent replays after it could not r
     expect((await host.host()).containerCount).toBe(2);
   });
 
-  test('confirm nothing, because only a current snapshot confirms the host', async () => {
+  test('does not update confirmedAt, because only a current snapshot does', async () => {
     const { api } = context;
     const host = await (await api.organization()).enroll();
     const stream = randomUUID();
@@ -70,7 +70,7 @@ describe.each(testEngines())('changes that an agent replays after it could not r
     expect(await host.present()).toEqual({});
   });
 
-  test('can be replayed by the agent’s next run under the stream of the previous run', async () => {
+  test('can be done by the agent’s next run, with the stream id of the previous run', async () => {
     const { api } = context;
     const host = await (await api.organization()).enroll();
     const [before, after] = [randomUUID(), randomUUID()];
@@ -88,7 +88,7 @@ describe.each(testEngines())('changes that an agent replays after it could not r
 describe.each(testEngines())('Snapshot-Gone on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
-  test('removes only the containers that it names, and ignores unknown ids and ids that are in the body', async () => {
+  test('removes only the listed containers, and ignores unknown ids and ids of containers in the body', async () => {
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('a'), container('b')]);
     const headers = { 'Snapshot-Complete': 'false', 'Snapshot-Gone': 'a, b, nobody' };
@@ -97,10 +97,10 @@ describe.each(testEngines())('Snapshot-Gone on %s', (engine) => {
   });
 
   test.each([
-    ['with a complete snapshot', { 'Snapshot-Gone': 'a' }],
-    ['that is not a list of ids', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': 'a b' }],
-    ['with too many ids', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': Array(101).fill('a').join(',') }],
-  ])('%s is refused as a whole', async (_why, headers) => {
+    ['the snapshot is complete', { 'Snapshot-Gone': 'a' }],
+    ['the header is not a list of ids', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': 'a b' }],
+    ['the header has too many ids', { 'Snapshot-Complete': 'false', 'Snapshot-Gone': Array(101).fill('a').join(',') }],
+  ])('makes the API refuse the snapshot if %s', async (_why, headers) => {
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('a')]);
     const answer = await host.post([], headers as Record<string, string>).expect(400);

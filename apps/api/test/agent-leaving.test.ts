@@ -47,7 +47,7 @@ describe.each(testEngines())('an agent that leaves while another machine uses it
   const [ORIGINAL, COPY] = ['0b6f6a9e-3f0c-4d6e-8f43-4e7b0ad0a001', '0b6f6a9e-3f0c-4d6e-8f43-4e7b0ad0a002'] as const;
   const leave = ({ token }: TestHost) => context.api.http.delete(Paths.agentToken).auth(token, { type: 'bearer' });
 
-  /** Enrolls a host. A copy of its machine starts, and the original continues to report. */
+  /** Enrolls a host whose machine was copied. The original and the copy both report. */
   async function clonedHost(): Promise<TestHost> {
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('a')], order(ORIGINAL, 1));
@@ -57,7 +57,7 @@ describe.each(testEngines())('an agent that leaves while another machine uses it
     return host;
   }
 
-  test('is refused, so that the other machine stays connected', async () => {
+  test('cannot revoke the token, so the other machine stays connected', async () => {
     const host = await clonedHost();
     const refused = await leave(host).expect(409);
     expect(refused.body).toMatchObject({
@@ -70,7 +70,7 @@ describe.each(testEngines())('an agent that leaves while another machine uses it
     expect(audit.items.map(({ action }) => action)).not.toContain('host.left');
   });
 
-  test('is allowed a day after the other machine was last seen', async () => {
+  test('can revoke the token a day after the other machine was last seen', async () => {
     const host = await clonedHost();
     context.api.clock.advance(24 * 3_600_000);
     await leave(host).expect(204);

@@ -77,7 +77,7 @@ describe('the agent release', () => {
     expect(execFileSync('sh', ['-c', script]).toString()).toBe(`${url}|00ff  muster-agent-linux-x64`);
   });
 
-  test('is served unchanged, and no other file of its directory is served', async () => {
+  test('serves its files unchanged, and no other file of its directory', async () => {
     const api = apiWith(dir);
     const answer = await api.get('/agent-release/muster-agent-linux-x64').expect(200).buffer(true);
     expect([...(answer.body as Buffer)]).toEqual([0x7f, 0x45, 0x4c, 0x46, 0]);
@@ -125,7 +125,7 @@ describe('the agent release', () => {
     });
     afterEach(() => rm(damaged, { recursive: true }));
 
-    /** Replaces a file with a directory, which cannot be read, not even by root. */
+    /** Replaces a file with a directory, which even root cannot read as a file. */
     async function makeUnreadable(name: string): Promise<void> {
       await rm(join(damaged, name));
       await mkdir(join(damaged, name));
@@ -141,37 +141,33 @@ describe('the agent release', () => {
         () => makeUnreadable('sbom.cdx.json'),
       ],
       [
-        'a bill that ends early',
+        'a bill of materials that ends early',
         'sbom.cdx.json has no version',
         () => writeFile(join(damaged, 'sbom.cdx.json'), '{"m'),
       ],
       ['no install script', 'install.sh is missing', () => rm(join(damaged, 'install.sh'))],
     ];
 
-    test.each(damages)(
-      'counts as failed because it has %s, and the log states why, once',
-      async (_what, why, damage) => {
-        const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
-        const service = createAgentReleaseService(damaged, {
-          publicUrl: null,
-          localUrl: 'http://127.0.0.1:3000',
-          logger,
-        });
-        const api = new TestApi(db, createApp({ db, agentRelease: service }), testClock());
-        const operator = await api.organization();
-        const describeRelease = async (): Promise<unknown> =>
-          (await operator.get('/api/agent-release').expect(200)).body;
-        expect(await describeRelease()).toMatchObject({ state: 'ready', version: '1.2.3' });
-        await damage();
-        const none = { version: null, executables: [], images: [], publicUrl: null };
-        expect(await describeRelease()).toEqual({ state: 'failed', ...none });
-        expect(await describeRelease()).toEqual({ state: 'failed', ...none });
-        expect(lines).toEqual([expect.stringContaining(`The agent release on this server is damaged: ${why}.`)]);
-      },
-    );
+    test.each(damages)('is shown as failed, and the reason is logged once: %s', async (_what, why, damage) => {
+      const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(line) });
+      const service = createAgentReleaseService(damaged, {
+        publicUrl: null,
+        localUrl: 'http://127.0.0.1:3000',
+        logger,
+      });
+      const api = new TestApi(db, createApp({ db, agentRelease: service }), testClock());
+      const operator = await api.organization();
+      const describeRelease = async (): Promise<unknown> => (await operator.get('/api/agent-release').expect(200)).body;
+      expect(await describeRelease()).toMatchObject({ state: 'ready', version: '1.2.3' });
+      await damage();
+      const none = { version: null, executables: [], images: [], publicUrl: null };
+      expect(await describeRelease()).toEqual({ state: 'failed', ...none });
+      expect(await describeRelease()).toEqual({ state: 'failed', ...none });
+      expect(lines).toEqual([expect.stringContaining(`The agent release on this server is damaged: ${why}.`)]);
+    });
 
     test.each(['SHA256SUMS', 'install.sh'])(
-      'is named by the install script’s refusal, without a path, if %s is',
+      'makes /install.sh fail with 503 and the name of the damaged file, without a path: %s',
       async (name) => {
         for (const damage of [makeUnreadable, (file: string) => rm(join(damaged, file), { recursive: true })]) {
           await damage(name);
@@ -187,7 +183,7 @@ describe('the agent release', () => {
       },
     );
 
-    test('is named by the refusal of a file that cannot be read', async () => {
+    test('makes a download fail with 503 and the name of the unreadable file, without a path', async () => {
       await makeUnreadable('muster-agent-linux-x64');
       const { text } = await apiWith(damaged).get('/agent-release/muster-agent-linux-x64').expect(503);
       expect(text).toContain('muster-agent-linux-x64 is not a file. Build the release again.');

@@ -121,7 +121,7 @@ test('if polls fail or hang, cached tokens expire within five seconds of the las
 test.each([
   ['a response with a lower horizon', { server: 'one', horizon: 6n }],
   ['a response from another server, whose horizon is higher', { server: 'two', horizon: 900n }],
-])('after %s, tokens that were cached earlier are no longer used', async (_what, after) => {
+])('after %s, the cache no longer returns tokens that were cached before', async (_what, after) => {
   const { cache, polls, now, advance } = await createPollingCache();
   cache.set('a', identity('one'), now());
   cache.set('b', identity('two'), now());
@@ -191,7 +191,7 @@ describe.each(testEngines())('a token revoked by one process, on %s,', (engine) 
     await replicaHost.post([]).expect(410);
   });
 
-  test('is found by the next poll even if the transaction that revoked it began before the previous poll', async () => {
+  test('is found by the next poll even if the transaction that revoked the token began before the previous poll', async () => {
     const { db, clock } = context.api;
     const organization = await context.api.organization();
     const [slow, quick] = [await organization.enroll(), await organization.enroll()];

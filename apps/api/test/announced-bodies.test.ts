@@ -93,7 +93,7 @@ describe.each(testEngines())('bodies that are announced but arrive late or never
     },
   );
 
-  test('500 hosts behind one address all succeed although their bodies arrive slowly', async () => {
+  test('500 hosts behind one address all succeed, even if their bodies arrive slowly', async () => {
     const { token: enrollmentToken } = await organization.enrollmentToken({ name: 'fleet', maxUses: 500 });
     const tokens: string[] = [];
     for (let i = 0; i < 500; i++) {
@@ -118,8 +118,8 @@ describe.each(testEngines())('bodies that are announced but arrive late or never
       req.on('error', () => undefined);
       open.push(req);
       req.write(body.slice(0, 10));
-      // All bodies are open for half a second. Then they end one by one within 4 s. A slow machine can keep up with
-      // that, and the API checks their rate only after 5 s.
+      // All bodies are open for half a second. Then they end one by one within 4 s. Even a slow machine keeps up with
+      // that, and the API checks the rate of a body only after 5 s.
       setTimeout(() => req.end(body.slice(10)), 500 + 8 * index);
       return new Promise<number | undefined>((resolve) => {
         req.once('response', (res) => resolve(res.resume().statusCode));

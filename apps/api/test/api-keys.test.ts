@@ -34,7 +34,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     await read(key).expect(401);
   });
 
-  test('are refused with an expiry that no response can represent, so that listing keys never fails', async () => {
+  test('cannot be created with an expiry that no response can represent, because the list of keys would then fail', async () => {
     const organization = await context.api.organization();
     for (const expiresAt of ['9999-12-31T23:59:59-14:00', '10000-01-01T00:00:00Z', '0000-06-01T00:00:00Z']) {
       const request = { name: 'beyond', expiresAt };
@@ -44,7 +44,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     expect((await list(organization)).items.map(({ name }) => name)).toEqual(['admin']);
   });
 
-  test('cannot be stored with an expiry that no response can represent, not even with direct SQL', async () => {
+  test('cannot be stored with an expiry that no response can represent, even with direct SQL', async () => {
     const organization = await context.api.organization();
     const { id } = await create(organization, { name: 'old' });
     const set = `UPDATE api_keys SET "expiresAt" = $1::timestamptz WHERE id = $2::uuid`;
@@ -55,7 +55,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     expect(await list(organization)).toMatchObject({ items: [{ name: 'old', expiresAt: null }, { name: 'admin' }] });
   });
 
-  test('are refused with an unknown field, because a misspelled expiry would mean no expiry', async () => {
+  test('cannot be created with an unknown field, because a misspelled expiry would mean no expiry', async () => {
     const organization = await context.api.organization();
     const request = { name: 'ci', role: 'admin', expires_at: '2026-12-01T00:00:00Z' };
     const answer = await context.api.http.post(Paths.apiKeys).auth(organization.adminKey, bearer).send(request);
@@ -63,7 +63,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     expect((await list(organization)).items).toHaveLength(1);
   });
 
-  test('are listed without the keys themselves, newest first, with the time of their last use', async () => {
+  test('are listed newest first with the time of their last use, and without the secret', async () => {
     const organization = await context.api.organization();
     await create(await context.api.organization(), { name: 'of another' });
     const first = await create(organization, { name: 'first', role: 'admin' });
@@ -81,7 +81,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     expect(first.lastUsedAt).toBeNull();
   });
 
-  test('are refused by every process once they are revoked, and a second revocation changes nothing', async () => {
+  test('are refused by every process after they are revoked, and a second revocation changes nothing', async () => {
     const [organization, stranger] = [await context.api.organization(), await context.api.organization()];
     const { id, key } = await create(organization, { name: 'leaked' });
     const replica = context.api.replica();
@@ -99,7 +99,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     expect(JSON.stringify(items)).not.toContain(key);
   });
 
-  test('name their creator', async () => {
+  test('are returned with their creator', async () => {
     const organization = await context.api.organization();
     const { browser, id } = await person(context.api, organization.id, 'admin');
     const byPerson = ApiKeyCreated.parse(
@@ -115,7 +115,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     ]);
   });
 
-  test('with an expiry cannot create keys that stay valid for longer', async () => {
+  test('with an expiry cannot create keys that stay valid longer', async () => {
     const organization = await context.api.organization();
     const inMinutes = (minutes: number) => new Date(context.api.clock().getTime() + minutes * 60_000).toISOString();
     const { key } = await create(organization, { name: 'short-lived', role: 'admin', expiresAt: inMinutes(10) });
@@ -144,7 +144,7 @@ describe.each(testEngines())('API keys on %s', (engine) => {
     ['/role', { name: 'x', role: 'owner' }],
     ['/expiresAt', { name: 'x', expiresAt: '2001-01-01T00:00:00Z' }],
     ['/expiresAt', { name: 'x', expiresAt: 'tomorrow' }],
-  ])('are refused with an invalid %s, and the response names that field', async (path, request) => {
+  ])('cannot be created with an invalid %s, and the error has the path of the field', async (path, request) => {
     const { adminKey } = await context.api.organization();
     const answer = await context.api.http.post(Paths.apiKeys).auth(adminKey, bearer).send(request).expect(400);
     expect(answer.body).toMatchObject({ errors: [{ path }] });

@@ -99,7 +99,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
     expect(await attentionOf(organization)).toEqual(NOTHING);
   });
 
-  test('contains hosts that are offline or stale or whose engine is down, grouped by problem, with the times', async () => {
+  test('contains offline hosts, stale hosts and hosts whose engine is down, with the start of each problem', async () => {
     const organization = await context.api.organization();
     const { clock } = context.api;
     const old = await organization.enroll({ name: 'old' });
@@ -143,11 +143,11 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
       ],
     });
     expect(offline!.latest.map(({ name }) => name)).toEqual(['old', 'a', 'b', 'c']);
-    // A container needs no attention of its own if its host does not report.
+    // A container is not listed if its host does not report.
     expect(attention.containers.total).toBe(0);
   });
 
-  test('counts a host under each of its problems but only once in the total, and ignores problems from before it went offline', async () => {
+  test('counts a host under each of its problems but only once in the total, and counts an offline host only as offline', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const { digest } = await host.sync([container('a', { name: 'n'.repeat(2_000) })]);
@@ -220,7 +220,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
       ['name-of-c', 2, later],
       ['name-of-b', 137, later],
     ]);
-    // Containers that run again or were removed need no attention.
+    // Containers that run again or were removed are no longer listed.
     await one.sync([container('a'), container('b')]);
     await two.sync([container('a'), container('b')]);
     expect(await attentionOf(organization)).toEqual(NOTHING);
@@ -260,7 +260,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
     expect(await attentionOf(organization)).toEqual(NOTHING);
   });
 
-  test('forgets crash loops after an hour, and when the container is removed', async () => {
+  test('drops a crash loop after an hour, or when the container is removed', async () => {
     const organization = await context.api.organization();
     const [one, two] = [await organization.enroll(), await organization.enroll()];
     await crash(one, 'a', 3);
@@ -328,7 +328,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
     expect((await withLimits(organization, {})).containers.totalIsExact).toBe(true);
   });
 
-  test('does not count the exits of containers that someone stopped toward its read limit', async () => {
+  test('does not count the exits of stopped containers toward its read limit', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     for (const code of [0, 143]) {
@@ -339,7 +339,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
     expect(await isCrashLoopSearchComplete(db, organization.id, clock(), 1)).toBe(true);
   });
 
-  test('counts the failed containers that an earlier version of Muster stored, once their host sends a snapshot', async () => {
+  test('counts the failed containers of an earlier version of Muster as soon as their host sends a snapshot', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const { db, clock } = context.api;
@@ -355,14 +355,14 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
   });
 
   test.each(['problem=none', 'problem=', 'problem=crashed'])(
-    'names its problems like the list of containers, which refuses ?%s',
+    'uses the same problem codes as the list of containers, which refuses ?%s',
     async (query) => {
       const organization = await context.api.organization();
       await organization.get(`${Paths.containers}?${query}`).expect(400);
     },
   );
 
-  test('names its problems like the list and the export of containers, which accept several of them as a filter', async () => {
+  test('uses the same problem codes as the list and the export of containers, which accept several codes as a filter', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await crash(host, 'loop', 3, [unhealthy('a'), exited('b', 1), exited('c', 0)]);

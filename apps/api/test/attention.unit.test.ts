@@ -3,7 +3,7 @@ import { ATTENTION_GAP_SECONDS, isErrorCode, isFailed } from '@muster/contracts'
 import { groupTimes } from '../src/services/inventory/attention-times.js';
 
 describe('times of problems', () => {
-  test('are in one group if they are close together, and the newest group is first', () => {
+  test('form one group if they are close together, and the newest group is first', () => {
     const gapMs = ATTENTION_GAP_SECONDS * 1_000;
     const instants = [0, gapMs, 2 * gapMs, 3 * gapMs + 1, 3 * gapMs + 1];
     const at = (ms: number) => new Date(ms).toISOString();

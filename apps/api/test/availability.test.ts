@@ -1,4 +1,4 @@
-/** The availability of hosts, from the events that the API recorded. */
+/** Tests the availability of hosts, which the API computes from recorded events. */
 import { describe, expect, test } from '@jest/globals';
 import {
   Paths,
@@ -19,7 +19,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
 
   const hoursAgo = (hours: number) => new Date(context.api.clock().getTime() - hours * HOUR_MS);
 
-  /** Records events of a host, as the task that notices silences does. */
+  /** Records events of a host, like the task that detects silences. */
   const record = (
     host: TestHost,
     events: [kind: HostEventKind, hoursAgo: number, from?: object | null, to?: object][],
@@ -45,7 +45,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
       ['host_back', to, { state: 'offline', since }, { silentSeconds: String((from - to) * 3_600) }],
     ]);
   };
-  /** Enrolls a host that was enrolled this many hours ago and is online now. */
+  /** Creates a host that was enrolled `hours` hours ago and is online now. */
   const enroll = async (organization: TestOrganization, name: string, hours: number, labels: object = {}) => {
     const host = await organization.enroll({ name });
     await host.sync([container('a')]);
@@ -62,7 +62,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
   const ofHost = (host: TestHost, window: string) =>
     read<HostAvailability>(host.organization, `/api/hosts/${host.id}/availability?window=${window}`);
 
-  test('of a host counts its silences from the last call, and not the time before its enrollment', async () => {
+  test('of a host counts each silence from the last call before it, and ignores the time before the enrollment', async () => {
     const host = await enroll(await context.api.organization(), 'a', 20);
     await silence(host, 10, 8);
     const day = await ofHost(host, '24h');
@@ -84,14 +84,14 @@ describe.each(testEngines())('availability on %s', (engine) => {
     expect((await ofHost(host, '30d')).seconds.unknown).toBe((30 * 24 - 20) * 3_600);
   });
 
-  test('of a host that is silent now counts from its last call, before any event is recorded', async () => {
+  test('of a host that is silent now counts the silence from the last call, even before an event is recorded', async () => {
     const host = await enroll(await context.api.organization(), 'a', 48);
     context.api.clock.advance(2 * HOUR_MS);
     const day = await ofHost(host, '24h');
     expect(day.seconds).toMatchObject({ online: 22 * 3_600, offline: 2 * 3_600 });
   });
 
-  test('of a host that left and of one that never reported is unknown, so there is no ratio', async () => {
+  test('of a host that left or never reported is unknown, and the ratio is null', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll({ name: 'never' });
     expect(await ofHost(host, '24h')).toMatchObject({ ratio: null, seconds: { unknown: 24 * 3_600 } });
@@ -101,7 +101,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
     expect(await ofHost(left, '24h')).toMatchObject({ ratio: null, segments: [{ reason: 'left' }] });
   });
 
-  test('of a host that left while it was offline counts as offline until then', async () => {
+  test('of a host that left while it was offline is offline until the departure', async () => {
     const { prisma } = context.api.db;
     const host = await enroll(await context.api.organization(), 'a', 1_000);
     const since = hoursAgo(240);
@@ -117,7 +117,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
     expect(week).toMatchObject({ ratio: 0, seconds: { offline: 6 * 86_400, unknown: 86_400 } });
   });
 
-  test('of a host whose engine was down before it fell silent counts as engine_down until then', async () => {
+  test('of a host whose engine was down before a silence is engine_down until the silence', async () => {
     const host = await enroll(await context.api.organization(), 'a', 1_000);
     const problem = { code: 'engine_unreachable', message: 'no answer', since: hoursAgo(100).toISOString() };
     await context.api.db.prisma.host.update({
@@ -128,7 +128,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
     expect(day).toMatchObject({ ratio: 0, seconds: { engineDown: 12 * 3_600, offline: 12 * 3_600 } });
   });
 
-  test('of a host is unknown before its first snapshot, also afterwards', async () => {
+  test('of the time before a host’s first snapshot stays unknown after that snapshot', async () => {
     const host = await (await context.api.organization()).enroll({ name: 'late' });
     context.api.clock.advance(3 * HOUR_MS);
     await host.sync([container('a')]);
@@ -139,7 +139,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
     expect(ratio).toBe(1);
   });
 
-  test('of a time whose events may have been deleted is unknown, although events are kept for longer now', async () => {
+  test('of a period whose events may have been deleted is unknown, even if events are now kept for longer', async () => {
     const { prisma } = context.api.db;
     const host = await enroll(await context.api.organization(), 'a', 1_000);
     const where = { step: 'host_events' };
@@ -173,7 +173,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
     expect(items.map(({ seconds }) => seconds.stale)).toEqual([30_000, 30_000]);
   });
 
-  test('does not count time in which Muster was away', async () => {
+  test('does not count time in which Muster was down', async () => {
     const { prisma } = context.api.db;
     const host = await enroll(await context.api.organization(), 'a', 100);
     await silence(host, 6, 4);
@@ -193,7 +193,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
     }
   });
 
-  test('of a host that an earlier version of Muster enrolled is unknown before its history began', async () => {
+  test('of a host that an earlier version of Muster enrolled is unknown before the host’s history begins', async () => {
     const host = await enroll(await context.api.organization(), 'a', 100);
     await context.api.db.prisma.hostEvent.updateMany({ where: { hostId: host.id }, data: { recordedAt: hoursAgo(6) } });
     const day = await ofHost(host, '24h');
@@ -217,7 +217,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
     expect(day.seconds.stale).toBeCloseTo(400 * 36, 0);
   });
 
-  test('lists the lowest first, page by page, in one window, by label, and by name', async () => {
+  test('is listed page by page with the same window, sorted by ratio or name, and filtered by label', async () => {
     const organization = await context.api.organization();
     for (const [name, hours] of [
       ['a', 0],
@@ -251,7 +251,7 @@ describe.each(testEngines())('availability on %s', (engine) => {
     await organization.get(`/api/availability?window=24h&sort=name&cursor=${nextCursor}`).expect(400);
   });
 
-  test('is summed up by host label', async () => {
+  test('is aggregated by host label', async () => {
     const organization = await context.api.organization();
     const prod = await enroll(organization, 'a', 100, { env: 'prod' });
     await enroll(organization, 'b', 100, { env: 'prod' });

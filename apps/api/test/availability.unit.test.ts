@@ -12,7 +12,7 @@ import {
   type Period,
 } from '../src/services/availability/availability.js';
 import { Outages } from '../src/services/availability/outages.js';
-import { inOrder } from '../src/services/availability/read-events.sql.js';
+import { sortByHistory } from '../src/services/availability/read-events.sql.js';
 
 const START = Date.UTC(2026, 2, 1, 12);
 const at = (second: number) => new Date(START + second * 1_000);
@@ -48,7 +48,7 @@ const hostAt = (now: Partial<HostNow> = {}): HostNow => ({
 const format = (periods: readonly Period[]) =>
   periods.map(({ from, to, state, reason }) => `${(from - START) / 1_000}-${(to - START) / 1_000} ${reason ?? state}`);
 
-describe('what a host was', () => {
+describe('the state of a host during a window', () => {
   const periods = (
     host: Partial<HostNow>,
     events: readonly AvailabilityEvent[],
@@ -56,7 +56,7 @@ describe('what a host was', () => {
     period = window(0, 1_000),
   ) => format(withOutages(hostPeriods(period, hostAt(host), events), outagesOf(outages)));
 
-  test('without an event is what it is now', () => {
+  test('is its current state if there is no event', () => {
     expect(periods({}, [])).toEqual(['0-1000 online']);
     expect(periods({ freshness: 'offline', lastSeenAt: at(-50) }, [])).toEqual(['0-1000 offline']);
     expect(periods({ freshness: 'left', leftAt: at(-50) }, [])).toEqual(['0-1000 left']);
@@ -67,7 +67,7 @@ describe('what a host was', () => {
     ]);
   });
 
-  test('in a silence is offline from the last call to the next call, even while it was only stale', () => {
+  test('is offline from the last call before a silence to the next call, even while the host was only stale', () => {
     const silence = [event('host_stale', 131, 100), event('host_offline', 400, 100)];
     expect(periods({ freshness: 'offline', lastSeenAt: at(100) }, silence)).toEqual([
       '0-100 online',
@@ -80,7 +80,7 @@ describe('what a host was', () => {
     ]);
   });
 
-  test('in a silence that ended before it was offline is stale', () => {
+  test('is stale in a silence that ended before the host was offline', () => {
     expect(periods({}, [event('host_stale', 131, 100), event('host_back', 160, 100, 'stale')])).toEqual([
       '0-100 online',
       '100-160 stale',
@@ -88,7 +88,7 @@ describe('what a host was', () => {
     ]);
   });
 
-  test('in a silence that was noticed only when it ended is stale as well', () => {
+  test('is stale in a silence that was recorded only when it ended', () => {
     expect(periods({}, [event('host_back', 160, 100, 'stale')])).toEqual([
       '0-100 online',
       '100-160 stale',
@@ -96,14 +96,14 @@ describe('what a host was', () => {
     ]);
   });
 
-  test('before the first event of the window is what that event says it was', () => {
+  test('comes from the first event of the window for the time before that event', () => {
     expect(periods({}, [event('host_back', 500, -800, 'offline')])).toEqual(['0-500 offline', '500-1000 online']);
     expect(periods({}, [event('engine_up', 500)])).toEqual(['0-500 engine_down', '500-1000 online']);
     expect(periods({}, [event('host_enrolled', 500, -200, 'left')])).toEqual(['0-500 left', '500-1000 online']);
     expect(periods({}, [event('host_enrolled', 500)])).toEqual(['0-1000 online']);
   });
 
-  test('is what it is now if the last events are not recorded yet', () => {
+  test('is the current state if the last events are not recorded yet', () => {
     expect(periods({ freshness: 'stale', lastSeenAt: at(900) }, [])).toEqual(['0-900 online', '900-1000 stale']);
     expect(periods({ freshness: 'offline', lastSeenAt: at(600) }, [event('host_stale', 631, 600)])).toEqual([
       '0-600 online',
@@ -119,14 +119,14 @@ describe('what a host was', () => {
     expect(returned).toEqual(['0-950 offline', '950-1000 online']);
   });
 
-  test('between two silences is online, even if the end of the first one is not recorded yet', () => {
+  test('is online between two silences, even if the end of the first silence is not recorded yet', () => {
     const now = { freshness: 'offline', recordedSilence: 'offline', aliveSince: at(500), lastSeenAt: at(600) } as const;
     const events = [event('host_stale', 131, 100), event('host_offline', 400, 100)];
     expect(periods(now, events)).toEqual(['0-100 online', '100-500 offline', '500-600 online', '600-1000 offline']);
     expect(periods(now, [])).toEqual(['0-500 offline', '500-600 online', '600-1000 offline']);
   });
 
-  test('is unknown while Muster was away, before the enrollment, before the history, and after the agent left', () => {
+  test('is unknown while Muster was down, before the enrollment, before the history, and after the agent left', () => {
     const history = window(0, 1_000, 200);
     expect(
       periods(
@@ -154,7 +154,7 @@ describe('what a host was', () => {
     ]);
   });
 
-  test('in a silence that began before the window is offline, also if an enrollment or a departure ended it', () => {
+  test('is offline in a silence that began before the window, even if an enrollment or a departure ended the silence', () => {
     const enrolled = [event('host_enrolled', 900, -5_000, 'offline'), event('host_back', 900, -5_000, 'offline')];
     expect(periods({}, enrolled)).toEqual(['0-900 offline', '900-1000 online']);
     expect(periods({ freshness: 'left', leftAt: at(600) }, [event('host_left', 600, -5_000, 'offline')])).toEqual([
@@ -163,24 +163,24 @@ describe('what a host was', () => {
     ]);
   });
 
-  test('before its first snapshot is unknown, also after that snapshot', () => {
+  test('is unknown for the time before the first snapshot, even after that snapshot', () => {
     const enrolled = [event('host_enrolled', 100)];
     const before = ['0-100 not_enrolled', '100-600 no_report'];
     expect(periods({ enrolledAt: at(100), reportedFrom: at(600) }, enrolled)).toEqual([...before, '600-1000 online']);
-    // Also if the engine refuses its list until then.
+    // The time stays unknown even if the engine refused to list its containers.
     expect(periods({ enrolledAt: at(100), reportedFrom: null, freshness: 'engine_down' }, enrolled)).toEqual([
       '0-100 not_enrolled',
       '100-1000 no_report',
     ]);
   });
 
-  test('with its engine down since before the window is engine_down until it fell silent', () => {
+  test('is engine_down until a silence if the engine was down before the window', () => {
     const silence = [event('host_stale', 431, 400), event('host_offline', 700, 400)];
     const host = { freshness: 'offline', lastSeenAt: at(400), isEngineDown: true } as const;
     expect(periods(host, silence)).toEqual(['0-400 engine_down', '400-1000 offline']);
   });
 
-  test('is not engine_down forever because a process with a wrong clock recorded the beginning of a downtime', () => {
+  test('is not engine_down forever if a process with a wrong clock recorded the beginning of the downtime', () => {
     expect(periods({}, [event('engine_up', 350, 345), event('engine_down', 500)])).toEqual([
       '0-345 online',
       '345-350 engine_down',
@@ -192,14 +192,14 @@ describe('what a host was', () => {
       { ...row, kind: 'host_stale' as const, tx: '11', id: '3', at: 400 },
       { ...row, kind: 'engine_down' as const, tx: '9', id: '1', at: 500 },
     ];
-    expect(inOrder(rows).map(({ kind, at: instant }) => [kind, instant.getTime()])).toEqual([
+    expect(sortByHistory(rows).map(({ kind, at: instant }) => [kind, instant.getTime()])).toEqual([
       ['engine_down', 350],
       ['engine_up', 350],
       ['host_stale', 400],
     ]);
   });
 
-  test('with its engine down is engine_down only while its agent calls', () => {
+  test('is engine_down only while the agent of the host calls', () => {
     const down = [event('engine_down', 100), event('host_stale', 331, 300), event('host_back', 400, 300, 'stale')];
     expect(periods({ freshness: 'engine_down', isEngineDown: true }, down)).toEqual([
       '0-100 online',
@@ -219,22 +219,22 @@ describe('what a host was', () => {
 
 type Spans = readonly (readonly [from: number, to: number])[];
 
-/** A silence, and what ended it: a call, another enrollment, or the departure of the agent. */
+/** A silence that ended with a call, another enrollment or the departure of the agent. */
 interface Silence {
   from: number;
   to: number;
   ending: 'back' | 'enrolled' | 'left';
 }
 
-/** The truth about a host, in seconds. Spans are sorted and disjoint. */
+/** The actual life of a host, in seconds. Spans are sorted and disjoint. */
 interface Truth {
   enrolled: number;
   /** When the first snapshot was applied. */
   reported: number;
   silences: Silence[];
-  /** From when the agent left until it was enrolled again. */
+  /** Periods from the departure of the agent to the next enrollment. */
   departures: [from: number, to: number][];
-  /** Other enrollments of the host, which was online. */
+  /** Repeated enrollments while the host was online. */
   enrollments: number[];
   downtimes: [from: number, to: number][];
   away: [from: number, to: number][];
@@ -244,7 +244,7 @@ const START_SECOND = -1_500;
 const LENGTH = 2_000;
 const OFFLINE_AFTER = 300;
 
-/** Arbitrary disjoint spans, from gaps and lengths. */
+/** Generates disjoint spans from gaps and lengths. */
 const spans = (lengthMax: number) =>
   fc
     .array(fc.tuple(fc.integer({ min: 1, max: 900 }), fc.integer({ min: 31, max: lengthMax })), { maxLength: 8 })
@@ -258,7 +258,7 @@ const spans = (lengthMax: number) =>
       return found;
     });
 
-/** What happens to the contact with the agent, one after the other. */
+/** The silences, departures and enrollments of a host, one after the other. */
 const steps = fc.array(
   fc.record({
     gap: fc.integer({ min: 1, max: 700 }),
@@ -309,7 +309,7 @@ const contains = (list: Spans, second: number) => list.some(([from, to]) => from
 
 const stateOf = ({ from, to }: Silence) => (Math.min(to, LENGTH) - from >= OFFLINE_AFTER ? 'offline' : 'stale');
 
-/** What the host was during one second. A silence that goes on at the end has lasted until then. */
+/** Returns the state of the host during one second. A silence without an end lasts until LENGTH. */
 function stateAt({ enrolled, reported, silences, departures, downtimes, away }: Truth, second: number): string {
   if (second < enrolled) return 'not_enrolled';
   if (second < reported) return 'no_report';
@@ -320,7 +320,7 @@ function stateAt({ enrolled, reported, silences, departures, downtimes, away }: 
   return contains(downtimes, second) ? 'engine_down' : 'online';
 }
 
-/** The events that Muster recorded until the end, in the order in which they happened. */
+/** Returns the events that Muster recorded until LENGTH, in the order in which they happened. */
 function eventsOf({ enrolled, silences, departures, enrollments, downtimes }: Truth): AvailabilityEvent[] {
   const events = [event('host_enrolled', enrolled)];
   for (const silence of silences) {
@@ -343,7 +343,7 @@ function eventsOf({ enrolled, silences, departures, enrollments, downtimes }: Tr
   return events.filter((each) => each.at <= at(LENGTH)).sort((a, b) => a.at.getTime() - b.at.getTime());
 }
 
-/** What the events say about a silence that has not ended. */
+/** Returns the state in a silence that has not ended, according to the events. */
 const recordedSilence = (events: readonly AvailabilityEvent[]): HostNow['recordedSilence'] =>
   events.reduce<HostNow['recordedSilence']>((state, { kind }) => {
     if (kind === 'host_stale') return 'stale';
@@ -351,7 +351,7 @@ const recordedSilence = (events: readonly AvailabilityEvent[]): HostNow['recorde
     return kind === 'host_back' || kind === 'host_left' ? null : state;
   }, null);
 
-/** The host as it is at the end, if these events have been recorded. */
+/** Returns the host at LENGTH, after these events were recorded. */
 function hostOf(
   { enrolled, reported, silences, departures, downtimes }: Truth,
   events: readonly AvailabilityEvent[],
@@ -373,12 +373,12 @@ function hostOf(
   };
 }
 
-test('the periods of any host equal those of a model that walks through the window second by second', () => {
+test('the periods of any host equal the periods of a model that computes the state of each second', () => {
   const seen = new Set<string>();
   fc.assert(
     fc.property(truths, fc.boolean(), (truth, isLastEventMissing) => {
       let recorded = eventsOf(truth);
-      // The task that records silences runs after some seconds, so what happened last may be missing. Everything else is
+      // The task that records silences runs after some seconds, so the last event may be missing. All other events are
       // recorded immediately.
       const last = recorded.at(-1)!;
       if (isLastEventMissing && /stale|offline|back/.test(last.kind)) recorded = recorded.slice(0, -1);
@@ -417,7 +417,7 @@ test('the periods of any host equal those of a model that walks through the wind
 describe('coalesced periods', () => {
   const RANKS = ['offline', 'engine_down', 'stale', 'unknown', 'online'];
 
-  test('cover the window without gaps, are at most as many as allowed, and hide no offline time', () => {
+  test('cover the window without gaps, do not exceed the maximum number, and hide no offline time', () => {
     const states = fc.array(
       fc.tuple(
         fc.integer({ min: 1, max: 500 }),
@@ -455,6 +455,4 @@ test.each([
   [0.00001, '< 0.01 %'],
   [0, '0 %'],
   [null, 'unknown'],
-])('the ratio %p is the percentage %p, never rounded up', (ratio, text) =>
-  expect(formatAvailability(ratio)).toBe(text),
-);
+])('the ratio %p is formatted as %p, never rounded up', (ratio, text) => expect(formatAvailability(ratio)).toBe(text));

@@ -1,4 +1,4 @@
-/** Tests a public URL with a path, behind a proxy that removes the path and behind one that does not. */
+/** Tests a public URL with a path, behind proxies that remove the path and behind proxies that keep it. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -54,7 +54,7 @@ describe('a public URL with a path', () => {
 
   describe.each([
     ['with the path', BASE_PATH],
-    ['without the path, as a proxy sends them that removes it', ''],
+    ['without the path, because a proxy removed it', ''],
   ])('serves requests %s', (_how, prefix) => {
     test('of programs and agents', async () => {
       const { adminKey } = await context.api.organization();
@@ -67,7 +67,7 @@ describe('a public URL with a path', () => {
       await http().get(`${prefix}${Paths.ready}`).expect(200);
     });
 
-    test('for the page, in which the path is in front of each file of this server', async () => {
+    test('for the page, in which the URL of each local file begins with the path', async () => {
       for (const path of ['/', '/hosts/42?q=a', '/index.html']) {
         const { text, headers } = await http()
           .get(prefix + path)
@@ -111,16 +111,16 @@ describe('a public URL with a path', () => {
     });
   });
 
-  test('serves the page at the path itself, but not at a longer name', async () => {
+  test('serves the page at the path itself, but not at a longer path that begins with the same characters', async () => {
     const html = { Accept: 'text/html' };
     await http().get(BASE_PATH).set(html).expect(200);
     await http().get(`${BASE_PATH}?q=a`).set(html).expect(200);
     await http().get(`${BASE_PATH}s${Paths.ready}`).expect(404);
-    // The path is removed once.
+    // The server removes the path only once.
     await http().get(`${BASE_PATH}${BASE_PATH}${Paths.ready}`).expect(404);
   });
 
-  test('is in every link that Muster prints', () => {
+  test('is part of every link that Muster prints', () => {
     expect(setupLink(PUBLIC_URL, 't')).toBe(`${PUBLIC_URL}/setup#token=t`);
     const banner = startBanner({ url: PUBLIC_URL, database: 'x', adminKey: null, setup: null });
     for (const [url] of banner.matchAll(/https:\S+/g))
@@ -145,7 +145,7 @@ describe('a public URL with a path', () => {
     expect(await own.read(PUBLIC_URL)).toBe(200);
     expect(await own.read('https://ops.example.com/tools/other')).toBe(401);
     expect(await own.read('https://ops.example.com')).toBe(401);
-    // Without a path, the name is that of earlier versions, so sessions survive an upgrade.
+    // Without a path, the cookie has the same name as in earlier versions, so sessions survive an upgrade.
     expect((await signIn('https://ops.example.com')).cookie).toMatch(/^__Host-muster_session=/);
   });
 });

@@ -141,7 +141,7 @@ describe('an ended request', () => {
     expect(requests.acquire(1)).toBe(true);
   });
 
-  test('stops waiting for a slot and for bytes, and holds neither', async () => {
+  test('stops waiting for a slot or for bytes, and holds no slot and no bytes', async () => {
     const { requests, budget, slot } = setUpSlot();
     slot.release();
     expect(requests.acquire(1)).toBe(true);

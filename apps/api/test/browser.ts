@@ -24,7 +24,7 @@ export class Browser {
   }
 
   /**
-   * Makes a call and stores the cookies of the response. `headers` override those of a dashboard page.
+   * Makes a call and stores the cookies of the response. `headers` override the headers of a dashboard page.
    */
   async call(
     method: Method,

@@ -22,15 +22,15 @@ describe('the text of a snapshot is charged', () => {
     expect(await textMibOf(elements)).toBeCloseTo(2, 0);
   });
 
-  test('even if it is refused', async () => {
+  test('even if the snapshot is refused', async () => {
     expect(await textMibOf([padded('a', 20_000)], ',{}]'.padEnd(MIB))).toBeGreaterThan(0.9);
   });
 
-  test('several times if it has a container that is too long to be parsed in pieces', async () => {
+  test('several times if a container is too long to be parsed in pieces', async () => {
     expect(await textMibOf([padded('a', MIB), padded('b', 1_000)])).toBeCloseTo(4, 1);
   });
 
-  test('like a body of the maximum size if it decompresses to more than the maximum', async () => {
+  test('as the maximum size if the body decompresses to more than the maximum size', async () => {
     expect(await textMibOf([padded('a', 11 * MIB)])).toBeGreaterThanOrEqual(10);
   });
 });

@@ -119,8 +119,8 @@ function checkRequest(callName: string, operation: OpenApiOperation, sent: unkno
 /** Makes a supertest agent check each response against the OpenAPI document: `agent.use(checkDocumented)`. */
 export function checkDocumented(request: object): void {
   const test = request as Test & { _data?: unknown };
-  // supertest records a stack trace for each `expect`. The trace would not help here and takes most of the time, so it
-  // is switched off.
+  // supertest records a stack trace for each `expect`. Traces do not help here and take most of the time, so traces are
+  // switched off.
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = 0;
   void test.expect((response) => check(response, test._data));

@@ -19,7 +19,7 @@ const containerFreshness = async (host: TestHost) => {
   return (body as { items: { hostFreshness: string }[] }).items.map(({ hostFreshness }) => hostFreshness);
 };
 
-/** Creates two processes on one database: one with the test's clock, and one whose clock is an hour ahead of it. */
+/** Creates two processes on one database: one uses the test's clock, and the other uses a clock an hour ahead. */
 function createProcesses(api: TestApi) {
   const ahead = testClock(new Date(api.clock().getTime() + HOUR_MS));
   const { db } = api;
@@ -92,7 +92,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
     expect(await freshness(host)).toBe('stale');
   });
 
-  test('future instants that the process wrote to hosts are shown as the current time and then lowered', async () => {
+  test('future times that the process wrote to hosts are shown as the current time and then lowered', async () => {
     const { api } = context;
     const { liveness, ahead, runLiveness } = createProcesses(api);
     const host = await (await api.organization()).enroll();
@@ -107,17 +107,17 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
     const row = await host.host();
     await liveness.lowerFutureInstants();
     expect(await host.host()).toEqual(row);
-    // Agents may still reconnect after the outage of the test before.
+    // Agents may still reconnect after the outage of the previous test.
     await runLiveness(95);
     expect(await freshness(host)).toBe('stale');
   });
 
-  test('no silence is recorded of a host that called all the time, or of one whose last call was then', async () => {
+  test('no silence is recorded for a host that called regularly or whose last call was in that moment', async () => {
     const { api } = context;
     const { liveness, ahead, runLiveness } = createProcesses(api);
     const organization = await api.organization();
     const [calling, silent] = [await organization.enroll(), await organization.enroll()];
-    // Agents may still reconnect after the outages of the tests before.
+    // Agents may still reconnect after the outages of the previous tests.
     await runLiveness(95);
     for (const host of [calling, silent]) await host.sync([container('a')]);
     const source = { now: api.clock, cadence: CADENCE_DEFAULT };
@@ -143,7 +143,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
     expect(await silent.host()).toMatchObject({ lastSeenAt: api.clock(), endedSilences: null });
     await runLiveness(20);
     expect(await silences()).toEqual([]);
-    // A call whose time is a little earlier does not show that the clock before was wrong.
+    // A call with a slightly earlier time does not prove that the previous time was wrong.
     api.clock.advance(100_000);
     await liveness.recordLiveness();
     await calling.beat({ digest: null }).expect(200);
@@ -271,59 +271,56 @@ describe('an embedded database, which uses the clock of its process,', () => {
   });
 });
 
-describe.each(testEngines())(
-  'the freshness of a host on %s depends on the heartbeat interval it last received',
-  (engine) => {
-    const context = useApi(engine);
-    const SLOW = { heartbeatSeconds: 60, snapshotSeconds: 120 };
+describe.each(testEngines())('the heartbeat interval that a host last received, on %s,', (engine) => {
+  const context = useApi(engine);
+  const SLOW = { heartbeatSeconds: 60, snapshotSeconds: 120 };
 
-    test('until its next call, in lists and in the response for the host', async () => {
-      const { api } = context;
-      const slow = new TestApi(api.db, createApp({ db: api.db, ...clocksOf(api.clock), cadence: SLOW }), api.clock);
-      const organization = await api.organization();
-      const [bySnapshot, byHeartbeat, byRotation, usual] = [
-        await organization.enroll(),
-        await organization.enroll(),
-        await organization.enroll(),
-        await organization.enroll(),
-      ] as const;
-      for (const host of [bySnapshot, byHeartbeat, byRotation, usual]) await host.sync([container('a')]);
-      await bySnapshot.through(slow).sync([container('a'), container('b')]);
-      const { digest } = await byHeartbeat.host();
-      await byHeartbeat.through(slow).beat({ digest }).expect(200);
-      await slow.http.post(Paths.agentToken).auth(byRotation.token, { type: 'bearer' }).expect(201);
-      const hosts = [bySnapshot, byHeartbeat, byRotation];
-      for (const host of hosts) expect((await host.host()).heartbeatSeconds).toBe(60);
-      expect((await usual.host()).heartbeatSeconds).toBe(CADENCE_DEFAULT.heartbeatSeconds);
+  test('determines its freshness until its next call, in lists and in the response for the host', async () => {
+    const { api } = context;
+    const slow = new TestApi(api.db, createApp({ db: api.db, ...clocksOf(api.clock), cadence: SLOW }), api.clock);
+    const organization = await api.organization();
+    const [bySnapshot, byHeartbeat, byRotation, usual] = [
+      await organization.enroll(),
+      await organization.enroll(),
+      await organization.enroll(),
+      await organization.enroll(),
+    ] as const;
+    for (const host of [bySnapshot, byHeartbeat, byRotation, usual]) await host.sync([container('a')]);
+    await bySnapshot.through(slow).sync([container('a'), container('b')]);
+    const { digest } = await byHeartbeat.host();
+    await byHeartbeat.through(slow).beat({ digest }).expect(200);
+    await slow.http.post(Paths.agentToken).auth(byRotation.token, { type: 'bearer' }).expect(201);
+    const hosts = [bySnapshot, byHeartbeat, byRotation];
+    for (const host of hosts) expect((await host.host()).heartbeatSeconds).toBe(60);
+    expect((await usual.host()).heartbeatSeconds).toBe(CADENCE_DEFAULT.heartbeatSeconds);
 
-      const liveness = createLivenessService(api.db, { now: api.clock });
-      const runLiveness = async (seconds: number) => {
-        for (let passed = 0; passed < seconds; passed += 5) {
-          await liveness.recordLiveness();
-          api.clock.advance(5_000);
-        }
-      };
-      const listed = async (freshnessFilter: string) => {
-        const { body } = await organization.get(`/api/hosts?freshness=${freshnessFilter}`).expect(200);
-        return (body as { items: { id: string }[] }).items.map(({ id }) => id).sort();
-      };
-      const ids = hosts.map(({ id }) => id).sort();
-      await runLiveness(180);
-      expect(await listed('online')).toEqual(ids);
-      for (const host of hosts) expect(await freshness(host)).toBe('online');
-      expect(await containerFreshness(bySnapshot)).toEqual(['online', 'online']);
-      expect(await freshness(usual)).toBe('stale');
-      await runLiveness(5);
-      expect(await listed('stale')).toEqual([...ids, usual.id].sort());
-      await runLiveness(410);
-      expect(await listed('stale')).toEqual(ids);
-      await runLiveness(10);
-      expect(await listed('offline')).toEqual([...ids, usual.id].sort());
+    const liveness = createLivenessService(api.db, { now: api.clock });
+    const runLiveness = async (seconds: number) => {
+      for (let passed = 0; passed < seconds; passed += 5) {
+        await liveness.recordLiveness();
+        api.clock.advance(5_000);
+      }
+    };
+    const listed = async (freshnessFilter: string) => {
+      const { body } = await organization.get(`/api/hosts?freshness=${freshnessFilter}`).expect(200);
+      return (body as { items: { id: string }[] }).items.map(({ id }) => id).sort();
+    };
+    const ids = hosts.map(({ id }) => id).sort();
+    await runLiveness(180);
+    expect(await listed('online')).toEqual(ids);
+    for (const host of hosts) expect(await freshness(host)).toBe('online');
+    expect(await containerFreshness(bySnapshot)).toEqual(['online', 'online']);
+    expect(await freshness(usual)).toBe('stale');
+    await runLiveness(5);
+    expect(await listed('stale')).toEqual([...ids, usual.id].sort());
+    await runLiveness(410);
+    expect(await listed('stale')).toEqual(ids);
+    await runLiveness(10);
+    expect(await listed('offline')).toEqual([...ids, usual.id].sort());
 
-      // The shorter interval applies from the host's next call on.
-      await bySnapshot.sync([container('a')]);
-      await runLiveness(35);
-      expect(await listed('stale')).toEqual([bySnapshot.id]);
-    });
-  },
-);
+    // The shorter interval applies after the host's next call.
+    await bySnapshot.sync([container('a')]);
+    await runLiveness(35);
+    expect(await listed('stale')).toEqual([bySnapshot.id]);
+  });
+});

@@ -73,7 +73,7 @@ describe('a clock', () => {
     expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(150);
   });
 
-  test('follows a step of its reference immediately; if a confirmation time is set, it waits until the step has lasted for that time', async () => {
+  test('follows a step of its reference immediately, or after the step has lasted for the configured confirmation time', async () => {
     const { ms, pass, ...clocks } = createTestClocks();
     const atOnce = createClock(clocks);
     const later = createClock({ ...clocks, stepConfirmedAfterMs: 60_000 });
@@ -91,7 +91,7 @@ describe('a clock', () => {
     expect(Math.abs(later.now().getTime() - ms.reference)).toBeLessThanOrEqual(20);
   });
 
-  test('ignores a step of its reference that is reverted before the confirmation time is over', async () => {
+  test('ignores a step of its reference that is reverted within the confirmation time', async () => {
     const { ms, pass, ...clocks } = createTestClocks();
     const clock = createClock({ ...clocks, stepConfirmedAfterMs: 60_000 });
     await clock.start();

@@ -8,7 +8,7 @@ import { TestServer } from './test-server.js';
 
 const DECODERS = { br: brotliDecompressSync, gzip: gunzipSync, identity: (bytes: Buffer) => bytes } as const;
 
-describe('the compression of answers', () => {
+describe('the compression of responses', () => {
   const context = useApi('pglite', { sharesDatabase: true });
   let organization: TestOrganization;
   let host: TestHost;
@@ -47,7 +47,7 @@ describe('the compression of answers', () => {
     },
   );
 
-  test('states the length of the uncompressed answer for HEAD', async () => {
+  test('does not affect the Content-Length of a response to HEAD', async () => {
     const plain = await call(page, 'identity');
     const head = await call(page, 'br', 'HEAD');
     expect(head.headers).not.toHaveProperty('content-encoding');
@@ -55,10 +55,10 @@ describe('the compression of answers', () => {
   });
 
   test.each([
-    ['small answers', `${Paths.hosts}?q=none`, 'GET', 'operator'],
-    ['problems', `${Paths.hosts}?${'unknown=1&'.repeat(40)}`, 'GET', 'operator'],
-    ['answers to agents', Paths.agentToken, 'GET', 'agent'],
-    ['the file of an export', Paths.exportContainers, 'GET', 'operator'],
+    ['small responses', `${Paths.hosts}?q=none`, 'GET', 'operator'],
+    ['problem documents', `${Paths.hosts}?${'unknown=1&'.repeat(40)}`, 'GET', 'operator'],
+    ['responses to agents', Paths.agentToken, 'GET', 'agent'],
+    ['exported files', Paths.exportContainers, 'GET', 'operator'],
   ])('is not applied to %s', async (_what, path, method, who) => {
     const { headers, bytes } = await call(path, 'br, gzip', method, who === 'agent' ? host.token : undefined);
     expect(headers).not.toHaveProperty('content-encoding');

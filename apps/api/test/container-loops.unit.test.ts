@@ -6,9 +6,9 @@ import {
   LOOP_CODES_MAX,
   NO_EXITS,
   toLoopExits,
-  toLoopSteps,
+  toExitReports,
   type LoopState,
-  type LoopStep,
+  type ExitReport,
 } from '../src/services/sync/container-loops.js';
 import { foldLoops, statesAfter, withoutLoops } from '../src/services/sync/fold-loops.js';
 import { toContainerFacts } from '../src/services/sync/container-row.js';
@@ -22,7 +22,7 @@ const running = (restartCount: number, startedAt = AT) =>
 const ended = (state: string, restartCount: number, startedAt = AT) =>
   facts({ state, status: `Exited (1) now`, restartCount, startedAt, oomKilled: false });
 
-describe('the exits between two reports', () => {
+describe('the number of exits between two reports', () => {
   test.each([
     ['an exit', running(0), ended('exited', 0), 1],
     ['a start', ended('exited', 0), running(0, LATER), 0],
@@ -31,22 +31,22 @@ describe('the exits between two reports', () => {
     ['a restart that was not seen', running(0), running(1, LATER), 1],
     ['three restarts that were not seen', running(2), running(5, LATER), 3],
     ['a restart and an exit', running(0), ended('restarting', 1, LATER), 2],
-    ['restarts while it waits', ended('restarting', 1), ended('restarting', 4, LATER), 3],
+    ['restarts while the container waits for the next one', ended('restarting', 1), ended('restarting', 4, LATER), 3],
     ['an operator’s restart, after which the engine counts from 0', running(7), running(0, LATER), 1],
-  ])('after %s are counted once', (_name, from, to, exits) => {
-    expect(toLoopSteps(containerChanges(from, to))).toMatchObject([{ dockerId: 'a', removed: false, exits }]);
+  ])('is correct after %s', (_name, from, to, exits) => {
+    expect(toExitReports(containerChanges(from, to))).toMatchObject([{ dockerId: 'a', removed: false, exits }]);
   });
 
-  test('are at least one if an older agent does not report the number of restarts', () => {
+  test('is at least one if an older agent does not report the number of restarts', () => {
     const [from, to] = [AT, LATER].map((startedAt) => facts({ state: 'running', status: 'Up 1 second', startedAt }));
-    expect(toLoopSteps(containerChanges(from!, to!))).toMatchObject([{ exits: 1 }]);
+    expect(toExitReports(containerChanges(from!, to!))).toMatchObject([{ exits: 1 }]);
   });
 });
 
 describe('a looping container', () => {
   const kindsWithStep = (from: Partial<ContainerInput>, to: Partial<ContainerInput>) => {
     const events = containerChanges(facts(from), facts(to));
-    return events.map((event) => [event.kind, toLoopSteps([event]).length]);
+    return events.map((event) => [event.kind, toExitReports([event]).length]);
   };
 
   test.each<[string, Partial<ContainerInput>, Partial<ContainerInput>, unknown[][]]>([
@@ -67,14 +67,14 @@ describe('a looping container', () => {
     ['labels and ports', {}, { labels: {}, ports: [] }, [['updated', 0]]],
     ['pause', {}, { state: 'paused', status: 'Up (Paused)' }, [['paused', 0]]],
   ])(
-    'has no events for changes that recur with each restart, and one event for each other change: %s',
+    'has no events for changes that recur with each restart, but has events for other changes: %s',
     (_name, from, to, kinds) => {
       expect(kindsWithStep(from, to)).toEqual(kinds);
     },
   );
 });
 
-test('the exits of a loop are listed by frequency, without the server’s times', () => {
+test('the exits of a loop are returned by frequency, without the internal timestamps', () => {
   const entry = (code: number | null, count: number) => ({ code, reason: 'crashed' as const, count, recordedAt: AT });
   const stored = {
     count: 9,
@@ -94,10 +94,10 @@ test('the exits of a loop are listed by frequency, without the server’s times'
   });
 });
 
-describe('a step', () => {
+describe('the loop of a container', () => {
   const NOW_MS = Date.parse(AT);
   const [MINUTE_MS, HOUR_MS] = [60_000, 3_600_000];
-  const exit: LoopStep = {
+  const exit: ExitReport = {
     dockerId: 'a',
     removed: false,
     exits: 1,
@@ -107,7 +107,7 @@ describe('a step', () => {
     reason: 'crashed',
     isError: true,
   };
-  const start: LoopStep = {
+  const start: ExitReport = {
     ...exit,
     exits: 0,
     from: 'exited',
@@ -116,7 +116,7 @@ describe('a step', () => {
     reason: null,
     isError: false,
   };
-  const healthOnly: LoopStep = { ...start, exits: null, from: null, to: null };
+  const healthOnly: ExitReport = { ...start, exits: null, from: null, to: null };
   const at = (ms: number, isContinuous = true) => ({
     observedAt: new Date(ms),
     receivedAt: new Date(ms),
@@ -125,7 +125,7 @@ describe('a step', () => {
   const everyMinute = (count: number) => Array.from({ length: count }, (_, index) => NOW_MS - (index + 1) * MINUTE_MS);
   const looping = (): LoopState => changeLoop({ ...NO_EXITS, exitTimes: everyMinute(20) }, exit, at(NOW_MS)).state!;
 
-  test('begins a loop only if 20 exits precede it within an hour', () => {
+  test('begins only if 20 exits precede an exit within an hour', () => {
     for (const [count, isLoop] of [
       [19, false],
       [20, true],
@@ -139,7 +139,7 @@ describe('a step', () => {
     });
   });
 
-  test('stores the newest 20 times of exits, and says how they follow from the stored ones', () => {
+  test('keeps the newest 20 exit times, and reports which of the stored times remain', () => {
     const stored = [NOW_MS + HOUR_MS, ...everyMinute(3), NOW_MS - HOUR_MS];
     const { state, times } = changeLoop({ ...NO_EXITS, exitTimes: stored }, { ...exit, exits: 2 }, at(NOW_MS));
     expect(times).toEqual({ added: 2, first: 2, last: 4 });
@@ -150,25 +150,25 @@ describe('a step', () => {
     expect(changeLoop(NO_EXITS, { ...exit, exits: 30 }, at(NOW_MS, false)).state?.exitTimes).toEqual([NOW_MS]);
   });
 
-  test('changes nothing if the container is not looping and its process did not end', () => {
-    for (const step of [start, healthOnly]) {
+  test('does not change if the container is not looping and its process did not end', () => {
+    for (const report of [start, healthOnly]) {
       const before = { ...NO_EXITS, exitTimes: everyMinute(20) };
-      expect(changeLoop(before, step, at(NOW_MS))).toMatchObject({ state: null, ended: null, isFolded: false });
+      expect(changeLoop(before, report, at(NOW_MS))).toMatchObject({ state: null, ended: null, isFolded: false });
     }
   });
 
-  test('ends a loop an hour later, or when the container is removed', () => {
+  test('ends an hour after its beginning, or when the container is removed', () => {
     const before = looping();
-    for (const step of [exit, start, healthOnly]) {
-      const { ended, state } = changeLoop(before, step, at(NOW_MS + HOUR_MS));
+    for (const report of [exit, start, healthOnly]) {
+      const { ended, state } = changeLoop(before, report, at(NOW_MS + HOUR_MS));
       expect([ended, state?.loop]).toEqual([before.loop, null]);
     }
     const removed = changeLoop(before, { ...healthOnly, removed: true }, at(NOW_MS + MINUTE_MS));
     expect(removed).toMatchObject({ ended: before.loop, isFolded: false });
   });
 
-  test('is folded during a loop, unless only the health changes of a container that is up for a minute', () => {
-    const isFolded = (step: LoopStep, ms: number) => changeLoop(looping(), step, at(NOW_MS + ms)).isFolded;
+  test('folds each change, except a health change of a container that has been up for a minute', () => {
+    const isFolded = (report: ExitReport, ms: number) => changeLoop(looping(), report, at(NOW_MS + ms)).isFolded;
     expect([isFolded(start, 2 * MINUTE_MS), isFolded(healthOnly, 1_000)]).toEqual([true, true]);
     expect(isFolded(healthOnly, MINUTE_MS)).toBe(false);
   });
@@ -182,14 +182,14 @@ describe('a step', () => {
     expect(Object.keys(state.loop!.codes)).toHaveLength(LOOP_CODES_MAX);
   });
 
-  test('of a container without exits needs no memory', () => {
+  test('needs no memory if the container has no recent exits', () => {
     const states = statesAfter(new Map(), withoutLoops([]).changes, { removals: [], observedAt: new Date(NOW_MS) });
     expect(states.size).toBe(0);
     const old = new Map([['a', { ...NO_EXITS, exitTimes: [NOW_MS - HOUR_MS] }]]);
     expect(statesAfter(old, new Map(), { removals: [], observedAt: new Date(NOW_MS) }).size).toBe(0);
   });
 
-  test('ends only the loops of removed containers while events stay single', async () => {
+  test('ends only when its container is removed while folding is disabled', async () => {
     const before = looping();
     const events = containerChanges(running(0), ended('exited', 0));
     const options = { ...at(NOW_MS + MINUTE_MS), foldsLoops: false };

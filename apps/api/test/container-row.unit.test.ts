@@ -31,12 +31,12 @@ test.each<[what: string, changes: Partial<ContainerInput>, digest: string]>([
     { truncated: ['command', 'labels'] },
     'ZMOKiQ88op63rgbnof/1VFPOlM4FD5JjORNHp73un5s=',
   ],
-])('the digest of %s is the one that the first release stored, so that only a new version rewrites rows', (...row) => {
+])('the digest of %s is the same as in the first release, so that only a new version rewrites rows', (...row) => {
   const [, changes, digest] = row;
   expect(toContainerRow(parsed(changes), { version: 1 }).digest).toBe(digest);
 });
 
-test('digests differ between versions of the derivation, so that health, exit code and workload are derived again', () => {
+test('a new version of the derivation changes digests, so that health, exit code and workload are derived again', () => {
   const earlier = toContainerRow(parsed(), { version: 1 });
   const later = toContainerRow(parsed(), { version: 2 });
   expect(later.digest).toBe('j3TwfZiay1SQLu0tb/NZRsmli0IBblK1GQF9Zoo9Tnc=');

@@ -40,7 +40,7 @@ describe.each(testEngines())('syncContainers on %s', (engine) => {
     expect(results[2]).toEqual(results[0]);
   });
 
-  test('reserves no memory for the previous request when it compares a snapshot with the previous body', async () => {
+  test('reserves no memory for an ended request when it compares a new snapshot with the body of that request', async () => {
     const { id } = await enroll();
     const containers = service();
     let isOver = false;
@@ -53,7 +53,7 @@ describe.each(testEngines())('syncContainers on %s', (engine) => {
     expect(await containers.syncContainers(id, second, { digest: 'second' })).toMatchObject({ updated: 1 });
   });
 
-  test('can store each field, because a column has its name and SQL type', async () => {
+  test('stores each field in a column with the same name and SQL type', async () => {
     const types = CONTAINER_FIELD_NAMES.map((name) => CONTAINER_FIELDS[name].sqlType);
     const missing = await context.api.db.prisma.$queryRaw`
       SELECT name, type FROM unnest(${CONTAINER_FIELD_NAMES}::text[], ${types}::text[]) AS field (name, type)

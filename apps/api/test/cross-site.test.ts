@@ -39,7 +39,7 @@ describe('a page of another site', () => {
     ['the browser reports same-origin', { 'Sec-Fetch-Site': 'same-origin' }],
     ['its origin is the public URL', { Origin: 'http://muster.example.org' }],
     ['its origin is the requested host', { Origin: 'http://10.1.2.3:3000', Host: '10.1.2.3:3000' }],
-  ])('is not assumed if %s', async (_why, headers: Record<string, string>) => {
+  ])('is not detected if %s', async (_why, headers: Record<string, string>) => {
     expect((await create(headers)).status).toBe(201);
   });
 
@@ -89,7 +89,7 @@ describe('a page of another site', () => {
   ])('with the origin %s is refused by %s with a message that says what to do', async (origin, publicUrl, detail) => {
     const { db, clock } = context.api;
     const server = new TestApi(db, createApp({ db, now: clock, publicUrl }), clock);
-    // A proxy that does not forward the Host header.
+    // Simulates a proxy that does not forward the Host header.
     const headers = { Origin: origin, Host: '127.0.0.1:4103' };
     const credentials = { email: ada.email, password: PASSWORD };
     const { status, body } = await new Browser(server).call('post', Paths.session, credentials, headers);
@@ -105,13 +105,13 @@ describe('a page of another site', () => {
     );
   });
 
-  test('is detected if the Origin is invalid; isSameOrigin returns null if no header names an origin', () => {
+  test('is detected if the Origin is invalid, but not if no header contains an origin', () => {
     const noOrigin = { secFetchSite: undefined, origin: undefined, host: 'muster.example.org' };
     expect(isSameOrigin(noOrigin, 'http://muster.example.org')).toBeNull();
     expect(isSameOrigin({ ...noOrigin, origin: 'nonsense' }, 'http://muster.example.org')).toBe(false);
   });
 
-  test('is detected if its origin is http and the public URL is https, even if it names the requested host', () => {
+  test('is detected if its origin is http and the public URL is https, even if the origin has the requested host name', () => {
     const plain = { secFetchSite: undefined, origin: 'http://10.1.2.3', host: '10.1.2.3' };
     expect(isSameOrigin(plain, 'https://muster.example.org')).toBe(false);
     expect(isSameOrigin({ ...plain, origin: 'https://10.1.2.3' }, 'https://muster.example.org')).toBe(true);

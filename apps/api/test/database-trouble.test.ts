@@ -51,7 +51,7 @@ describe.each(testEngines())('a host whose history exceeds one batch of a deleti
       FROM generate_series(1, 23000)`;
     const history = ({ id }: { id: string }) => db.prisma.containerEvent.count({ where: { hostId: id } });
     await http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).expect(204);
-    // The operator's call deletes a limited number of rows. The others are no longer shown, and retention deletes them.
+    // The operator's call deletes a limited number of rows. The other rows are hidden, and retention deletes them.
     expect(await history(host)).toBe(3001);
     expect((await organization.get('/api/events').expect(200)).body).toMatchObject({ items: [{ hostId: other.id }] });
     await createRetentionService(db, { now: clock }).prune();
@@ -94,7 +94,7 @@ serverOnly(describe).each(['postgresql'] as const)('calls that wait for locks on
     expect(answer.body).toMatchObject({ detail: 'The database did not answer in time.' });
   });
 
-  test('are refused with a hint if an upgrade has not yet built all indexes, without which lists are complete', async () => {
+  test('return complete lists or a 503 response with a hint until an upgrade has built all indexes', async () => {
     const upgraded = await createTestDatabase(engine);
     const clock = testClock();
     const before = new TestApi(upgraded, createApp({ db: upgraded, now: clock }), clock);
@@ -147,8 +147,8 @@ serverOnly(describe).each(['postgresql'] as const)('calls that wait for locks on
     const deletion = api.http.delete(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer);
     let answer: Promise<{ status: number }> | undefined;
     await db.prisma.$transaction(async (tx) => {
-      // Of two deadlocked statements, PostgreSQL cancels the one that is first to check for a deadlock. With this
-      // timeout, the deletion is the first.
+      // PostgreSQL cancels the deadlocked statement that is first to check for a deadlock. This timeout makes the
+      // deletion check first.
       await tx.$executeRawUnsafe(`SET LOCAL deadlock_timeout = '10s'`);
       await tx.$queryRaw`SELECT id FROM agent_tokens WHERE "hostId" = ${host.id}::uuid FOR UPDATE`;
       // The deletion locks the host's row and waits for the token's row.
@@ -169,7 +169,7 @@ serverOnly(describe).each(['postgresql'] as const)('calls that wait for locks on
 
 // The embedded database has no other connection that could make it read-only.
 serverOnly(describe).each(['postgresql'] as const)('a read-only database on %s', () => {
-  test('causes 503 with Retry-After, and /readyz fails, until it accepts writes again', async () => {
+  test('causes 503 with Retry-After and makes /readyz fail until it accepts writes again', async () => {
     const { url, drop } = await createEmptyServerDatabase();
     // The admin connection always accepts writes, because the read-only setting applies only to later connections.
     const admin = await openDatabase({ url }, { applicationName: 'admin', poolMax: 1 });

@@ -37,7 +37,7 @@ describe('refusals for a caller who retries immediately', () => {
     expect(delayRefusal('a', response().res)).not.toBeNull();
   });
 
-  test('end when their client disconnects, and at most 2,048 are delayed at the same time', async () => {
+  test('are dropped when their client disconnects, and at most 2,048 of them are delayed at the same time', async () => {
     const delayRefusal = createRefusalDelay(() => 0);
     for (let i = 0; i < 20; i++) await delayRefusal('a', response().res);
     const { res } = response();

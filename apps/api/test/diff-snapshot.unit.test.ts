@@ -44,7 +44,7 @@ describe('each change is recorded once:', () => {
       [['exited', 'running', 'restarting', 1]],
     ],
     [
-      'the restart after the crash',
+      'a restart after a crash',
       { ...exited, state: 'restarting' },
       { ...running, ...restartTime },
       [['restarted', 'restarting', 'running']],
@@ -113,13 +113,13 @@ describe('each change is recorded once:', () => {
       [['image_changed', 'nginx:1', 'sha256:0f']],
     ],
     [
-      'a tag that moved, after which an earlier agent reports the id of the image instead of its name',
+      'a tag that moved, after which an earlier agent reports the image id instead of the image name',
       { ...running, image: 'demo:1', imageId: ID },
       { ...running, image: ID, imageId: ID },
       [],
     ],
     [
-      'an upgrade of such an agent',
+      'an upgrade of an agent that reported the image id instead of the image name',
       { ...running, image: ID, imageId: ID },
       { ...running, image: 'demo:1', imageId: ID, imageDigest: ID },
       [],
@@ -149,13 +149,13 @@ describe('each change is recorded once:', () => {
       [['updated', { labels: { a: '1' } }, { labels: { a: '2' } }]],
     ],
     [
-      'labels that are added and removed while others stay',
+      'labels that are added and removed while other labels stay',
       { ...running, labels: { stays: '0', goes: '1', __proto__: 'x' } },
       { ...running, labels: { stays: '0', comes: '2', constructor: 'y' } },
       [['updated', { labels: { goes: '1' } }, { labels: { comes: '2', constructor: 'y' } }]],
     ],
     [
-      'one port of several',
+      'a change of one port among several',
       { ...running, ports: [...(container('a').ports ?? []), { privatePort: 81, type: 'tcp' as const }] },
       { ...running, ports: [...(container('a').ports ?? []), { privatePort: 82, type: 'udp' as const }] },
       [['updated', { ports: [{ privatePort: 81, type: 'tcp' }] }, { ports: [{ privatePort: 82, type: 'udp' }] }]],
@@ -182,7 +182,7 @@ describe('each change is recorded once:', () => {
     expect(events(from, to)).toEqual(expected);
   });
 
-  test('a created, removed or reappeared container has no other events', () => {
+  test('a created, removed or reappeared container has exactly one event', () => {
     const kinds = (before: StoredContainer[], incoming: ReturnType<typeof row>[]) =>
       diffSnapshot(before, incoming, { complete: true }).events.map(({ kind, from, to }) => [kind, from, to]);
     expect(kinds([], [row(exited)])).toEqual([['created', null, 'exited']]);
@@ -205,8 +205,8 @@ test('an event stays small regardless of how much has changed', () => {
   expect(event?.kind).toBe('updated');
   const { command, omittedLabels, omittedPorts } = event!.to as Record<string, unknown>;
   expect(command).toBe(`${'b'.repeat(1_024)}…`);
-  // An event has room for 8,192 UTF-16 code units of labels. Each changed label takes 4,096: the limit of 1,024 for
-  // each of the old key, the old value, the new key and the new value.
+  // An event has room for 8,192 UTF-16 code units of labels. Each changed label takes 4,096: 1,024 for each of the
+  // old key, the old value, the new key and the new value.
   expect(omittedLabels).toBe(1_000 - 2);
   expect(omittedPorts).toBe(5_000 - 64);
   expect(JSON.stringify(event).length).toBeLessThan(30_000);

@@ -12,7 +12,7 @@ const at = (minutes: number) => new Date(Date.UTC(2026, 0, 1) + minutes * MINUTE
 const HOSTS = Array.from({ length: 2_000 }, (_, index) => `host-${index}`);
 
 describe('the salt of digests', () => {
-  test('stays the same while replicas with different parsers run, for each of them', () => {
+  test('stays the same for all replicas while replicas with different parsers run', () => {
     const before = nextDigestSalt(null, 'old', new Set(['old']), at(0));
     const mixed = nextDigestSalt(before, 'new', new Set(['old', 'new']), at(1));
     for (const minutes of [1, 30, 6_000]) {
@@ -25,7 +25,7 @@ describe('the salt of digests', () => {
     expect(nextDigestSalt(mixed, 'old', new Set(['old', 'new']), at(2))).toBe(mixed);
   });
 
-  test('changes for each host exactly once after an upgrade, evenly between 10 and 20 minutes after its end', () => {
+  test('changes exactly once for each host, evenly spread over the time from 10 to 20 minutes after an upgrade ends', () => {
     const before = nextDigestSalt(null, 'old', new Set(['old']), at(0));
     const after = nextDigestSalt(before, 'new', new Set(['new']), at(60));
     const changed = (minutes: number) =>
@@ -39,7 +39,7 @@ describe('the salt of digests', () => {
     expect(nextDigestSalt(after, 'new', new Set(['new']), at(90))).toBe(after);
   });
 
-  test('changes after a failed upgrade too, because the new version may have stored digests', () => {
+  test('also changes after a failed upgrade, because the new version may have stored digests', () => {
     const before = nextDigestSalt(null, 'old', new Set(['old']), at(0));
     const mixed = nextDigestSalt(before, 'new', new Set(['old', 'new']), at(1));
     const after = nextDigestSalt(mixed, 'old', new Set(['old']), at(2));
@@ -47,9 +47,9 @@ describe('the salt of digests', () => {
   });
 
   test('never confirms rows that another parser wrote', () => {
-    // A model of replicas that start and stop, and that can be slow, so that they read the shared state late. A replica
+    // A model of replicas that start, stop and are sometimes slow, so that they read the shared state late. A replica
     // that has not refreshed for a minute is not listed. After each step, some of the replicas report the host. The
-    // constants are those of the service.
+    // constants have the same values as in the service.
     const [LISTED_S, OWN_S, JOIN_S] = [60, 8, 10];
     interface Replica {
       parser: string;

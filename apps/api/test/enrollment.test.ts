@@ -99,7 +99,7 @@ describe.each(testEngines())('enrollment on %s:', (engine) => {
     }
   });
 
-  test('an agent token that is used while its enrollment is repeated stays valid or is replaced by the new token', async () => {
+  test('an agent token that is used during a repeated enrollment either stays valid or is replaced by the new token', async () => {
     const organization = await context.api.organization();
     const { token } = await organization.enrollmentToken();
     const request = enrollRequest();
@@ -130,7 +130,7 @@ describe.each(testEngines())('enrollment on %s:', (engine) => {
     await host.post([]).expect(401);
   });
 
-  test('a machine that loses its state at each restart stays one host and takes one use of a token for several hosts', async () => {
+  test('a machine that loses its state at each restart stays one host, and takes one use of a multi-host token', async () => {
     const organization = await context.api.organization();
     const { token } = await organization.enrollmentToken({ name: 'fleet', maxUses: 2 });
     const request = enrollRequest();
@@ -148,7 +148,7 @@ describe.each(testEngines())('enrollment on %s:', (engine) => {
     const where = { organizationId: organization.id };
     expect(await context.api.db.prisma.host.count({ where })).toBe(2);
     expect(await context.api.db.prisma.enrollmentToken.findFirst({ where })).toMatchObject({ uses: 2 });
-    // The token is used up for every other machine, even for one that another token enrolled.
+    // The token has no uses left for other machines, even for a machine that another token enrolled.
     await enroll(token, enrollRequest()).expect(401);
     const other = await organization.enroll();
     await other.sync([]);
@@ -157,7 +157,7 @@ describe.each(testEngines())('enrollment on %s:', (engine) => {
     await enroll(token, enrollRequest({ engineId })).expect(401);
   });
 
-  test('a used-up token is refused with the name of the host that the machine already has', async () => {
+  test('the refusal of a token without uses left contains the name of the machine’s existing host', async () => {
     const organization = await context.api.organization();
     const { token } = await organization.enrollmentToken();
     const request = enrollRequest({ name: 'web-1' });
@@ -176,7 +176,7 @@ describe.each(testEngines())('enrollment on %s:', (engine) => {
     ['longer', 10, 60, 180],
     ['shorter', 60, 10, 30],
   ])(
-    'whether a host is alive depends on the heartbeat interval that it last received, even if that is %s than the current one',
+    'whether a host counts as alive depends on its last heartbeat interval, even if that interval is %s than the current one',
     async (_what, now, last, graceSeconds) => {
       const { db, clock } = context.api;
       const cadenceOf = (heartbeatSeconds: number) => ({ heartbeatSeconds, snapshotSeconds: 60 });

@@ -60,7 +60,7 @@ describe('the environment', () => {
     expect(problem).not.toContain('hunter2');
   });
 
-  test('reads keys of host labels, and refuses keys that would become the same label of a metric', () => {
+  test('reads keys of host labels, and refuses keys that would become the same metric label', () => {
     expect(parseEnv({ MUSTER_METRICS_HOST_LABELS: 'env, example.com/site' }).MUSTER_METRICS_HOST_LABELS).toEqual([
       'env',
       'example.com/site',
@@ -90,7 +90,7 @@ describe('the environment', () => {
   });
 
   test.each(['/api', '/API/x', '/hosts/muster', '/assets', '/docs', '/install.sh', '/healthz', '/sign-in'])(
-    'refuses the path %s in MUSTER_PUBLIC_URL, because Muster has such a path itself',
+    'refuses the path %s in MUSTER_PUBLIC_URL, because Muster itself serves such a path',
     (path) => {
       expect(problems({ MUSTER_PUBLIC_URL: `https://ops.example.com${path}` })).toEqual([
         'MUSTER_PUBLIC_URL must not have a path that begins with one of Muster’s own, such as /api or /hosts',
@@ -136,7 +136,7 @@ describe('the environment', () => {
     });
   });
 
-  test('must have all or none of the variables of an identity provider, whose issuer must use https or be on this machine', () => {
+  test('requires the issuer of an identity provider, as an https URL or an address of this machine', () => {
     const others = { MUSTER_OIDC_CLIENT_ID: 'muster', MUSTER_OIDC_CLIENT_SECRET: 'hunter2' };
     const missing = 'MUSTER_OIDC_ISSUER must be set to sign in with an identity provider';
     expect(problems(others)).toEqual([missing]);
@@ -162,7 +162,7 @@ describe('the environment', () => {
     'https://LOGIN.microsoftonline.com/Common/v2.0',
     'https://login.microsoftonline.us/common/v2.0',
     'https://login.microsoftonline.com/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0',
-  ])('refuses to trust the addresses of the issuer %s, at which anyone can have an account', (issuer) => {
+  ])('refuses to trust email addresses from the issuer %s, because anyone can have an account there', (issuer) => {
     const values = { ...provider, MUSTER_OIDC_ISSUER: issuer };
     expect(problems({ ...values, MUSTER_OIDC_TRUST_EMAIL: 'true' })).toEqual([
       expect.stringMatching(/^MUSTER_OIDC_ISSUER must name one tenant .* if MUSTER_OIDC_TRUST_EMAIL is true/),
@@ -172,7 +172,7 @@ describe('the environment', () => {
     expect(problems({ ...provider, MUSTER_OIDC_ISSUER: tenant, MUSTER_OIDC_TRUST_EMAIL: 'true' })).toEqual([]);
   });
 
-  test('maps groups to roles, and their names may contain colons, spaces, backslashes and escaped commas', () => {
+  test('maps groups to roles; a group name may contain colons, spaces, backslashes and escaped commas', () => {
     const rolesOf = (value: string) => [
       ...parseEnv({ ...provider, MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: value }).MUSTER_OIDC_ROLES!,
     ];
@@ -208,7 +208,7 @@ describe('the environment', () => {
     expect(found[0]).not.toContain('hunter2');
   });
 
-  test('needs the claim and the roles of groups together, and then refuses a role for uninvited people', () => {
+  test('accepts roles of groups only together with a claim, and without a role for uninvited people', () => {
     const both = { MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: 'everyone:viewer' };
     const purpose = "must be set to take roles from the identity provider's groups";
     for (const [name, value] of Object.entries(both)) {
@@ -224,13 +224,13 @@ describe('the environment', () => {
     ]);
   });
 
-  test('has domains of addresses in lower case, and refuses everything that is not a domain', () => {
+  test('converts email domains to lower case, and refuses values that are not domains', () => {
     const { MUSTER_OIDC_DOMAINS: domains } = parseEnv({
       ...provider,
       MUSTER_OIDC_DOMAINS: 'Example.COM, b.example.org',
     });
     expect([...domains!]).toEqual(['example.com', 'b.example.org']);
-    // The third one has a Kelvin sign, which is the letter k in lower case.
+    // The third value has a Kelvin sign, whose lower-case form is the letter k.
     for (const value of [
       '@example.com',
       '*.example.com',
@@ -253,7 +253,7 @@ describe('the environment', () => {
     );
   });
 
-  test('reads each secret from the file that NAME_FILE names', async () => {
+  test('reads each secret from the file whose path is in NAME_FILE', async () => {
     const directory = await mkdtemp(join(tmpdir(), 'muster-env-'));
     try {
       const values = {
@@ -283,7 +283,7 @@ describe('the environment', () => {
     }
   });
 
-  test('is reported with all of its problems together', () => {
+  test('reports all of its problems together', () => {
     expect(problems({ PORT: 'x', LOG_LEVEL: 'y' })).toHaveLength(2);
   });
 
@@ -300,7 +300,7 @@ describe('the environment', () => {
     expect(problems(Object.fromEntries(values) as Record<string, string>)).toEqual([]);
   });
 
-  test('is in files that are excluded from container builds, as is everything else that git ignores', async () => {
+  test('is in files that container builds exclude, like everything else that git ignores', async () => {
     const patternsOf = async (file: string) =>
       (await readFile(new URL(`../../../${file}`, import.meta.url), 'utf8'))
         .split('\n')

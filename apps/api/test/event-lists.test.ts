@@ -43,7 +43,7 @@ describe.each(testEngines())('lists of events on %s:', (engine) => {
     expect(await pagesOf(organization, { kind: ['updated'] }, {})).toHaveLength(1);
   });
 
-  test('a page is limited by the bytes of names, images and workloads, too', async () => {
+  test('the byte limit of a page includes names, images and workloads', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync(['a', 'b'].map((id) => container(id, { image: 'i'.repeat(600), labels: {} })));
@@ -58,7 +58,7 @@ describe.each(testEngines())('lists of events on %s:', (engine) => {
     ).toHaveLength(2);
   });
 
-  test('a search that reaches its read limit continues on the next page, and neither skips nor repeats events', async () => {
+  test('a search that reaches its read limit continues on the next page, without skipping or repeating events', async () => {
     const { organization, host } = await createThreeContainers();
     for (const query of [{}, { hostId: [host.id] }]) {
       const pages = await pagesOf(organization, { ...query, dockerId: ['a'] }, { eventsReadMax: 1 });

@@ -42,7 +42,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
   const enroll = async () => (await context.api.organization()).enroll();
 
-  test('is stored and returned, and its code takes precedence over the one in the status text', async () => {
+  test('is stored and returned, and its code takes precedence over the code in the status text', async () => {
     const host = await enroll();
     await host.sync([inspected('a')]);
     const facts = { oomKilled: true, restartCount: 3, imageDigest: 'sha256:aa' };
@@ -55,7 +55,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
     ]);
   });
 
-  test('is null if an older agent does not report it, and the status text has the code', async () => {
+  test('is null if an older agent does not report it, and the exit code then comes from the status text', async () => {
     const host = await enroll();
     await host.sync([container('a', { state: 'exited', status: 'Exited (3) 1 second ago' })]);
     const facts = { exit: null, oomKilled: null, restartCount: null, imageDigest: null };
@@ -68,7 +68,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
     expect((await viewOf(host, 'a')).exit).toEqual(UNKNOWN);
   });
 
-  test('has a shortened error if the error is too long, and the container says so', async () => {
+  test('has a shortened error if the error is too long, and `truncated` then contains `exit`', async () => {
     const host = await enroll();
     await host.sync([created('a', { ...NOT_STARTED, error: 'e'.repeat(EXIT_ERROR_LENGTH_MAX + 1) })]);
     const { exit, truncated } = await viewOf(host, 'a');
@@ -96,14 +96,14 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
     ['/0/restartCount', { restartCount: 2 ** 31 }],
     ['/0/restartCount', { restartCount: 0.5 }],
     ['/0/exit/reason', { exit: { ...OOM, reason: null } }],
-  ])('is refused with the path %s, and nothing is written, if its value is wrong: %j', async (path, wrong) => {
+  ])('with an invalid value is refused with the path %s, and nothing is written: %j', async (path, wrong) => {
     const host = await enroll();
     const { body } = await host.post([container('b'), { ...container('a'), ...wrong }]).expect(400);
     expect((body as { errors: object[] }).errors).toMatchObject([{ path: path.replace('/0', '/1') }]);
     expect([await host.present(), await host.history()]).toEqual([{}, []]);
   });
 
-  test('is stored if its values are extreme: long and invalid texts are shortened and replaced, as in other fields', async () => {
+  test('is stored even with extreme values: long texts are shortened, and invalid characters are replaced', async () => {
     const host = await enroll();
     const reversed = '\u202egnirts\u202c';
     const long = 'x'.repeat(100_000);
@@ -134,7 +134,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
       imageDigest: '',
     });
     expect(await viewOf(host, 'c')).toMatchObject({ imageDigest: 'not a digest@@sha256:\ufffd', exit: { code: null } });
-    // The rows equal the snapshot also for a replica that reads them.
+    // A replica that reads the rows also finds that they equal the snapshot.
     const again = await host.through(context.api.replica()).sync([...containers, inspected('d')]);
     expect(again).toMatchObject({ created: 1, updated: 0, unchanged: 3 });
     for (const path of ['export/containers', 'export/events', 'events', 'images', 'projects', 'attention', 'summary']) {
@@ -143,7 +143,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
     await host.organization.get('/api/images/builds').query({ image: containers[0]!.image }).expect(200);
   });
 
-  test('is known after an upgrade of the agent, which records no event', async () => {
+  test('becomes known after an upgrade of the agent, without an event', async () => {
     const host = await enroll();
     const older = [
       container('a', { state: 'exited', status: 'Exited (137) 2 hours ago' }),
@@ -163,12 +163,12 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
   });
 
   describe.each([
-    ['an unknown one', exited('a', UNKNOWN, { status: 'Exited (137) 3 minutes ago' })],
+    ['an unknown reason', exited('a', UNKNOWN, { status: 'Exited (137) 3 minutes ago' })],
     [
       'only what the exit code says',
       exited('a', { ...OOM, reason: 'crashed' }, { status: 'Exited (137) 3 minutes ago' }),
     ],
-    ['none, because an inspection failed', notInspected('Exited (137) 3 minutes ago')],
+    ['no reason, because an inspection failed', notInspected('Exited (137) 3 minutes ago')],
   ])('keeps its known reason when the agent reports %s:', (_, after) => {
     async function expectKept(host: TestHost, report: () => Promise<unknown>) {
       const before = await host.row('a');
@@ -215,7 +215,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
       await expectKept(host, () => another.sync([{ ...after, status: 'Exited (137) 4 minutes ago' }]));
     });
 
-    test('if the row is written completely, and in an incomplete snapshot', async () => {
+    test('if the whole row is written, and if the snapshot is incomplete', async () => {
       const host = await enroll();
       await host.sync([exited('a', OOM)]);
       await expectKept(host, () => host.sync([{ ...after, imageDigest: 'sha256:bb' }]));
@@ -253,7 +253,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
     });
   });
 
-  test('stays stopped when the agent, after a restart, only knows that the exit code is 0', async () => {
+  test('keeps the reason `stopped` when a restarted agent knows only that the exit code is 0', async () => {
     const host = await enroll();
     const stopped = { code: 0, reason: 'stopped', error: '', finishedAt: FINISHED_AT };
     await host.sync([exited('a', stopped, { status: 'Exited (0) 2 minutes ago' })]);
@@ -263,7 +263,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
       expect(await host.row('a')).toMatchObject({ exit: stopped });
     }
     expect(await eventsOf(host)).toEqual([['created', 'exited', 'stopped']]);
-    // Another end of the process is not the same one.
+    // An exit at a later time is a different exit.
     const later = { ...stopped, reason: 'completed', finishedAt: '2026-03-01T11:59:00.000Z' };
     await host.sync([exited('a', later, { status: 'Exited (0) 1 second ago' })]);
     expect(await host.row('a')).toMatchObject({ exit: { reason: 'completed' } });
@@ -280,7 +280,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
     expect((await host.row('a'))?.exit).toBeNull();
   });
 
-  test('stays with a container that could not be started, if a later inspection fails', async () => {
+  test('is kept for a container that could not be started, even if a later inspection fails', async () => {
     const host = await enroll();
     await host.sync([created('a', NOT_STARTED)]);
     const after = { ...notInspected('Created'), state: 'created', ports: [] };
@@ -289,7 +289,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
     expect((await host.history()).map(([kind]) => kind)).toEqual(['created', 'removed', 'reappeared']);
   });
 
-  test('can become known later, without a second event', async () => {
+  test('can get a known reason later, without a second event', async () => {
     const host = await enroll();
     await host.sync([inspected('a')]);
     await host.sync([exited('a', UNKNOWN)]);
@@ -313,7 +313,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
     expect(body).toMatchObject({ total: 2, items: [{ dockerId: 'a' }, { dockerId: 'b' }] });
   });
 
-  test('filters containers, exports and events by reason, and is counted', async () => {
+  test('is counted by reason, which is also a filter of containers, events and exports', async () => {
     const host = await enroll();
     const { organization } = host;
     const [done, stopped] = ['completed', 'stopped'].map((reason) => ({ ...OOM, reason }));

@@ -49,7 +49,7 @@ describe.each(testEngines())('the fleet map on %s', (engine) => {
     await get().set('If-None-Match', headers['etag']!).expect(304);
   });
 
-  test('of a fleet that exceeds its limit contains the first hosts, and the total', async () => {
+  test('of a fleet above the limit contains the first hosts and the total number of hosts', async () => {
     const organization = await context.api.organization();
     for (const name of ['c', 'a', 'b']) await organization.enroll({ name });
     const { db, clock } = context.api;

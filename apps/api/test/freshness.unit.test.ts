@@ -46,20 +46,20 @@ describe('a host', () => {
     expect(hostFreshness({ ...newHost, engineError: 'no socket' }, context(0))).toBe('engine_down');
   });
 
-  test('without a snapshot whose engine refuses the list is `engine_down` while its agent is alive', () => {
+  test('without a snapshot is `engine_down` while its agent is alive and its engine refuses to list containers', () => {
     const refused = {
       ...newHost,
       agentProblems: [{ code: 'list_refused', message: '403', since: at(0).toISOString() }],
     };
     expect(hostFreshness(refused, context(0))).toBe('engine_down');
     expect(hostFreshness(refused, context(31))).toBe('never');
-    // With a snapshot, the containers are stale instead.
+    // If the host has a snapshot, only its containers are stale.
     expect(hostFreshness({ ...refused, observedAt: at(0) }, context(0))).toBe('online');
     const otherProblem = [{ code: 'clock_skew', message: '', since: at(0).toISOString() }];
     expect(hostFreshness({ ...newHost, agentProblems: otherProblem }, context(0))).toBe('never');
   });
 
-  test('is not `never` if it has sent only incomplete snapshots, although its containers are not confirmed', () => {
+  test('is not `never` if it has sent only incomplete snapshots, but its containers are not confirmed', () => {
     const incomplete = { ...onlineHost, confirmedAt: null };
     const expected = [
       [0, 'online', 'stale'],
@@ -82,7 +82,7 @@ describe('a host', () => {
     expect(hostFreshness(down, context(400))).toBe('offline');
   });
 
-  test('is online if its heartbeats confirm no containers, while its containers go offline', () => {
+  test('stays online with heartbeats that confirm no containers, but its containers go offline', () => {
     const beating = { ...onlineHost, lastSeenAt: at(400) };
     expect(hostFreshness(beating, context(400))).toBe('online');
     expect(containersFreshness(beating, context(400))).toBe('offline');
@@ -122,7 +122,7 @@ describe('a future instant or outage:', () => {
     expect(containersFreshness({ ...onlineHost, lastSeenAt: at(3_600) }, context(400))).toBe('offline');
   });
 
-  test('an outage that has not ended counts until now, and one that has not begun does not count', () => {
+  test('an outage that has not ended counts until now, and an outage that has not begun does not count', () => {
     expect(hostFreshness(onlineHost, context(400, [outage(500, 4_000)]))).toBe('offline');
     // This outage ends in the future, so it counts until now.
     expect(hostFreshness(onlineHost, context(400, [outage(20, 4_000)]))).toBe('online');
@@ -144,7 +144,7 @@ describe("Muster's own downtime", () => {
     expect(hostFreshness(onlineHost, context(3960, down))).toBe('offline');
   });
 
-  test('leaves agents twice its length to reconnect if it was short', () => {
+  test('gives agents twice its length to reconnect if it was short', () => {
     const down = [outage(20, 25)];
     expect(hostFreshness(onlineHost, context(65, down))).toBe('online');
     expect(hostFreshness(onlineHost, context(66, down))).toBe('stale');
@@ -169,7 +169,7 @@ describe("Muster's own downtime", () => {
     expect(hostFreshness(onlineHost, context(600, down))).toBe('offline');
   });
 
-  test('does not count if its agents had reconnected before the host was last seen', () => {
+  test('does not count if agents could reconnect before the host was last seen', () => {
     expect(hostFreshness(onlineHost, context(31, [outage(-600, -60)]))).toBe('stale');
   });
 });
@@ -199,7 +199,7 @@ describe('the cutoffs between online, stale and offline', () => {
   });
 });
 
-test('a host whose agent has left is `left`, and so are its containers, even if they were just confirmed', () => {
+test('a host whose agent has left and the containers of that host are `left`, even if they were just confirmed', () => {
   for (const seconds of [1, 60, 10_000]) {
     expect(hostFreshness({ ...onlineHost, leftAt: at(1) }, context(seconds))).toBe('left');
     expect(containersFreshness({ ...onlineHost, leftAt: at(1), engineError: 'no socket' }, context(seconds))).toBe(

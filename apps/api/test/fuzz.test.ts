@@ -29,7 +29,7 @@ interface DatabaseState {
   rows: string;
 }
 
-const UNCOMPARED = "'lastSeenAt', 'lastUsedAt', 'firstUsedAt', 'snapshotRefusedAt', 'snapshotRefusedReason'";
+const UNCOMPARED_COLUMNS = "'lastSeenAt', 'lastUsedAt', 'firstUsedAt', 'snapshotRefusedAt', 'snapshotRefusedReason'";
 
 describe.each(testEngines())('a call on %s', (engine) => {
   // The timeouts are long because the database of a busy machine can be slow regardless of the input.
@@ -69,7 +69,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
     return readState();
   }
 
-  /** Reads the transaction horizon. It rises whenever a transaction writes, and only then. */
+  /** Reads the transaction horizon, which rises if and only if a transaction writes. */
   async function horizon(): Promise<string> {
     const [row] = await context.api.db.prisma.$queryRaw<{ at: string }[]>`
       SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS at`;
@@ -79,7 +79,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
   /** Reads the transaction horizon and a fingerprint of all rows. */
   const readState = async (): Promise<DatabaseState> => ({ horizon: await horizon(), rows: await fingerprint() });
 
-  /** Reads the horizon. Reads the rows only if the horizon has changed, because that takes twenty times as long. */
+  /** Reads the rows only if the horizon has changed, because reading rows takes twenty times as long. */
   const readStateAgain = async (before: DatabaseState): Promise<DatabaseState> =>
     (await horizon()) === before.horizon ? before : readState();
 
@@ -95,7 +95,7 @@ describe.each(testEngines())('a call on %s', (engine) => {
       ORDER BY 1`;
     const fingerprints = tables.map(
       ({ name }) =>
-        `SELECT sum(hashtextextended((to_jsonb(t) - ARRAY[${UNCOMPARED}])::text, 0)) FROM "${name}" AS t
+        `SELECT sum(hashtextextended((to_jsonb(t) - ARRAY[${UNCOMPARED_COLUMNS}])::text, 0)) FROM "${name}" AS t
          WHERE to_jsonb(t) ->> 'action' IS DISTINCT FROM 'user.sign_in_failed'`,
     );
     const [row] = await prisma.$queryRawUnsafe<{ all: unknown }[]>(
@@ -136,9 +136,9 @@ describe.each(testEngines())('a call on %s', (engine) => {
     expect(JSON.parse(json)).toMatchObject({ status, title: expect.any(String), requestId: expect.any(String) });
   }
 
-  test('with invalid input never gets a 5xx and, if refused, writes nothing, on every route', async () => {
-    // The live stream is left out, because a successful call of it never ends. It refuses calls in the same way as all
-    // other routes.
+  test('never gets a 5xx for invalid input on any route, and writes nothing if it is refused', async () => {
+    // The live stream is left out, because a successful call never ends. The stream refuses calls in the same way as
+    // all other routes.
     const routes = routesOf(context.api.app).filter((route) => route !== `GET ${Paths.stream}`);
     const calls = fc.oneof(...routes.map(callsOf));
     let before = await resetDatabase();

@@ -147,7 +147,7 @@ export class TestHost {
         {
           ...Object.fromEntries(SENT_FIELDS.map((name) => [name, row[name]])),
           startedAt: iso(row.startedAt),
-          // A null means that the agent did not report the fact.
+          // The value is null if the agent did not report the fact.
           ...Object.fromEntries(OPTIONAL_FACTS.flatMap((name) => (row[name] === null ? [] : [[name, row[name]]]))),
         },
       ]),

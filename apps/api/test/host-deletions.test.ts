@@ -10,7 +10,7 @@ describe.each(testEngines())('deleting several hosts on %s', (engine) => {
   const deleteHosts = (organization: TestOrganization, hostIds: readonly string[], key = organization.adminKey) =>
     context.api.http.post(Paths.hostDeletions).auth(key, { type: 'bearer' }).send({ hostIds });
 
-  test('removes them from every list, refuses their agents, and audits each with its name', async () => {
+  test('removes the hosts from every list, refuses their agents, and audits each host by name', async () => {
     const organization = await context.api.organization();
     const [one, two, kept] = [
       await organization.enroll({ name: 'one' }),
@@ -35,7 +35,7 @@ describe.each(testEngines())('deleting several hosts on %s', (engine) => {
     );
   });
 
-  test('reports deleted hosts, unknown hosts and hosts of another organization as not found, and does not change them', async () => {
+  test('returns deleted hosts, unknown hosts and hosts of another organization as not found, without changing them', async () => {
     const [organization, other] = [await context.api.organization(), await context.api.organization()];
     const [own, foreign] = [await organization.enroll(), await other.enroll()];
     const unknown = randomUUID();
@@ -46,7 +46,7 @@ describe.each(testEngines())('deleting several hosts on %s', (engine) => {
     await foreign.sync([container('a')]);
   });
 
-  test('is refused for viewers, for an empty list and for too many hosts', async () => {
+  test('is refused for viewers, for an empty list and for a list with too many hosts', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const viewer = await context.api.apiKey(organization.id, 'viewer');

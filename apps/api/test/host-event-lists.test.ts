@@ -1,4 +1,4 @@
-/** The history of hosts as operators read it: in lists, exports and the stream. */
+/** Tests the history of hosts in lists, in exports and in the live stream. */
 import { describe, expect, test } from '@jest/globals';
 import { HostEventPage, Paths, type ContainerEvent, type HostEvent, type Page } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
@@ -27,10 +27,10 @@ describe.each(testEngines())('the history of hosts on %s', (engine) => {
     } while (cursor !== '');
     return items;
   };
-  const brief = (events: readonly HostEvent[]) => events.map(({ kind, hostName }) => `${kind} ${hostName}`);
+  const kindsAndHosts = (events: readonly HostEvent[]) => events.map(({ kind, hostName }) => `${kind} ${hostName}`);
   const ofHost = (host: TestHost) => Paths.hostEvents.replace(':hostId', host.id);
 
-  /** Two hosts, of which the first is renamed a minute later, and has containers. */
+  /** Creates two hosts. A minute later, the first host reports a container and is renamed. */
   async function start() {
     const organization = await context.api.organization();
     const [one, two] = [await organization.enroll({ name: 'one' }), await organization.enroll({ name: 'two' })];
@@ -42,25 +42,30 @@ describe.each(testEngines())('the history of hosts on %s', (engine) => {
 
   test('lists the events of one host and of all hosts in pages, newest first, with filters', async () => {
     const { organization, one, two } = await start();
-    expect(brief(await read(organization, ofHost(one)))).toEqual([
+    expect(kindsAndHosts(await read(organization, ofHost(one)))).toEqual([
       'labels_changed uno',
       'host_renamed uno',
       'host_enrolled uno',
     ]);
-    expect(brief(await read(organization, `${ofHost(one)}?kind=host_renamed`))).toEqual(['host_renamed uno']);
+    expect(kindsAndHosts(await read(organization, `${ofHost(one)}?kind=host_renamed`))).toEqual(['host_renamed uno']);
     const all = `${Paths.events}?subject=host`;
-    expect(brief(await read(organization, all))).toHaveLength(4);
-    expect(brief(await read(organization, `${all}&hostLabel=env=uno&kind=host_enrolled`))).toEqual([
+    expect(kindsAndHosts(await read(organization, all))).toHaveLength(4);
+    expect(kindsAndHosts(await read(organization, `${all}&hostLabel=env=uno&kind=host_enrolled`))).toEqual([
       'host_enrolled uno',
     ]);
-    expect(brief(await read(organization, `${all}&hostId=${two.id}`))).toEqual(['host_enrolled two']);
+    expect(kindsAndHosts(await read(organization, `${all}&hostId=${two.id}`))).toEqual(['host_enrolled two']);
     const now = context.api.clock().toISOString();
-    expect(brief(await read(organization, `${all}&since=${now}&kind=host_renamed`))).toEqual(['host_renamed uno']);
-    expect(brief(await read(organization, `${all}&until=${now}`))).toEqual(['host_enrolled two', 'host_enrolled uno']);
+    expect(kindsAndHosts(await read(organization, `${all}&since=${now}&kind=host_renamed`))).toEqual([
+      'host_renamed uno',
+    ]);
+    expect(kindsAndHosts(await read(organization, `${all}&until=${now}`))).toEqual([
+      'host_enrolled two',
+      'host_enrolled uno',
+    ]);
     await organization.get(ofHost(await (await context.api.organization()).enroll())).expect(404);
   });
 
-  test('does not appear among the events of containers, and refuses filters that apply only to these', async () => {
+  test('does not appear among container events, and refuses filters that apply only to container events', async () => {
     const { organization } = await start();
     for (const subject of ['', '?subject=container']) {
       const { body } = await organization.get(`${Paths.events}${subject}`).expect(200);
@@ -77,7 +82,7 @@ describe.each(testEngines())('the history of hosts on %s', (engine) => {
     }
   });
 
-  test('lists pages of limited size, however large the events are', async () => {
+  test('limits the size of a page, however large the events are', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const { db, clock } = context.api;
@@ -115,7 +120,7 @@ describe.each(testEngines())('the history of hosts on %s', (engine) => {
     expect(JSON.parse(text)).toMatchObject({ kind: 'host_renamed', to: { name: 'uno' } });
   });
 
-  test('is streamed in one order with the events of containers, and the stream resumes after either', async () => {
+  test('is streamed in one order with container events, and the stream can resume after any of these events', async () => {
     const { organization, one } = await start();
     const server = await serve();
     const client = await server.listen(organization.adminKey);
@@ -145,7 +150,7 @@ describe.each(testEngines())('the history of hosts on %s', (engine) => {
     }
   });
 
-  test('has a message about the host for each change of its labels, also of two in the same millisecond', async () => {
+  test('sends a `host` message for each change of labels, even for several changes in the same millisecond', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const server = await serve();

@@ -1,4 +1,4 @@
-/** The writer of host events, with the trigger that notes ended silences. */
+/** Tests the writer of host events, and the database trigger that stores ended silences. */
 import { describe, expect, test } from '@jest/globals';
 import { CADENCE_DEFAULT, Paths } from '@muster/contracts';
 import type { Database, Prisma } from '@muster/db';
@@ -10,7 +10,7 @@ import { createHostEventWriter, HOST_EVENTS_LEASE } from '../src/services/host-e
 import { container, enrollRequest, order } from './fixtures.js';
 import { useApi, type TestApi, type TestHost } from './harness.js';
 
-/** Lets time pass while Muster is up. */
+/** Advances the clock while Muster is running. */
 async function pass(api: TestApi, seconds: number): Promise<void> {
   api.clock.advance(seconds * 1_000);
   const aliveAt = api.clock();
@@ -24,7 +24,7 @@ function createWriter(api: TestApi, batchSize?: number, db = api.db) {
   return createHostEventWriter(db, { now: api.clock, freshnessContext, lease: createLease(db, HOST_EVENTS_LEASE), batchSize }); // prettier-ignore
 }
 
-/** Returns the database, with `action` before each statement that writes silences. */
+/** Returns the database, but calls `action` before each statement that writes silences. */
 function beforeWrites(db: Database, action: () => Promise<unknown>): Database {
   const queryRaw = async (query: TemplateStringsArray | Prisma.Sql, ...values: unknown[]) => {
     if ('sql' in query && query.sql.includes('INSERT INTO host_events')) await action();
@@ -47,7 +47,7 @@ const expire = (db: Database) => db.prisma.lease.updateMany({ data: { expiresAt:
 describe.each(testEngines())('the writer of host events on %s', (engine) => {
   const context = useApi(engine);
 
-  /** Enrolls a host with a snapshot, which has received the heartbeat interval. */
+  /** Enrolls a host that has sent a snapshot and received the heartbeat interval. */
   async function start(): Promise<{ api: TestApi; host: TestHost; startedAt: Date; stream: string }> {
     const { api } = context;
     await expire(api.db);
@@ -61,7 +61,7 @@ describe.each(testEngines())('the writer of host events on %s', (engine) => {
   }
 
   test.each(['after each step', 'only at the end'])(
-    'records the same silences if it runs %s, and none while Muster was away',
+    'records the same silences if it runs %s, and no silence while Muster was down',
     async (runs) => {
       const { api, host, startedAt } = await start();
       const writer = createWriter(api);
@@ -77,7 +77,7 @@ describe.each(testEngines())('the writer of host events on %s', (engine) => {
       await step(200);
       await host.sync([container('b')]);
       await step(10);
-      // Muster is away for an hour.
+      // Muster is down for an hour.
       api.clock.advance(3_600_000);
       await createLivenessService(api.db, { now: api.clock }).recordLiveness();
       await step(5);
@@ -107,7 +107,7 @@ describe.each(testEngines())('the writer of host events on %s', (engine) => {
     const writers = [createWriter(api, undefined, counted), createWriter(api, undefined, counted)];
     const counts = await Promise.all(writers.map((writer) => writer.record()));
     expect(counts.sort()).toEqual([0, 1]);
-    // The other process does not even try.
+    // The other process does not try to write.
     expect(writes).toBe(1);
   });
 
@@ -169,7 +169,7 @@ describe.each(testEngines())('the writer of host events on %s', (engine) => {
     ]);
   });
 
-  test('is continued by another process if it ends in the middle, without a gap or a repetition', async () => {
+  test('is continued by another process if it stops in the middle, without a gap or a repetition', async () => {
     const { api, host } = await start();
     const hosts = [host];
     while (hosts.length < 5) {
@@ -189,7 +189,7 @@ describe.each(testEngines())('the writer of host events on %s', (engine) => {
     expect(stale.map(({ _count: count }) => count)).toEqual([1, 1, 1, 1, 1]);
   });
 
-  test('records nothing of a host that left, was deleted, or has sent no snapshot', async () => {
+  test('records no silence of a host that left, was deleted, or has sent no snapshot', async () => {
     const { api, host, startedAt } = await start();
     const deleted = await host.organization.enroll();
     await deleted.sync([]);
@@ -208,7 +208,7 @@ describe.each(testEngines())('the writer of host events on %s', (engine) => {
     expect(await createWriter(api).record()).toBe(0);
   });
 
-  test('records the end of an expired suspicion and the next one, although the writer did not run in between', async () => {
+  test('is not needed to record the end of an expired clone suspicion and the next suspicion', async () => {
     const { api, host, stream, startedAt } = await start();
     const second = randomUUID();
     await pass(api, 10);
@@ -248,7 +248,7 @@ describe.each(testEngines())('the writer of host events on %s', (engine) => {
       ['problem_ended', 75 + 86_400],
     ]);
     const ended = await api.db.prisma.hostEvent.findFirst({ where: { hostId: host.id, kind: 'problem_ended' } });
-    // It is recorded now, so that clients which resume the stream do not take it for an old event.
+    // `recordedAt` is the current time, so that clients that resume the stream do not treat the event as old.
     expect(ended).toMatchObject({ from: { code: 'clone_suspected', since }, recordedAt: api.clock() });
   });
 });
@@ -256,7 +256,7 @@ describe.each(testEngines())('the writer of host events on %s', (engine) => {
 serverOnly(describe)('with 5,000 hosts on PostgreSQL, the writer', () => {
   const context = useApi('postgresql');
 
-  test('records that all of them went offline in few statements, and no agent waits for it', async () => {
+  test('records in few statements that all hosts went offline, without delaying agents', async () => {
     const { api } = context;
     const organization = await api.organization();
     const live = await organization.enroll();
@@ -264,7 +264,7 @@ serverOnly(describe)('with 5,000 hosts on PostgreSQL, the writer', () => {
     for (const host of [live, locked]) await host.sync([]);
     await pass(api, 1);
     const seenAt = api.clock();
-    // One statement, because 5,000 rows as values would take seconds.
+    // Uses one statement, because 5,000 rows as values would take seconds.
     await api.db.prisma.$executeRaw`
       INSERT INTO hosts (id, "organizationId", name, "engineId", "engineName", "engineVersion", "engineApiVersion", os, arch,
         "agentVersion", "enrolledAt", "lastSeenAt", "confirmedAt", "heartbeatSeconds")
@@ -283,7 +283,7 @@ serverOnly(describe)('with 5,000 hosts on PostgreSQL, the writer', () => {
     let slowestMs = 0;
     const startedAt = performance.now();
     const [events] = await Promise.all([
-      // Another transaction holds the row of one host all the time.
+      // Another transaction holds the lock on the row of one host during the whole run.
       api.db.prisma.$transaction(
         async (tx) => {
           await tx.$queryRaw`SELECT 1 FROM hosts WHERE id = ${locked.id}::uuid FOR UPDATE`;
@@ -304,7 +304,7 @@ serverOnly(describe)('with 5,000 hosts on PostgreSQL, the writer', () => {
     ]);
     const ms = Math.round(performance.now() - startedAt);
     console.info(`10,000 events in ${ms} ms; slowest of ${beats} heartbeats: ${Math.round(slowestMs)} ms`);
-    // `live` came back, and each of the others became stale and offline, except the locked host.
+    // `live` came back, and every other host became stale and offline, except the locked host.
     expect(events).toBe(2 * 5_000 + 3);
     expect(statements).toBe(11);
     // Events are recorded within 30 s.

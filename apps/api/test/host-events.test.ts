@@ -1,4 +1,4 @@
-/** The events of hosts that are recorded in the transaction of the change. */
+/** Tests the host events that are recorded in the transaction that makes the change. */
 import { describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
@@ -17,7 +17,7 @@ describe.each(testEngines())('events of hosts on %s', (engine) => {
       await context.api.db.prisma.hostEvent.findMany({ where: { hostId }, orderBy: [{ tx: 'asc' }, { id: 'asc' }] })
     ).map(({ kind, from, to, at }) => [kind, from, to, at.toISOString()]);
 
-  test('record the enrollment, a new name and new labels, each once', async () => {
+  test('record the enrollment, a new name and new labels once', async () => {
     const organization = await context.api.organization();
     const at = context.api.clock().toISOString();
     const engineId = randomUUID();
@@ -38,7 +38,7 @@ describe.each(testEngines())('events of hosts on %s', (engine) => {
     ]);
   });
 
-  test('record that the agent left, and that the host was enrolled again', async () => {
+  test('record the departure of the agent and the next enrollment', async () => {
     const organization = await context.api.organization();
     const facts = { engineId: randomUUID(), name: 'web' };
     const host = await organization.enroll(facts);
@@ -55,7 +55,7 @@ describe.each(testEngines())('events of hosts on %s', (engine) => {
     expect((await host.host()).endedSilences).toBeNull();
   });
 
-  test('record when each problem began and ended, and which versions came before', async () => {
+  test('record when each problem began and ended, and the old and new version in an upgrade', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll({ agentVersion: '0.4.0' });
     const { clock } = context.api;
@@ -87,7 +87,7 @@ describe.each(testEngines())('events of hosts on %s', (engine) => {
     ]);
   });
 
-  test('record no end of a problem before a report shows that it has ended, although the host is enrolled again', async () => {
+  test('record the end of a problem only after a report shows the end, even if the host was enrolled again', async () => {
     const organization = await context.api.organization();
     const { clock } = context.api;
     const engineId = randomUUID();
@@ -106,7 +106,7 @@ describe.each(testEngines())('events of hosts on %s', (engine) => {
     expect(await kinds()).toEqual(['host_enrolled', 'engine_down', 'host_enrolled', 'engine_up']);
   });
 
-  test('record no upgrade of an engine whose version was not known', async () => {
+  test('record no upgrade of an engine whose earlier version was unknown', async () => {
     const organization = await context.api.organization();
     const engine = { name: 'unknown', version: '', apiVersion: '' };
     const host = await organization.enroll({ engine });
@@ -117,7 +117,7 @@ describe.each(testEngines())('events of hosts on %s', (engine) => {
     ]);
   });
 
-  test('record one problem of a clock whose skew varies around the limit', async () => {
+  test('record a single problem for a clock whose skew varies around the limit', async () => {
     const host = await (await context.api.organization()).enroll();
     const { clock } = context.api;
     const kinds: string[] = [];
@@ -135,7 +135,7 @@ describe.each(testEngines())('events of hosts on %s', (engine) => {
     ]);
   });
 
-  test('contain only the labels that changed, and at most 8,192 characters of them', async () => {
+  test('contain only the labels that changed, and at most 8,192 characters of labels', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const key = (index: number) => `${'a.'.repeat(120)}a/${'k'.repeat(60)}${index}`;

@@ -37,7 +37,7 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
       .filter(({ actor }) => actor.startsWith('host:'))
       .map(({ actor, action, target, details }) => ({ actor, action, target, details }));
 
-  test('are shown after the heartbeat that contains them, and those of a later heartbeat replace them', async () => {
+  test('are shown after the heartbeat that contains them, until a later heartbeat replaces them', async () => {
     const host = await (await context.api.organization()).enroll({ name: 'machine-1' });
     const unknown = { addresses: null, kernel: null, cpus: null, memoryBytes: null, engineFacts: null };
     expect(await shown(host)).toMatchObject(unknown);
@@ -49,7 +49,7 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
     expect(page.items).toMatchObject([{ id: host.id, kernel: FACTS.kernel, cpus: 4, memoryBytes: FACTS.memoryBytes }]);
   });
 
-  test('of an enrollment are those of the new host', async () => {
+  test('in an enrollment become the facts of the new host', async () => {
     const organization = await context.api.organization();
     const tokenLabels = Object.fromEntries(Array.from({ length: 63 }, (_, index) => [`K${index}`, 'token']));
     const agentLabels = { K5: 'agent', a: '', Z: 'agent' };
@@ -67,7 +67,7 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
     expect(host).toMatchObject({ ...FACTS, name: request.name, labels, labelsBySource: { agent: agentLabels } });
   });
 
-  test('rename the host, until an operator sets a name and gives it back', async () => {
+  test('rename the host, except while it has a name that an operator set', async () => {
     const host = await (await context.api.organization()).enroll({ name: '0123456789ab' });
     await beat(host, { name: 'machine-1' });
     expect(await shown(host)).toMatchObject({ name: 'machine-1', nameSetByOperator: false });
@@ -78,7 +78,7 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
     expect(await shown(host)).toMatchObject({ name: 'machine-2', nameSetByOperator: false });
     await beat(host, { name: 'machine-3' });
     expect(await shown(host)).toMatchObject({ name: 'machine-3' });
-    // Also a name that is equal to the machine's stays if an operator has set it.
+    // A name that an operator set stays, even if the machine had the same name.
     await patch(host, { name: 'machine-3' });
     await beat(host, { name: 'machine-4' });
     expect(await shown(host)).toMatchObject({ name: 'machine-3' });
@@ -105,7 +105,7 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
     ]);
   });
 
-  test('that have not changed write nothing', async () => {
+  test('that have not changed cause no write', async () => {
     const host = await (await context.api.organization()).enroll();
     await beat(host, FACTS);
     const { factsChangedAt } = await host.host();
@@ -123,14 +123,14 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
     for (let round = 0; round < 25; round += 1) await beat(host, { labels: { round: String(round) } });
     expect((await shown(host)).labels).toEqual({ round: '19' });
     expect(await audited(organization)).toHaveLength(20);
-    // Unchanged facts cost nothing.
+    // Unchanged facts do not count toward the limit.
     for (let round = 0; round < 3; round += 1) await beat(host, { labels: { round: '19' } });
     context.api.clock.advance(5 * 60_000);
     await beat(host, { labels: { round: 'later' } });
     expect((await shown(host)).labels).toEqual({ round: 'later' });
   });
 
-  test('that cannot be stored do not fail the heartbeat', async () => {
+  test('that cannot be stored do not make the heartbeat fail', async () => {
     const { db, clock } = context.api;
     const host = await (await context.api.organization()).enroll();
     const failure = new Error('the row is locked');
@@ -146,7 +146,7 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
     expect((await host.host()).lastSeenAt).toEqual(clock());
   });
 
-  test('contain labels of the agent, which have precedence over those of the token, but not of operators', async () => {
+  test('include agent labels, which override token labels but not operator labels', async () => {
     const organization = await context.api.organization();
     const { token } = await organization.enrollmentToken({ name: 'labels', labels: { a: 'token', b: 'token' } });
     const { body } = await context.api.http
@@ -163,20 +163,20 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
     expect((await shown(host)).labels).toEqual({ a: 'token', b: 'token', c: 'operator' });
   });
 
-  test('contain the id of the engine, which no other host can take over', async () => {
+  test('include an engine id, which is ignored if another host already has it', async () => {
     const organization = await context.api.organization();
     const [one, two] = [await organization.enroll({ engineId: 'one' }), await organization.enroll({ engineId: 'two' })];
     await beat(one, { engineId: 'reset' });
     expect(await shown(one)).toMatchObject({ engineId: 'reset' });
     await beat(two, { engineId: 'reset', cpus: 2 });
     expect(await shown(two)).toMatchObject({ engineId: 'two', cpus: 2 });
-    // The machine enrolls again with its new engine: it is the same host.
+    // The machine enrolls again with its new engine, and stays the same host.
     context.api.clock.advance(3_600_000);
     const again = await organization.enroll({ engineId: 'reset' }, 200);
     expect(again.id).toBe(one.id);
   });
 
-  test('of a run that another one has replaced are ignored', async () => {
+  test('of a superseded run are ignored', async () => {
     const host = await (await context.api.organization()).enroll({ name: 'original' });
     const [first, second] = [randomUUID(), randomUUID()];
     for (const stream of [first, second]) await host.sync([], order(stream, 1, context.api.clock()));
@@ -188,7 +188,7 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
     expect(await shown(host)).toMatchObject({ name: 'machine' });
   });
 
-  test('of a machine that enrolls again replace those that are stored', async () => {
+  test('of a machine that enrolls again replace the stored facts', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll({ engineId: 'same', name: 'before' });
     await beat(host, FACTS);
@@ -214,13 +214,13 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
     [{ name: 'a'.repeat(201) }, '/facts/name', '200'],
     [{ cpus: 0 }, '/facts/cpus', '1'],
     [{ engineFacts: { storageDriver: '' } }, '/facts/engineFacts/storageDriver', 'must not be empty'],
-  ])('that are not valid are refused with the field: %j', async (facts, path, message) => {
+  ])('that are invalid are refused, and the error has the path of the field: %j', async (facts, path, message) => {
     const host = await (await context.api.organization()).enroll();
     const { body } = await host.beat({ digest: null, facts }).expect(400);
     expect(body).toMatchObject({ errors: [{ path, message: expect.stringContaining(message) }] });
   });
 
-  test('a name that several hosts have is shown as shared', async () => {
+  test('show whether several hosts have the same name', async () => {
     const [organization, other] = [await context.api.organization(), await context.api.organization()];
     const [one, two, three] = [
       await organization.enroll({ name: 'twin' }),

@@ -81,7 +81,7 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
   });
 
   test.each(FILTERS)(
-    'finds the images, builds, ports and projects of these hosts only: %s',
+    'restricts images, builds, ports and projects to the matching hosts: %s',
     async (query, expected) => {
       const images = (await read<Page<ImageInUse>>('/api/images', query)).items;
       const own = images.filter(({ image }) => image !== 'shared:1').map(({ image }) => image);
@@ -104,21 +104,24 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
     },
   );
 
-  test.each(FILTERS)('counts, maps, searches and judges these hosts only: %s', async (query, expected) => {
-    const summary = await read<Summary>(Paths.summary, query);
-    expect(summary.hosts.byFreshness.online).toBe(expected.length);
-    expect(summary.containers.current.total).toBe(2 * expected.length);
-    expect([...(await read<FleetMap>(Paths.fleetMap, query)).names].sort()).toEqual(expected);
-    const attention = await read<Attention>(Paths.attention, query);
-    expect(attention.containers.total).toBe(expected.length);
-    const found = await read<SearchResult>(Paths.search, `q=findable&${query}`);
-    expect(found.containers.items.map(({ hostName }) => hostName)).toEqual(expected);
-    const targets = await read<ServiceDiscoveryTargets>(Paths.serviceDiscoveryHosts, query);
-    expect(targets.map(({ labels }) => labels['__meta_muster_host_name'])).toEqual(expected);
-  });
+  test.each(FILTERS)(
+    'restricts the summary, the map, the search, the attention list and service discovery to the matching hosts: %s',
+    async (query, expected) => {
+      const summary = await read<Summary>(Paths.summary, query);
+      expect(summary.hosts.byFreshness.online).toBe(expected.length);
+      expect(summary.containers.current.total).toBe(2 * expected.length);
+      expect([...(await read<FleetMap>(Paths.fleetMap, query)).names].sort()).toEqual(expected);
+      const attention = await read<Attention>(Paths.attention, query);
+      expect(attention.containers.total).toBe(expected.length);
+      const found = await read<SearchResult>(Paths.search, `q=findable&${query}`);
+      expect(found.containers.items.map(({ hostName }) => hostName)).toEqual(expected);
+      const targets = await read<ServiceDiscoveryTargets>(Paths.serviceDiscoveryHosts, query);
+      expect(targets.map(({ labels }) => labels['__meta_muster_host_name'])).toEqual(expected);
+    },
+  );
 
   test.each(FILTERS)(
-    'finds the same on pages of one item, with few and with many containers: %s',
+    'finds the same images and projects on pages of one item, with any read limit: %s',
     async (query, expected) => {
       const hostLabel = new URLSearchParams(query).getAll('hostLabel').map((text) => {
         const [key, value] = text.split('=');
@@ -148,7 +151,7 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
     },
   );
 
-  test('has facets with the keys and values of labels, and the number of hosts that each finds', async () => {
+  test('has facets with the keys and values of labels, and the number of hosts with each key and value', async () => {
     const { labels } = HostFacets.parse(await read(Paths.hostFacets, ''));
     expect(labels).toEqual({
       keys: [
@@ -183,7 +186,7 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
     });
   });
 
-  test('finds the events of a few hosts on the first page, even if all newer events are of other hosts', async () => {
+  test('finds the events of a few hosts on the first page, even if all newer events belong to other hosts', async () => {
     const own = await context.api.organization();
     const enroll = async (name: string, labels: Record<string, string>) => {
       const host = await own.enroll({ name });
@@ -210,12 +213,12 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
     expect(hostsOf((await listEvents(db, own.id, query, limits)).items)).toEqual(all);
     expect(hostsOf((await listHostEvents(db, own.id, query, limits)).items)).toEqual(all);
     for (const list of [listEvents, listHostEvents]) {
-      // Pages of one event, each after the one before.
+      // Reads pages of one event, each after the previous page.
       const first = await list(db, own.id, { ...query, limit: 1 }, limits);
       const next = await list(db, own.id, { ...query, limit: 1, cursor: first.nextCursor! }, limits);
       expect([...hostsOf(first.items), ...hostsOf(next.items)]).toEqual(all);
       expect(next.nextCursor).toBeNull();
-      // With a filter by host, a host must match both. A repeated id is the same host.
+      // With the filter hostId, a host must match both filters. A repeated id has no effect.
       const both = { ...query, hostId: [rare.id, busy.id, rare.id] };
       expect(hostsOf((await list(db, own.id, both, limits)).items)).toEqual([rare.id]);
       const none = await list(db, own.id, { ...query, hostLabel: labelOf('env', 'none') }, limits);
@@ -223,7 +226,7 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
     }
   });
 
-  test('groups hosts and containers by the value of a label, and counts the groups above the limit together', async () => {
+  test('applies to groups of hosts by label value; groups above the limit are combined', async () => {
     const groups = HostGroups.parse(await read(Paths.hostGroups, 'by=env'));
     expect(
       groups.groups.map(({ value, hosts, containers }) => [
@@ -250,7 +253,7 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
     await organization.get(Paths.hostGroups).expect(400);
   });
 
-  test('of the service discovery has the name of the machine as the target, not the one that operators choose', async () => {
+  test('is optional for service discovery, whose targets are machine names instead of names that operators set', async () => {
     const own = await context.api.organization();
     const named = async (name: string, reportedName: string | null, labels: Record<string, string> = {}) => {
       const { id } = await own.enroll({ name });
@@ -276,7 +279,7 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
     ]);
   });
 
-  test('of the service discovery has a target and the labels of each host, and the port', async () => {
+  test('applies to service discovery, which returns a target with the port and the labels of each host', async () => {
     const answer = await organization.get(`${Paths.serviceDiscoveryHosts}?hostLabel=env%3Dtest&port=9100`).expect(200);
     expect(answer.headers['content-type']).toMatch(/^application\/json(; charset=utf-8)?$/);
     const [id] = [...names].find(([, name]) => name === 'test')!;

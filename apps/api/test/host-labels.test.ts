@@ -33,7 +33,7 @@ describe.each(testEngines())('labels of hosts on %s', (engine) => {
       ({ action }) => action === 'host.labels_changed',
     );
 
-  test('that an operator sets replace the earlier ones, and each change is audited once', async () => {
+  test('that an operator sets replace earlier operator labels, and each change is audited once', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll({ name: 'web-1' });
     const labels = { env: 'prod', 'example.com/site': 'fra' };
@@ -62,7 +62,7 @@ describe.each(testEngines())('labels of hosts on %s', (engine) => {
     [{ labels: Object.fromEntries(Array.from({ length: 65 }, (_, index) => [`k${index}`, ''])) }, '/labels'],
     [{ labels: ['env'] }, '/labels'],
     [{}, ''],
-  ])('that are not valid are refused with the field: %j', async (body, path) => {
+  ])('that are invalid are refused, and the error has the path of the field: %j', async (body, path) => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const response = await patch(organization, host.id, body).expect(400);
@@ -70,7 +70,7 @@ describe.each(testEngines())('labels of hosts on %s', (engine) => {
     expect(await labelsOf(organization, host.id)).toEqual({});
   });
 
-  test('are changed on several hosts at once, and only those that change are audited', async () => {
+  test('can be changed on several hosts at once, and only changed hosts are audited', async () => {
     const [organization, other] = [await context.api.organization(), await context.api.organization()];
     const [one, two, foreign] = [await organization.enroll(), await organization.enroll(), await other.enroll()];
     await patch(organization, one.id, { labels: { env: 'prod' } }).expect(200);
@@ -88,7 +88,7 @@ describe.each(testEngines())('labels of hosts on %s', (engine) => {
     ]);
   });
 
-  test('are not changed on any host if one of them would have too many', async () => {
+  test('are changed on no host if one host would get too many labels', async () => {
     const organization = await context.api.organization();
     const [one, two] = [await organization.enroll(), await organization.enroll({ name: 'full' })];
     const full = Object.fromEntries(Array.from({ length: HOST_LABELS_MAX }, (_, index) => [`k${index}`, '']));
@@ -98,7 +98,7 @@ describe.each(testEngines())('labels of hosts on %s', (engine) => {
     expect(await labelsOf(organization, one.id)).toEqual({});
   });
 
-  test('are changed on the maximum number of hosts by a few statements, which record each change', async () => {
+  test('can be changed on the maximum number of hosts in a few statements, with an audit entry and an event for each host', async () => {
     const organization = await context.api.organization();
     const { prisma } = context.api.db;
     await prisma.$executeRaw`
@@ -126,7 +126,7 @@ describe.each(testEngines())('labels of hosts on %s', (engine) => {
     expect(await prisma.host.count({ where: { organizationId: organization.id, ...stored } })).toBe(all);
   });
 
-  test('of another enrollment token replace those of the first, which is audited and part of the history', async () => {
+  test('of a second enrollment token replace the labels of the first, with an audit entry and an event', async () => {
     const organization = await context.api.organization();
     const engineId = randomUUID();
     const enroll = async (token: { token: string }, status: number) => {
@@ -142,7 +142,7 @@ describe.each(testEngines())('labels of hosts on %s', (engine) => {
     await enroll(second, 200);
     // The agent repeats the call if the response was lost.
     await enroll(second, 200);
-    // A change that leaves the labels that apply as they are.
+    // The third token changes only a label that an operator label overrides.
     context.api.clock.advance(3_600_000);
     const third = await organization.enrollmentToken({ name: 'third', labels: { env: 'test', site: 'ber' } });
     await enroll(third, 200);
@@ -177,12 +177,12 @@ describe.each(testEngines())('labels of hosts on %s', (engine) => {
       'site=muc',
       'env=test',
     ]);
-    // The live stream notices the change.
+    // The live stream detects the change by `factsChangedAt`.
     const host = await context.api.db.prisma.host.findUniqueOrThrow({ where: { id: hostId } });
     expect(host.factsChangedAt).not.toEqual(factsChangedAt);
   });
 
-  test('of an enrollment token are those of the hosts that enroll with it, unless an operator sets other ones', async () => {
+  test('of an enrollment token apply to the hosts that enroll with it, unless operator labels override them', async () => {
     const organization = await context.api.organization();
     const create = (labels: object) =>
       context.api.http
@@ -203,7 +203,7 @@ describe.each(testEngines())('labels of hosts on %s', (engine) => {
       labelsBySource: { operator: { env: 'test' }, enrollmentToken: { env: 'prod', site: 'fra' } },
     });
 
-    // The host enrolls again, with another token: before it was seen, so that it does not count as alive.
+    // The host counts as alive, so only a token that was issued to restore the host can enroll it again.
     const { body: second } = await create({ site: 'muc' }).expect(201);
     await enroll((second as { token: string }).token).expect(409);
     const { body: restore } = await context.api.http

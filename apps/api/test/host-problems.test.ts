@@ -101,7 +101,7 @@ describe.each(testEngines())("a host's problems on %s:", (engine) => {
   });
 
   test.each(['engine_unreachable', 'list_refused'] as const)(
-    'a host that was enrolled while its engine could not be listed is engine_down, and needs attention (%s)',
+    'a host that was enrolled while its engine could not list containers is engine_down, and needs attention (%s)',
     async (code) => {
       const host = await enrollHost();
       expect(await fetchHost(host)).toMatchObject({ freshness: 'never' });
@@ -196,7 +196,7 @@ describe.each(testEngines())("a host's problems on %s:", (engine) => {
     expect(await codes(host)).toEqual([]);
   });
 
-  test('a suspected clone is shown from the second machine’s first call until a day after its last call', async () => {
+  test('a suspected clone is shown from the second machine’s first call until a day after that machine’s last call', async () => {
     const host = await enrollHost();
     await host.sync([], order(STREAM, 1));
     await host.sync([], order(OTHER_STREAM, 1));
@@ -215,7 +215,7 @@ describe.each(testEngines())("a host's problems on %s:", (engine) => {
     expect((await fetchHost(host)).problems).toMatchObject([{ since: again }]);
   });
 
-  test('problems that a superseded machine reports are not shown for the current one', async () => {
+  test('problems that a superseded machine reports are not shown for the current machine', async () => {
     const host = await enrollHost();
     await host.sync([], order(STREAM, 1));
     await host.sync([], order(OTHER_STREAM, 1));
@@ -224,7 +224,7 @@ describe.each(testEngines())("a host's problems on %s:", (engine) => {
     expect(await codes(host)).toEqual([]);
   });
 
-  test('the problem `truncated` is shown, with the number of affected containers and the time at which it began, until all fields fit', async () => {
+  test('the problem `truncated` is shown with its start and the number of affected containers until all fields fit', async () => {
     const host = await enrollHost();
     await host.sync([container('a')]);
     const large = (dockerId: string) => container(dockerId, { command: 'c'.repeat(5_000) });
@@ -247,7 +247,7 @@ describe.each(testEngines())("a host's problems on %s:", (engine) => {
     expect((await fetchHost(host)).problems).toMatchObject([{ code: 'truncated', since: again }]);
   });
 
-  test('a refused snapshot of a superseded machine is not shown for the current one', async () => {
+  test('a refused snapshot of a superseded machine is not shown for the current machine', async () => {
     const host = await enrollHost();
     await host.sync([], order(STREAM, 1));
     await host.sync([], order(OTHER_STREAM, 1));
@@ -259,7 +259,7 @@ describe.each(testEngines())("a host's problems on %s:", (engine) => {
     expect(await codes(host)).toEqual(['snapshot_refused']);
   });
 
-  test('a journal that is replayed again does not suggest a second machine', async () => {
+  test('a journal that is replayed a second time does not cause clone_suspected', async () => {
     const host = await enrollHost();
     const observedAt = context.api.clock();
     await host.sync([], order(STREAM, 1, observedAt));
@@ -271,7 +271,7 @@ describe.each(testEngines())("a host's problems on %s:", (engine) => {
     expect(await codes(host)).toEqual(['clone_suspected']);
   });
 
-  test('stay after the host is enrolled again, until its first report shows that they have ended', async () => {
+  test('problems stay after the host is enrolled again, until a report shows that they have ended', async () => {
     const host = await enrollHost();
     await host.sync([]);
     await host.post('[').expect(400);

@@ -17,7 +17,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     return body as EnrollmentTokenCreated;
   };
 
-  test('locks out the old token immediately (in other processes, within 5 seconds), and keeps the containers', async () => {
+  test('revokes the old token immediately, or within 5 seconds in other processes, and keeps the containers', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll(facts);
     const replicaHost = host.through(context.api.replica());
@@ -55,7 +55,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     expect((await host.history()).map(([kind]) => kind)).toEqual(['created']);
   });
 
-  test('is not undone by the earlier machine, even while another process still accepts its token', async () => {
+  test('is not undone by calls of the earlier machine, even while another process still accepts the old token', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll(facts);
     const replica = context.api.replica();
@@ -89,7 +89,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
       const refused = await enroll(token).expect(403);
       expect(refused.body).toMatchObject({ type: '/problems/forbidden' });
     }
-    // Of two tokens that were issued for the host, only the later one is valid, and only for this machine.
+    // Only the later of the two tokens for the host is valid, and only for this machine.
     await enroll(first.token).expect(401);
     await enroll(second.token, { engineId: 'another' }).expect(403);
     const restored = (await enroll(second.token).expect(200)).body as EnrollResponse;
@@ -103,7 +103,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     await enroll(fleet.token).expect(200);
   });
 
-  test('prevents a used-up token for several hosts from enrolling the host again, even after it was restored', async () => {
+  test('prevents a multi-host token without uses left from enrolling the host again, even after the host was restored', async () => {
     const organization = await context.api.organization();
     const fleet = await organization.enrollmentToken({ name: 'many', maxUses: 2 });
     const enroll = (token: string, changes: object = {}) =>

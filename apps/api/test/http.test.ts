@@ -189,7 +189,7 @@ describe.each(testEngines())('HTTP on %s:', (engine) => {
     for (const headers of [health, problem, refused]) expect(headers['cache-control']).toBe('no-store');
   });
 
-  test('with an https public URL, responses have HSTS', async () => {
+  test('with an https public URL, responses have an HSTS header', async () => {
     const answer = await supertest(createApp({ db: context.api.db, publicUrl: 'https://muster.example' })).get(
       '/healthz',
     );
@@ -261,7 +261,7 @@ describe.each(testEngines())('secrets and failures on %s:', (engine) => {
     await http.get(Paths.health).expect(200);
   });
 
-  test('the response to an internal error contains only a request id, under which the error is logged', async () => {
+  test('the response to an internal error contains only a request id, which the log entry of the error also has', async () => {
     const { lines, logger } = captureLog();
     const failing = await createTestDatabase(engine);
     await failing.prisma.$executeRawUnsafe('DROP TABLE api_keys');

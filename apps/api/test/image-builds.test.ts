@@ -99,7 +99,7 @@ describe.each(testEngines())('builds of images on %s:', (engine) => {
       1,
     ],
     [
-      'a digest on one host, and only another image id on the other',
+      'a digest on one host, and a different image id without a digest on another host',
       [
         [docker, { imageId: a, imageDigest: d }],
         [docker, { imageId: b }],
@@ -130,7 +130,7 @@ describe.each(testEngines())('builds of images on %s:', (engine) => {
       2,
     ],
     [
-      'the same on two platforms',
+      'two image ids without digests on two platforms',
       [
         [old, { imageId: a }],
         [{ ...podman, ...ARM }, { imageId: b }],
@@ -140,7 +140,7 @@ describe.each(testEngines())('builds of images on %s:', (engine) => {
       2,
     ],
     [
-      'a digest of Podman, which may be that of the platform',
+      'a digest from Podman, which may be the digest of the platform',
       [
         [docker, { imageId: d, imageDigest: d }],
         [podman, { imageId: b, imageDigest: c }],
@@ -180,7 +180,7 @@ describe.each(testEngines())('builds of images on %s:', (engine) => {
       2,
     ],
     [
-      'two digests of the tag, and an image id that may be one of them',
+      'two digests of the tag, and an image id that may belong to one of the digests',
       [
         [docker, { imageId: a, imageDigest: c }, { imageId: b, imageDigest: d }],
         [docker, { imageId: hash('e') }],
@@ -317,7 +317,7 @@ describe.each(testEngines())('builds of images on %s:', (engine) => {
       expect(csv.text).toContain(d);
     });
 
-    test('an image that no container uses has no builds, and the reference is required', async () => {
+    test('an image that no container uses has no builds, and a request without an image reference is refused', async () => {
       expect(await get(organization, '/api/images/builds', { image: 'web:9' })).toMatchObject({
         ...{ image: 'web:9', hosts: 0, containers: 0, drift: 'none', buildsMin: 0, buildsMax: 0, builds: [] },
       });
@@ -325,7 +325,7 @@ describe.each(testEngines())('builds of images on %s:', (engine) => {
     });
   });
 
-  test('lists are bounded, and state the number of all hosts and that there are more builds', async () => {
+  test('lists are bounded, and return the total number of hosts and whether there are more builds', async () => {
     const organization = await context.api.organization();
     const local = Array.from({ length: LISTED_BUILDS_MAX + 1 }, (_, index) =>
       container(`l${index}`, { image: 'local:1', imageId: hash('0').slice(0, -2) + String(index).padStart(2, '0') }),

@@ -33,7 +33,7 @@ describe.each(testEngines())('the infra container of a pod, on %s:', (engine) =>
     return items.map(({ dockerId, isInfra }) => [dockerId, isInfra]);
   };
 
-  test('is in a list only with infra=true, and the number of matches agrees', async () => {
+  test('is listed and counted only with infra=true', async () => {
     expect(await list('')).toEqual([['web', false]]);
     expect(await list('state=exited')).toEqual([]);
     expect(await list('problem=failed&infra=true')).toEqual([]);
@@ -44,7 +44,7 @@ describe.each(testEngines())('the infra container of a pod, on %s:', (engine) =>
     expect(await list('infra=true&state=exited')).toEqual([['infra', true]]);
   });
 
-  test('is in an export only with infra=true, and marked there', async () => {
+  test('is exported only with infra=true, and the export marks it as an infra container', async () => {
     const rowsOf = async (query: string) => {
       const { text } = await organization.get(`${Paths.exportContainers}?${query}`).expect(200);
       const [header = '', ...rows] = text.trim().split('\r\n');
@@ -58,7 +58,7 @@ describe.each(testEngines())('the infra container of a pod, on %s:', (engine) =>
     ]);
   });
 
-  test('is counted separately for its host and the fleet, and not for its image or a problem', async () => {
+  test('is counted separately for its host and the fleet, and not counted for its image or as a problem', async () => {
     const counts = { containerCount: 1, infraCount: 1, containersByState: { running: 1 } };
     expect(await get(`/api/hosts/${host.id}`)).toMatchObject(counts);
     expect(await get('/api/hosts?sort=-containerCount')).toMatchObject({ items: [counts] });

@@ -25,7 +25,7 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
   const summaryOf = async (organization: TestOrganization) =>
     Summary.parse((await organization.get('/api/summary').expect(200)).body);
 
-  test('has totals that add up, and counts the last known containers of silent hosts separately from current ones', async () => {
+  test('has totals that add up, and counts the last known containers of silent hosts separately from current containers', async () => {
     const organization = await context.api.organization();
     const silent = await organization.enroll();
     await silent.sync([container('a'), container('b', { state: 'exited', status: 'Exited (0) 1 hour ago' })]);
@@ -65,7 +65,7 @@ describe.each(testEngines())('the fleet summary on %s', (engine) => {
     });
   });
 
-  test('contains only numbers that a list also returns as its total', async () => {
+  test('contains only numbers that lists also return as their totals', async () => {
     const organization = await context.api.organization();
     const silent = await organization.enroll();
     await silent.sync([container('a'), container('b', { state: 'hibernating', status: '' })]);
@@ -136,7 +136,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s:', (
   const context = useApi(engine, { sharesDatabase: true });
 
   /**
-   * Creates three hosts. The names of two are not in the order of their ids. The third is marked deleted, but its rows
+   * Creates three hosts. Two names are not in the order of the ids. The third host is marked deleted, but its rows
    * remain.
    */
   async function createHosts() {
@@ -207,7 +207,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s:', (
   /** Page sizes, all of which must yield the same list. */
   const LIMITS = [1, 2, 3, 50];
 
-  test('images are counted across hosts by reference, neither skipped nor repeated at any page size', async () => {
+  test('images are counted across hosts by reference, without gaps or repeats at any page size', async () => {
     const { organization } = await createHosts();
     const budgets: ImageListLimits[] = [{}, { rowsMax: 1 }, { stepsMax: 1, emptyPageStepsMax: 1 }];
     const images = (q: string | undefined, limit: number, budget: ImageListLimits) =>
@@ -232,7 +232,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s:', (
     expect(body).toEqual({ items: [all[1]], nextCursor: null });
   });
 
-  test('an image with more containers than the counting limit has isExact false', async () => {
+  test('an image with more containers than the counting limit has `isExact: false`', async () => {
     const { organization } = await createHosts();
     const query = { q: 'nginx', limit: 50 };
     const { items } = await listImages(context.api.db, organization.id, query, { rowsOfImageMax: 2 });
@@ -330,7 +330,7 @@ describe.each(testEngines())('images, ports and projects of the fleet on %s:', (
   });
 
   test.each(['images', 'ports', 'projects'])(
-    '%s: the error names an invalid cursor or unknown parameter',
+    '%s: an invalid cursor and an unknown parameter are refused with the name of the parameter',
     async (list) => {
       const organization = await context.api.organization();
       const cursor = await organization.get(`/api/${list}?cursor=nonsense`).expect(400);

@@ -26,7 +26,7 @@ describe.each(testEngines())('invitations on %s', (engine) => {
   const accept = (token: string) => call(Paths.invitationAcceptance, { token, ...newAccount });
   const pathOf = (id: string) => Paths.invitation.replace(':invitationId', id);
 
-  test('show their details, and create a member who is signed in', async () => {
+  test('show their details, and create a signed-in member when they are accepted', async () => {
     const { organization, owner } = await withOwner();
     const { url, token } = await invite(owner, { email: 'Grace@Example.org', role: 'admin' });
     expect(url).toBe(`http://127.0.0.1:3000/invitation#token=${token}`);

@@ -46,7 +46,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(two.epoch).toBeGreaterThan(first);
   });
 
-  test('can be acquired after its holder has crashed, once it has expired by the database’s clock', async () => {
+  test('can be acquired after its holder has crashed, but only after it has expired by the database’s clock', async () => {
     const name = randomUUID();
     const [crashed, next] = [create(name, 300), create(name)];
     expect(await crashed.acquire()).toBe(true);
@@ -93,7 +93,7 @@ describe.each(testEngines())('a lease on %s', (engine) => {
     expect(await paused.acquire()).toBe(false);
   });
 
-  test('is lost if the database loses the commit that acquired it, and the next process to acquire it is the only holder', async () => {
+  test('is lost if the database loses the commit of its acquisition, and the next process becomes the only holder', async () => {
     const { db } = context.api;
     const name = randomUUID();
     const [before, next] = [create(name), create(name)];

@@ -84,7 +84,7 @@ describe.each(testEngines())('the cost of snapshots on %s', (engine) => {
     Array.from({ length: count }, (_, i) => container(`c${i}`, { ports: [], labels: {}, ...changes }));
   const beat = { digest: null, engineError: 'no engine' };
 
-  test('delays the snapshots but not the heartbeats of a host that has exceeded its limit, and a refusal updates lastSeenAt', async () => {
+  test('delays the snapshots but not the heartbeats of a host above its limit, and refused snapshots update lastSeenAt', async () => {
     const { api, elapsed } = createLimitedApi();
     const organization = await api.organization();
     const [costly, other] = [await organization.enroll(), await organization.enroll()];
@@ -151,7 +151,7 @@ describe.each(testEngines())('failed authentication on %s', (engine) => {
   };
   const bearer = { type: 'bearer' } as const;
 
-  test('is limited by address for all credentials, while valid tokens from that address still work', async () => {
+  test('is limited by IP address for all credentials, while valid tokens from that address still work', async () => {
     const { api, elapsed } = createLimitedApi();
     const organization = await api.organization();
     const host = await organization.enroll();
@@ -172,7 +172,7 @@ describe.each(testEngines())('failed authentication on %s', (engine) => {
     await api.http.get(Paths.hosts).expect(429);
   });
 
-  test('is counted by the address that a trusted proxy reports, and the same header of any other sender is ignored', async () => {
+  test('is counted by the IP address that a trusted proxy reports, and the same header from any other sender is ignored', async () => {
     const from = (api: TestApi, address: string) => api.http.get(Paths.hosts).set('X-Forwarded-For', address);
     const trustingApi = createLimitedApi(1).api;
     for (let i = 0; i < 3; i++) await from(trustingApi, '2001:db8:0:1::a').expect(401);

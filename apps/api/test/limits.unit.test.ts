@@ -7,7 +7,7 @@ import { addressGroup } from '../src/lib/address-group.js';
 
 const MIB = 1024 * 1024;
 
-/** Creates the limits with their own clock. Each call returns whether it was admitted. */
+/** Creates the limits with their own clock. `beat`, `rotation` and `snapshot` return whether the call is admitted. */
 function createTestLimits(perMinute = 600) {
   const elapsed = { ms: 0 };
   const agentLimits = createAgentLimits({
@@ -21,7 +21,7 @@ function createTestLimits(perMinute = 600) {
     elapsed,
     beat: (hostId: string) => isAdmitted(agentLimits.calls, hostId),
     rotation: (hostId: string) => isAdmitted(agentLimits.rotations, hostId),
-    /** Charges for a snapshot. By default, each row has an event of the usual size. */
+    /** Sends a snapshot, and charges for it if it is admitted. By default, each row has an event of the usual size. */
     snapshot: (
       hostId: string,
       bodyBytes: number,
@@ -49,7 +49,7 @@ describe('the limits of an agent', () => {
     expect(refused).toBe(0);
   });
 
-  test('never refuse the replay of a full journal of small or large entries, nor the snapshot after it', () => {
+  test('never refuse the replay of a full journal of small or large entries, or the snapshot after the replay', () => {
     for (const entries of [500, 10]) {
       const { beat, snapshot } = createTestLimits();
       const [bytes, rows] = [2 * 1024 * 1024, 7_000];
@@ -70,7 +70,7 @@ describe('the limits of an agent', () => {
     expect(refused).toBe(0);
   });
 
-  test('admit no more rows per host than the rate allows once the burst is spent', () => {
+  test('admit no more rows per host than the rate allows after the burst is spent', () => {
     const { elapsed, beat, snapshot } = createTestLimits();
     let rows = 0;
     let refusedBeats = 0;
@@ -89,7 +89,7 @@ describe('the limits of an agent', () => {
 describe('enrollments are limited', () => {
   const FLEET = 12_000;
 
-  /** Creates the limit with its own clock. Each call returns whether it was admitted. */
+  /** Creates the limit with its own clock. `isAdmitted` makes one call and returns whether the call is admitted. */
   function createTestLimit() {
     const elapsed = { ms: 0 };
     const enrollments = createEnrollmentLimit(() => elapsed.ms);
@@ -106,10 +106,10 @@ describe('enrollments are limited', () => {
   }
 
   test.each<[string, (i: number) => [string, string]]>([
-    ['by token, regardless of the calling address', (i: number) => ['fleet', `192.0.2.${i % 250}`]],
-    ['by address, regardless of the token', (i: number) => [`token ${i}`, '192.0.2.1']],
+    ['by token, regardless of the IP address', (i: number) => ['fleet', `192.0.2.${i % 250}`]],
+    ['by IP address, regardless of the token', (i: number) => [`token ${i}`, '192.0.2.1']],
     ['by /64 network of IPv6', (i: number) => [`token ${i}`, `2001:db8::${i.toString(16)}`]],
-  ])('%s: a fleet of 12,000 is admitted immediately, and then 20 hosts a second', (_what, call) => {
+  ])('%s: 12,000 hosts are admitted immediately, and then 20 hosts a second', (_what, call) => {
     const { elapsed, isAdmitted } = createTestLimit();
     let refused = 0;
     for (let i = 0; i < FLEET; i++) if (!isAdmitted(...call(i))) refused += 1;

@@ -49,7 +49,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     ['agentVersion', ['charlie', 'alpha_1', 'bravo']],
     ['engine', ['charlie', 'bravo', 'alpha_1']],
     ['severity', ['bravo', 'alpha_1', 'charlie']],
-  ])('sort=%s orders in both directions and across pages', async (sort, expected) => {
+  ])('sort=%s works in both directions and across pages', async (sort, expected) => {
     for (const [order, inOrder] of [
       [sort, expected],
       [`-${sort}`, [...expected].reverse()],
@@ -112,7 +112,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     ['events', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5, 1] : [1, n])],
     ['audit', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5] : [n])],
   ])(
-    'a cursor of %s with a number that its column cannot hold is refused with an error that names the cursor',
+    'a cursor of %s with a number that is invalid for its column is refused with an error about the cursor',
     async (list, place) => {
       for (const number of NUMBERS) {
         const cursor = asCursor(...place(number));
@@ -123,7 +123,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     },
   );
 
-  test('a query and a path accept the same ids', async () => {
+  test('a query and a path accept the same host ids', async () => {
     // This is not a valid UUID of any version, but PostgreSQL accepts it.
     const odd = '11111111-1111-0111-0111-11111111111A';
     await organization.get(`/api/containers?hostId=${odd}`).expect(200, { items: [], nextCursor: null });
@@ -142,7 +142,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     ['sort=name&sort=name', '/sort', /^must not be repeated$/],
     ['count=true&count=true', '/count', /^must not be repeated$/],
     ['limit=1&limit=2', '/limit', /^must not be repeated$/],
-  ])('?%s is refused with the name of the parameter and what is allowed', async (query, path, message) => {
+  ])('?%s is refused, and the error has the name of the parameter and the reason', async (query, path, message) => {
     const { body } = await organization.get(`/api/hosts?${query}`).expect(400);
     expect(body).toMatchObject({ errors: [{ path, message: expect.stringMatching(message) }] });
   });
@@ -156,7 +156,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     },
   );
 
-  test('a cursor of another order is refused', async () => {
+  test('a cursor of another sort order is refused', async () => {
     const { body } = await organization.get('/api/hosts?limit=1').expect(200);
     const { nextCursor } = body as CountedPage<Host>;
     const refused = await organization.get(`/api/hosts?sort=enrolledAt&cursor=${nextCursor}`).expect(400);
@@ -167,7 +167,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
 describe.each(testEngines())('reading while rows change on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
-  test('every container that keeps its place in the order is listed once while other rows change', async () => {
+  test('every container that keeps its position is listed once while other rows change', async () => {
     const organization = await context.api.organization();
     const hosts: TestHost[] = [await organization.enroll(), await organization.enroll()];
     const steadyIds = Array.from({ length: 12 }, (_, index) => `s${String(index).padStart(2, '0')}`);
@@ -229,7 +229,7 @@ describe.each(testEngines())('reading while rows change on %s:', (engine) => {
     expect(exported.text.trim().split('\n')).toHaveLength(2);
   });
 
-  test('a container recreated under its name keeps one timeline, of which a period can be read', async () => {
+  test('the events of a container that is recreated with the same name form one list, which can be read by period', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const instants: string[] = [];
@@ -266,7 +266,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
     ]);
   });
 
-  test('contain every row that the filters find, once, as CSV that no spreadsheet executes', async () => {
+  test('contain every row that the filters find exactly once, as CSV that no spreadsheet executes', async () => {
     const answer = await organization.get('/api/export/containers?presence=all').expect(200);
     expect(answer.headers['content-type']).toMatch(/^text\/csv; charset=utf-8/);
     expect(answer.headers['content-disposition']).toMatch(
@@ -284,7 +284,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
     expect(new Set(lines.map((line) => line.split(',')[5])).size).toBe(605);
   });
 
-  test('contain the same views as the lists, as NDJSON', async () => {
+  test('contain the same objects as the lists, as NDJSON', async () => {
     const { text } = await organization.get('/api/export/containers?format=ndjson&q=web').expect(200);
     const lines = text
       .trimEnd()
@@ -303,7 +303,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
     expect((await empty.get('/api/export/events?format=ndjson').buffer(true).expect(200)).text).toBe('');
   });
 
-  test('refuse an unknown filter with an error that names it', async () => {
+  test('refuse an unknown filter with an error that contains its name', async () => {
     const { body } = await organization.get('/api/export/containers?sort=name').expect(400);
     expect(body).toMatchObject({ errors: [{ path: '/sort' }] });
   });

@@ -136,7 +136,7 @@ function matchesQuery(row: Container, query: ContainerQuery, hostFreshness: Fres
   );
 }
 
-/** Returns whether a row has a problem. Crash loops are ignored, because two snapshots are too few for one. */
+/** Returns whether a row has a problem. Crash loops are ignored, because two snapshots are too few for a crash loop. */
 const hasProblem = (row: Container, problem: ContainerProblemCode): boolean =>
   row.removedAt === null && (problem === 'failed' ? isFailed({ ...row, exit: exitOf(row) }) : problem === row.health);
 
@@ -221,7 +221,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
     expect(pages.map(({ incomplete }) => incomplete)).toEqual([...pages.slice(1).map(() => true), undefined]);
   });
 
-  test('find all matches of common and rare words, although the index is searched only for the rare words', async () => {
+  test('find all matches of common and rare words, even though only rare words are searched in the index', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const ids = Array.from({ length: 120 }, (_, index) => `c${String(index).padStart(3, '0')}`);

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { loggableError } from '../src/lib/loggable-error.js';
 
 describe('an error in the log', () => {
-  test('keeps its type, message and cause, and loses all other details', () => {
+  test('contains its type, message and cause, and no other details', () => {
     const cause = Object.assign(new Error('violates check constraint'), {
       code: '23514',
       detail: 'Failing row contains (secret)',

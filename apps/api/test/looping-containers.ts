@@ -1,4 +1,4 @@
-/** Containers for tests that exit again and again. */
+/** Containers that exit again and again, for tests. */
 import type { ContainerEvent, ContainerInput } from '@muster/contracts';
 import { container } from './fixtures.js';
 import type { TestApi, TestHost } from './harness.js';

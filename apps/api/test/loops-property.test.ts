@@ -10,7 +10,7 @@ import { useApi, type TestHost } from './harness.js';
 const HOUR_MS = 3_600_000;
 
 /**
- * Exits of one container at equal intervals. The process that receives a report may not have the last one in memory.
+ * Exits of one container at equal intervals. The process that receives a report may not have the last report in memory.
  */
 const burst = fc.record({
   exits: fc.integer({ min: 1, max: 30 }),
@@ -60,16 +60,16 @@ describe.each(testEngines())('any sequence of exits over several hours, on %s', 
     // Each exit is in the history once.
     expect(singles.length + loops.reduce((sum, { count }) => sum + count, 0)).toBe(exits.length);
     // In any hour, there are at most 20 single exits. Each start belongs to a single exit, or directly follows a
-    // `looping` event. The latter occurs if the hour of the loop ended between its last exit and this start.
+    // `looping` event, if the hour of the loop ended between its last exit and this start.
     for (const from of singles)
       expect(singles.filter((at) => at >= from && at < from + HOUR_MS).length).toBeLessThan(21);
     const starts = events.filter(({ kind }, index) => kind === 'started' && events[index - 1]?.kind !== 'looping');
     expect(starts.length).toBeLessThanOrEqual(singles.length);
-    // At most one event `looping` an hour.
+    // There is at most one `looping` event an hour.
     for (const [index, { at }] of loops.entries()) {
       if (index > 0) expect(at - loops[index - 1]!.at).toBeGreaterThanOrEqual(HOUR_MS);
     }
-    // The counts, times and codes of a loop are those of the exits that have no event of their own.
+    // The counts, times and codes of a loop match the exits that have no event of their own.
     const isSingle = new Set(singles);
     for (const { count, first, last, codes } of loops) {
       const folded = exits.filter(({ at }) => !isSingle.has(at) && at >= Date.parse(first) && at <= Date.parse(last));
@@ -86,7 +86,7 @@ describe.each(testEngines())('any sequence of exits over several hours, on %s', 
     }
   }
 
-  test('is in the history once and in few events, and is the same crash loop as with single events', async () => {
+  test('has each exit in the history once, in few events, and causes the same crash loop as single events would', async () => {
     const { clock, db } = context.api;
     const organization = await context.api.organization();
     const services = [

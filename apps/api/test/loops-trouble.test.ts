@@ -66,7 +66,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
       host.sync([one], { 'Snapshot-Complete': 'false', ...order(stream, ++sequence, new Date(at)) });
   };
 
-  test('have single events again after a clock that was ahead is corrected', async () => {
+  test('have one event for each exit again after a clock that was ahead is corrected', async () => {
     const { clock } = context.api;
     const host = await enroll();
     const loop = new Loop('a', context.api);
@@ -80,7 +80,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
     expect(exitsIn(events)).toBe(30);
   });
 
-  test('are counted by the hour in which they exited, even if an agent replays days within a minute', async () => {
+  test('are counted by the hour in which they exited, even if an agent replays several days within a minute', async () => {
     const { clock } = context.api;
     const host = await enroll();
     const loop = new Loop('a', context.api);
@@ -100,7 +100,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
     expect(exitsIn(events)).toBe(32);
   });
 
-  test('have single events after several days of unreported restarts', async () => {
+  test('have one event for each exit after several days of unreported restarts', async () => {
     const { clock } = context.api;
     const host = await enroll();
     const loop = new Loop('a', context.api);
@@ -112,7 +112,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
     expect((await eventsOf(host)).map(({ kind }) => kind)).toEqual(['created', 'restarted', 'exited']);
   });
 
-  test('have events of their health if they stay up, but not if they exit again', async () => {
+  test('have health events if they stay up, but not if they exit again', async () => {
     const { clock, db } = context.api;
     const host = await enroll();
     const loop = new Loop('a', context.api);
@@ -137,7 +137,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
       ['health_changed', 'unhealthy'],
       ['updated', { ports: [{ privatePort: 80, type: 'tcp' }] }],
     ]);
-    // The exits are still only counted, because their hour is not over.
+    // The exits are counted but not recorded yet, because their hour is not over.
     expect((await host.row('a'))?.loop).toMatchObject({ count: 5 });
     clock.advance(40 * MINUTE_MS);
     await recordEndedLoops(db, clock());
@@ -156,7 +156,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
     expect(exitsIn(await eventsOf(host))).toBe(25);
   });
 
-  test('cost their host nothing for events that are not recorded', async () => {
+  test('are not charged to their host for events that are not recorded', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     await host.sync([loop.running()]);
@@ -167,7 +167,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
     expect(usage.historyBytes).toBe(0);
   });
 
-  test('make the search for crash loops incomplete if there are more of them than it reads', async () => {
+  test('make the search for crash loops incomplete if their number exceeds its read limit', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     await host.sync([loop.running()]);
@@ -181,7 +181,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
 serverOnly(describe)('containers that loop on a large host, on postgresql', () => {
   const context = useApi('postgresql', { sharesDatabase: true });
 
-  test('are written in one statement, even if all 5,000 containers of a host end at once', async () => {
+  test('are written in one statement, even if all 5,000 containers of a host exit at once', async () => {
     const host = await (await context.api.organization()).enroll();
     const { db, clock } = context.api;
     const service = createContainerService(db, { now: clock });

@@ -21,7 +21,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
   const context = useApi(engine, { sharesDatabase: true });
   const enroll = async () => (await context.api.organization()).enroll();
 
-  /** A process that never has the last body of a host in memory. */
+  /** Returns a function that reports to a process without a cache, so that it reads the rows. */
   const withoutCache = (host: TestHost) => {
     const { db, clock } = context.api;
     const service = createContainerService(db, { now: clock, memoryBytesMax: 0 });
@@ -33,12 +33,12 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     ['the rows are compared', withoutCache],
     ['snapshots are incomplete', (host) => (one) => host.sync([one], { 'Snapshot-Complete': 'false' })],
     [
-      'the configuration changes, too',
+      'the configuration also changes',
       (host) => (one) => host.sync([{ ...one, labels: { at: context.api.clock().toISOString() } }]),
     ],
   ];
   test.each(paths)(
-    'has 20 single exits, and then one event an hour with all others, if %s',
+    'has 20 single exit events, and then one event an hour for all further exits, if %s',
     async (_name, reportOf) => {
       const host = await enroll();
       const loop = new Loop('a', context.api);
@@ -88,7 +88,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(await host.host()).toMatchObject({ failedCount: 1, stateCounts: { exited: 1 } });
   });
 
-  test('gets a last `looping` event when it has run for an hour, and then single events again', async () => {
+  test('gets a last `looping` event when it has run for an hour, and then one event for each exit again', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     await host.sync([loop.running()]);
@@ -130,7 +130,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(await host.row('a')).toMatchObject({ loop: null, loopingSince: null });
   });
 
-  test('counts an exit once, even if the snapshot is sent again', async () => {
+  test('has each exit counted once, even if the snapshot is sent again', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     const stream = randomUUID();
@@ -147,7 +147,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect((await host.row('a'))?.loop).toMatchObject({ count: 10 });
   });
 
-  test('is counted by a process that has only confirmed the last body by its digest', async () => {
+  test('has its exits counted by a process that knows the last body only from an equal digest', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     let last = loop.running();
@@ -160,7 +160,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect((await host.row('a'))?.loop).toMatchObject({ count: 4 });
   });
 
-  test('counts exits that were missed by the time at which they happened', async () => {
+  test('has replayed exits counted by the time of the exit', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     await host.sync([loop.running()]);
@@ -175,7 +175,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(countKinds(await eventsOf(host))).toEqual({ created: 1, exited: 30, started: 30 });
   });
 
-  test('counts restarts of the engine between two reports', async () => {
+  test('has its restarts between two reports counted as exits', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     await host.sync([loop.running()]);
@@ -189,7 +189,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect((await host.row('a'))?.loop).toMatchObject({ count: 23 * 3, codes: {} });
   });
 
-  test('is found by the filters, and exported with its counts', async () => {
+  test('is found by the filters of events, and exported with its exit counts', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     await host.sync([loop.running()]);
@@ -204,7 +204,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(JSON.parse(ndjson.text)).toMatchObject({ exits: { count: 60 } });
   });
 
-  test('is a crash loop while its exits are only counted and after they were recorded, but not an hour later', async () => {
+  test('is a crash loop before and after its counted exits are recorded, but no longer after an hour without exits', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     const report = (one: ContainerInput) => host.sync([one]);
@@ -229,7 +229,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(await crashLoops()).toBe(0);
   });
 
-  test('has single events while replicas of an earlier version may run', async () => {
+  test('has one event for each exit while replicas of an earlier version may run', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     const service = createContainerService(context.api.db, { now: context.api.clock });

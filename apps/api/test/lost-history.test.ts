@@ -12,7 +12,7 @@ import { clocksOf, TestApi, testClock, useApi, type TestHost } from './harness.j
 import { TestServer } from './test-server.js';
 
 /**
- * Replaces parts of the history that a database reports: the server is replaced, and a number is added to the
+ * Changes the history that a database reports: `server` replaces the server, and `ahead` is added to the
  * transaction horizon.
  */
 interface History {
@@ -56,7 +56,7 @@ function withHistory(db: Database, history: History): Database {
 
 const inTypeOf = (sample: unknown, value: bigint) => (typeof sample === 'string' ? String(value) : value);
 
-test('two points belong to one history only if the server is the same and the horizon did not decrease', () => {
+test('two history points belong to one history only if the server is the same and the horizon did not decrease', () => {
   const before = { server: 'one', horizon: 10n };
   expect(isSameHistory(before, { server: 'one', horizon: 10n })).toBe(true);
   expect(isSameHistory(before, { server: 'one', horizon: 11n })).toBe(true);
@@ -65,40 +65,43 @@ test('two points belong to one history only if the server is the same and the ho
 });
 
 // The embedded database runs in this process, so it cannot crash without the process.
-serverOnly(test)('a crash starts another history, whether or not the server’s main process survives it', async () => {
-  const cluster = await startPostgresCluster();
-  const db = await openDatabase({ url: cluster.url });
-  const poll = async () => {
-    for (let tries = 0; ; tries++) {
-      try {
-        return await findRevokedTokens(db, null);
-      } catch (error) {
-        if (tries === 200) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 50));
+serverOnly(test)(
+  'a crash starts another history, whether or not the server’s main process survives the crash',
+  async () => {
+    const cluster = await startPostgresCluster();
+    const db = await openDatabase({ url: cluster.url });
+    const poll = async () => {
+      for (let tries = 0; ; tries++) {
+        try {
+          return await findRevokedTokens(db, null);
+        } catch (error) {
+          if (tries === 200) throw error;
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
       }
-    }
-  };
-  try {
-    const first = await poll();
-    expect(isSameHistory(first, await poll())).toBe(true);
-    const [{ pid }] = await db.prisma.$queryRaw<[{ pid: number }]>`
+    };
+    try {
+      const first = await poll();
+      expect(isSameHistory(first, await poll())).toBe(true);
+      const [{ pid }] = await db.prisma.$queryRaw<[{ pid: number }]>`
       SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' ORDER BY backend_start LIMIT 1`;
-    process.kill(pid, 'SIGKILL');
-    // A poll can return the first history until the server has closed all connections and recovered.
-    let second = await poll();
-    for (let tries = 0; tries < 200 && isSameHistory(first, second); tries++) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      second = await poll();
+      process.kill(pid, 'SIGKILL');
+      // A poll can return the first history until the server has closed all connections and recovered.
+      let second = await poll();
+      for (let tries = 0; tries < 200 && isSameHistory(first, second); tries++) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        second = await poll();
+      }
+      expect(second.server).not.toBe(first.server);
+      await cluster.crash();
+      await cluster.restart();
+      expect((await poll()).server).not.toBe(second.server);
+    } finally {
+      await db.close();
+      await cluster.stop();
     }
-    expect(second.server).not.toBe(first.server);
-    await cluster.crash();
-    await cluster.restart();
-    expect((await poll()).server).not.toBe(second.server);
-  } finally {
-    await db.close();
-    await cluster.stop();
-  }
-});
+  },
+);
 
 describe.each(testEngines())('on %s,', (engine) => {
   const context = useApi(engine);

@@ -200,7 +200,7 @@ describe('a password', () => {
 });
 
 describe('a process that was paused', () => {
-  test('does not report a host as stale because of the pause, not even in its first response', async () => {
+  test('does not report a host as stale because of the pause, even in its first response', async () => {
     const { token } = issueToken('key');
     const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token, MUSTER_HEARTBEAT_SECONDS: '1' };
     const api = start(env);

@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 describe.each(testEngines())('retention on %s:', (engine) => {
   const context = useApi(engine);
 
-  test('a removed container is kept for 7 days, and a present one without limit', async () => {
+  test('a removed container is kept for 7 days, and a present container without limit', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     const retention = createRetentionService(db, { now: clock });
@@ -58,7 +58,7 @@ describe.each(testEngines())('retention on %s:', (engine) => {
     }
   });
 
-  test("a deleted host's tokens are distinguished from unknown ones for 30 days", async () => {
+  test("a deleted host's tokens are distinguished from unknown tokens for 30 days", async () => {
     const { clock, db, http } = context.api;
     const organization = await context.api.organization();
     const host = await organization.enroll();
@@ -141,13 +141,13 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
     clock.advance(10 * DAY_MS - 1);
     expect(await retention.prune()).toMatchObject({ events: 0 });
     clock.advance(1);
-    // Also the event of each host's enrollment.
+    // The number includes the enrollment event of each host.
     expect(await retention.prune()).toMatchObject({ events: 10 + 2 });
     for (const host of hosts) expect((await kinds(host)).sort()).toEqual(AFTER);
     expect(await db.prisma.auditEntry.count()).toBe(audited);
   });
 
-  test('in several processes at the same time deletes no other events, and stops when requested', async () => {
+  test('in several processes at the same time deletes only old events, and stops when requested', async () => {
     const { clock, db } = context.api;
     const [one, two] = await createHostsWithHistory();
     clock.advance(10 * DAY_MS);
@@ -272,7 +272,7 @@ describe.each(testEngines())('liveness on %s:', (engine) => {
 describe.each(testEngines())('the first admin key on %s', (engine) => {
   const context = useApi(engine);
 
-  test('is created only once if several processes start together, and MUSTER_ADMIN_KEY is valid, too', async () => {
+  test('is created only once if several processes start together, and MUSTER_ADMIN_KEY is an additional valid key', async () => {
     const { db, http } = context.api;
     const createdKeys: string[] = [];
     const handOver = async (key: string) => void createdKeys.push(key);
@@ -286,7 +286,7 @@ describe.each(testEngines())('the first admin key on %s', (engine) => {
     expect(await db.prisma.apiKey.count()).toBe(2);
   });
 
-  test('from MUSTER_ADMIN_KEY is replaced by the next configured one, and never accepted again', async () => {
+  test('from MUSTER_ADMIN_KEY is replaced by the next configured key, and never accepted again', async () => {
     const { db, http, clock } = context.api;
     const [first, second] = [issueToken('key').token, issueToken('key').token];
     const startWith = (key: string) =>

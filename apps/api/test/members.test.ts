@@ -20,7 +20,7 @@ describe.each(testEngines())('members on %s', (engine) => {
   const pathOf = (id: string) => Paths.member.replace(':userId', id);
   const change = (browser: Browser, id: string, role: string) => browser.call('patch', pathOf(id), { role });
 
-  test('are listed page by page, in the order in which they joined, to every member', async () => {
+  test('can be listed by every member, page by page in the order in which they joined', async () => {
     const { owner, join } = await withOwner();
     const others = [await join('admin'), await join('viewer')];
     await withOwner();
@@ -37,7 +37,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     for (const member of members) expect(Member.parse(member)).toEqual(member);
   });
 
-  test('have their new role from their next call on, in every process', async () => {
+  test('have their new role at their next call, in every process', async () => {
     const { owner, join } = await withOwner();
     const { browser, id } = await join('viewer');
     const make = () => browser.through(context.api.replica()).call('post', Paths.enrollmentTokens, { name: 'x' });
@@ -137,7 +137,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     return { organization, owner, id, statuses };
   }
 
-  test('lose all credentials they created when they are removed, including those created with their keys', async () => {
+  test('lose all credentials they created when they are removed, including credentials created with their API keys', async () => {
     const { organization, owner, id, statuses } = await withCredentials();
     expect((await owner.browser.call('delete', pathOf(id))).status).toBe(204);
     expect(await statuses()).toEqual({ keys: [401, 401, 401], tokens: [401, 401], invitation: 401, ofOthers: 200 });
@@ -194,7 +194,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     expect(items).toMatchObject([{ details: { from: 'owner', to: 'viewer', keepCredentials: true } }]);
   });
 
-  test('have no open invitation that could make them owner again once they are no longer owners', async () => {
+  test('cannot become owner again through an invitation that they sent before they lost that role', async () => {
     const { organization, owner, join } = await withOwner();
     const { browser, id } = await join('owner');
     const invite = (by: Browser, email: string) => by.call('post', Paths.invitations, { email, role: 'owner' });
@@ -213,7 +213,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     ]);
   });
 
-  test('are refused if they lose their role after a call was authorized and before it writes', async () => {
+  test('are refused if they lose their role between the authorization and the write of a call', async () => {
     const { organization, join } = await withOwner();
     const { id } = await join('owner');
     const { prisma } = context.api.db;

@@ -238,7 +238,7 @@ describe('metrics', () => {
     expect((answer.body as { detail: string }).detail).toContain('MUSTER_METRICS_TOKEN');
   });
 
-  test('are served while the database is closed, without the values that come from it', async () => {
+  test('are served while the database is closed, without the values from the database', async () => {
     const db = await createTestDatabase('pglite');
     const api = new TestApi(db, createApp({ db }), testClock());
     await db.close();
@@ -262,7 +262,7 @@ describe('metrics', () => {
     expect(new Set(cells).size).toBe(cells.length);
   });
 
-  test('raise an alert for containers that ended with an error, and never for those that were stopped or completed', async () => {
+  test('raise an alert for containers that ended with an error, and never for stopped or completed containers', async () => {
     const rules = await readFile(new URL('../../../deploy/alerts.yaml', import.meta.url), 'utf8');
     const selectors = [...rules.matchAll(/muster_containers_ended\{([^}]*)\}/g)].map(([, selector]) => selector!);
     const reasons = selectors.flatMap((selector) => /reason=~?"([^"]*)"/.exec(selector)![1]!.split('|'));

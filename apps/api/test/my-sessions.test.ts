@@ -21,7 +21,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     return statuses;
   };
 
-  test('are listed with their addresses and a mark on the current one, without expired sessions', async () => {
+  test('are listed with their IP addresses and a mark on the current session, without expired sessions', async () => {
     const ada = await newPerson();
     const other = await ada.signIn();
     await (await newPerson()).signIn();
@@ -47,7 +47,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     expect((await ada.browser.call('delete', pathOf('nonsense'))).status).toBe(404);
   });
 
-  test('can all be ended together, including the current one, in every process', async () => {
+  test('can all be ended together, including the current session, in every process', async () => {
     const ada = await newPerson();
     const browsers = [ada.browser, await ada.signIn(), await ada.signIn()];
     const stranger = await newPerson();
@@ -74,7 +74,7 @@ describe.each(testEngines())("a person's own sessions on %s", (engine) => {
     expect(await statusesOf([ada.browser, ...others])).toEqual([200, ...others.map(() => 401)]);
   });
 
-  test('end when the password is changed, except for the session that changes it', async () => {
+  test('end when the password is changed, except for the session that makes the change', async () => {
     const ada = await newPerson();
     const other = await ada.signIn();
     const newPassword = 'a quite different one';

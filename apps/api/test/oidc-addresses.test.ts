@@ -8,7 +8,7 @@ import { useApi } from './harness.js';
 import { newEmail, refusalPath, useProvider } from './oidc-visitors.js';
 import { member, person } from './users.js';
 
-describe.each(testEngines())('an address from an identity provider on %s', (engine) => {
+describe.each(testEngines())('an email address from an identity provider on %s', (engine) => {
   const context = useApi(engine);
   const oidc = useProvider(context);
   const { api, registerVisitor, signIn, invite } = oidc;
@@ -68,7 +68,7 @@ describe.each(testEngines())('an address from an identity provider on %s', (engi
       'true in the ID token and false at UserInfo',
       (email) => ({ email, email_verified: false, name: 'Ada', idToken: { email_verified: true } }),
     ],
-  ])('is not trusted with MUSTER_OIDC_TRUST_EMAIL if email_verified is %s', async (_value, profileOf) => {
+  ])('is not trusted, even with MUSTER_OIDC_TRUST_EMAIL, if email_verified is %s', async (_value, profileOf) => {
     const { location } = await signInMember(profileOf, { trustEmail: true });
     expect(location).toBe(refusalPath('unverified'));
     expect(oidc.log).toContain('the provider states that the address is not verified');
@@ -80,7 +80,7 @@ describe.each(testEngines())('an address from an identity provider on %s', (engi
     expect(oidc.log).toContain('the provider sent no valid email address');
   });
 
-  test('is not in the log of a refusal, which has the provider’s id of the person and the reason', async () => {
+  test('is not logged when a sign-in is refused; the log has the reason and the person’s id at the provider', async () => {
     const email = newEmail();
     const subject = registerVisitor({ name: 'Eve', email, email_verified: true });
     expect(await signIn(new Browser(api()))).toBe(refusalPath('unknown'));
@@ -136,7 +136,7 @@ describe.each(testEngines())('an address from an identity provider on %s', (engi
       expect(await signIn(new Browser(open))).toBe(refusalPath('no-email'));
     });
 
-    test('is checked again at later sign-ins, and then it must still be verified', async () => {
+    test('must still be allowed and verified at later sign-ins', async () => {
       const { subject, email } = await signInMember(stated(true), { domains });
       const again = () => signIn(new Browser(api({ domains })));
       oidc.provider.people.set(subject, { email: 'ada@example.net', email_verified: true });

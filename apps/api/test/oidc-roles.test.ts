@@ -62,13 +62,13 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     };
   }
 
-  test('admit unknown people only once there is an owner', async () => {
+  test('admit unknown people only after the first owner was created', async () => {
     registerVisitor({ email: newEmail(), email_verified: true, groups: ['heads'] });
     expect(await signIn(new Browser(api()))).toBe(refusalPath('unknown'));
     expect(oidc.log).toContain('there is no owner yet: use the setup link');
   });
 
-  test('set the highest role that they grant at each sign-in, also for browsers that are already signed in', async () => {
+  test('set the highest role that they grant at each sign-in, even for browsers that are already signed in', async () => {
     const { organization, owner } = await newOrganization();
     const ada = await join(['everyone'], { organization, owner });
     const roles: [string[], MemberRole][] = [
@@ -90,7 +90,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     ]);
   });
 
-  test('take precedence over the role in an invitation, which without a matching group stays open', async () => {
+  test('take precedence over the role in an invitation, which stays open if no group matches', async () => {
     const { owner, organization } = await newOrganization();
     const email = newEmail();
     await owner.browser.call('post', Paths.invitations, { email, role: 'owner' });
@@ -106,7 +106,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     });
   });
 
-  test('end all sessions if they no longer grant a role, and the person gets access again with a group', async () => {
+  test('end all sessions when they no longer grant a role, until a group grants a role again', async () => {
     const known = await newOrganization();
     const ada = await join(['ops-admins'], known);
     const bob = await join(['ops-admins'], known);
@@ -121,7 +121,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
 
     const again = await ada.signInAs({ groups: ['ops-admins'] });
     expect([again.location, await roleIn(again.browser)]).toEqual(['/', 'admin']);
-    // The claim may also be missing altogether.
+    // The claim may also be missing.
     expect((await ada.signInAs({})).location).toBe(refusalPath('role-ended'));
     expect(oidc.log).toContain('the provider did not send the claim');
   });
@@ -137,7 +137,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     const { http } = context.api.replica();
     const read = async (key: string) => (await http.get(Paths.hosts).auth(key, { type: 'bearer' })).status;
     return {
-      /** Returns the status of a request with the admin key, the viewer key, the enrollment token and the invitation. */
+      /** Sends requests with the admin key, viewer key, enrollment token and invitation, and returns their statuses. */
       async use() {
         const enroll = http.post(Paths.agentEnroll).auth(enrollment.token, { type: 'bearer' }).send(enrollRequest());
         const offer = http.post(Paths.invitationOffer).send({ token: url.split('#token=')[1]! });
@@ -149,12 +149,15 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
   test.each([
     ['everyone', '/', [401, 200, 401, 401]],
     ['unknown', refusalPath('role-ended'), [401, 401, 401, 401]],
-  ])('revoke what an owner created and may no longer use if they become %s', async (group, where, statuses) => {
-    const ada = await join(['heads'], await newOrganization());
-    const credentials = await createCredentials(ada.browser);
-    expect((await ada.signInAs({ groups: [group] })).location).toBe(where);
-    expect(await credentials.use()).toEqual(statuses);
-  });
+  ])(
+    'revoke credentials that a former owner may no longer use if the groups become %s',
+    async (group, where, statuses) => {
+      const ada = await join(['heads'], await newOrganization());
+      const credentials = await createCredentials(ada.browser);
+      expect((await ada.signInAs({ groups: [group] })).location).toBe(where);
+      expect(await credentials.use()).toEqual(statuses);
+    },
+  );
 
   test.each<[string, string, Profile]>([
     ['left out because there are too many', 'groups', { hasgroups: true }],
@@ -222,7 +225,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     },
   );
 
-  test.each(['heads', 'unknown'])('do not change the role of a person with a password: %s', async (group) => {
+  test.each(['heads', 'unknown'])('do not change the role of a person who has a password: %s', async (group) => {
     const { organization } = await newOrganization();
     const { email } = await member(context.api, organization.id, 'admin');
     const subject = registerVisitor({ email, email_verified: true, groups: [group] });
@@ -236,7 +239,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     expect(byPassword.status).toBe(201);
   });
 
-  test('of another user with the address of a member cannot end the access of that member', async () => {
+  test('of another user with the email address of a member cannot end the access of that member', async () => {
     const ada = await join(['ops-admins'], await newOrganization());
     const subject = registerVisitor({ email: ada.email, email_verified: true, groups: ['unknown'] });
     expect(await signIn(new Browser(api()))).toBe(refusalPath('role'));
@@ -245,7 +248,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
   });
 
   test.each(['ops-admins', 'heads'])(
-    'of another user with the address of a member cannot lower the role of that member: %s',
+    'of another user with the email address of a member cannot lower the role of that member: %s',
     async (group) => {
       const known = await newOrganization();
       const ada = await join([group], known);
@@ -283,7 +286,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
       return location === '/' ? roleIn(browser) : location;
     }
 
-    test('make the person a member with their role, without an invitation', async () => {
+    test('make the person a member with the role that they grant, without an invitation', async () => {
       expect(await roleFor({ groups: ['ops-admins'] })).toBe('admin');
       const users = await context.api.db.prisma.user.count();
       expect(await roleFor({ groups: ['unknown'] })).toBe(refusalPath('role'));
@@ -328,10 +331,10 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
 
     const sources = { _claim_sources: { src1: { endpoint: 'https://graph.example.com/getMemberObjects' } } };
     test.each<[string, Profile]>([
-      ['names another address', { idToken: { _claim_names: { groups: 'src1' }, ...sources } }],
-      ['names another address at UserInfo', { _claim_names: { groups: 'src1' }, ...sources }],
+      ['sends another URL for the groups', { idToken: { _claim_names: { groups: 'src1' }, ...sources } }],
+      ['sends another URL for the groups at UserInfo', { _claim_names: { groups: 'src1' }, ...sources }],
       ['sends hasgroups', { hasgroups: true }],
-    ])('are reported as such if the provider left them out because there are too many: it %s', async (_how, claims) => {
+    ])('cause the refusal for too many groups if the provider %s', async (_how, claims) => {
       expect(await roleFor(claims)).toBe(refusalPath('groups'));
       expect(oidc.log).toContain('because it has too many values: let the provider send only the groups assigned');
       const ada = await join(['ops-admins'], await newOrganization());
@@ -340,7 +343,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     });
   });
 
-  test('are requested with a scope only if the provider has one of this name', async () => {
+  test('are requested with a scope only if the provider has a scope with the name of the claim', async () => {
     const scopeOf = async (options: Partial<OidcOptions>) =>
       new URL(await oidc.begin(new Browser(api(options)))).searchParams.get('scope');
     expect(await scopeOf({ roleClaim: 'groups' })).toBe('openid email profile groups');

@@ -47,7 +47,7 @@ export const refusalPath = (why: string, next = '/'): string =>
 
 export const newEmail = (): string => `${randomUUID()}@example.org`;
 
-/** A provider for the tests of one file, and the steps of a sign-in with it. */
+/** Starts a provider for the tests of one file, and returns the steps of a sign-in with this provider. */
 export function useProvider(context: ReturnType<typeof useApi>, hasUserInfo = true) {
   let provider: IdentityProvider;
   let log = '';

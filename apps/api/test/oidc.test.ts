@@ -19,7 +19,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
   const { api, registerVisitor, begin, end, signIn, invite } = oidc;
   const usersOf = (email: string) => context.api.db.prisma.user.count({ where: { email } });
 
-  test('is offered with the provider’s name and the path that starts it', async () => {
+  test('is offered with the provider’s name and the path that starts the sign-in', async () => {
     const { body } = await new Browser(api()).get(Paths.signInOptions);
     expect(body).toMatchObject({ oidc: { name: 'Example', startPath: Paths.oidcSignIn } });
   });
@@ -69,7 +69,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     }
   });
 
-  test('finds a member by address once, and by the provider’s id from then on', async () => {
+  test('finds a member by email address at the first sign-in, and by the provider’s id after that', async () => {
     const { id: organizationId } = await context.api.organization();
     const { id, email } = await member(context.api, organizationId, 'viewer');
     const subject = registerVisitor({ name: 'Another name', email, email_verified: true });
@@ -99,7 +99,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
   test.each([
     ['a person without an account or an invitation', true, 'unknown', () => Promise.resolve(newEmail())],
     [
-      'a person whose address the provider has not verified',
+      'a person whose email address the provider has not verified',
       false,
       'unverified',
       async () => (await member(context.api, (await context.api.organization()).id, 'owner')).email,
@@ -178,7 +178,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(await db.prisma.account.count({ where: { accountId: subject } })).toBe(0);
   });
 
-  test('accepts unknown people if it is configured to, once there is an owner', async () => {
+  test('accepts unknown people if MUSTER_OIDC_STRANGER_ROLE allows them, after the first owner was created', async () => {
     registerVisitor({ name: 'Zoe', email: newEmail(), email_verified: true });
     const open = api({ autoProvisionRole: 'viewer' });
     expect(await signIn(new Browser(open))).toBe(refusalPath('unknown'));
@@ -192,7 +192,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     ['is too long', 'x'.repeat(100_000)],
     ['has a character that cannot be stored', 'A\0da'],
     ['is blank', ' '],
-  ])('uses the address in place of a name that %s', async (_case, name) => {
+  ])('uses the email address instead of a name that %s', async (_case, name) => {
     const email = newEmail();
     await invite(email, 'viewer');
     registerVisitor({ name, email, email_verified: true });
@@ -201,10 +201,10 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect((await browser.get(Paths.session)).body).toMatchObject({ user: { name: email, email } });
   });
 
-  test("does not match an address that equals a member's address only after conversion to lower case", async () => {
+  test("does not match an email address that equals a member's address only after conversion to lower case", async () => {
     const { id: organizationId } = await context.api.organization();
     const { email } = await member(context.api, organizationId, 'owner');
-    // The Kelvin sign. In lower case, it is the letter k.
+    // The Kelvin sign, whose lower-case form is the letter k.
     const local = `\u212a${randomUUID()}`;
     await context.api.db.prisma.user.update({
       where: { email },
@@ -219,7 +219,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(await signIn(new Browser(api()), '/ports')).toBe(refusalPath('refused', '/ports'));
   });
 
-  test('can begin in one process and end in another', async () => {
+  test('can begin in one process and end in another process', async () => {
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
     registerVisitor({ email, email_verified: true });
     const browser = new Browser(api());
@@ -227,7 +227,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(await end(browser.through(api()), callback)).toBe('/');
   });
 
-  test('ends only in the browser that began it, and only once', async () => {
+  test('succeeds only in the browser that began it, and only once', async () => {
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
     registerVisitor({ email, email_verified: true });
     const one = api();
@@ -247,7 +247,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(await context.api.db.prisma.session.count({ where: { user: { email } } })).toBe(1);
   });
 
-  test('reports that the provider is unavailable, and works again when it is back', async () => {
+  test('reports that the provider is unavailable, and works again when the provider is back', async () => {
     const unavailableProvider = await startIdentityProvider();
     const one = api({ issuer: unavailableProvider.issuer });
     await unavailableProvider.close();
@@ -265,7 +265,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(oidc.log).toContain('"refusal":"unavailable"');
   });
 
-  test('reports a wrong client secret as a wrong setting, and logs the error code of the provider', async () => {
+  test('reports a wrong client secret as a configuration error, and logs the error code of the provider', async () => {
     const { email } = await member(context.api, (await context.api.organization()).id, 'viewer');
     registerVisitor({ email, email_verified: true });
     const clientSecret = 'a secret that was replaced at the provider';
@@ -339,7 +339,7 @@ describe.each(testEngines())('sign-in with an identity provider on %s', (engine)
     expect(secure).toMatch(/^__Host-muster_oidc=[^;]+; Max-Age=600; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
   });
 
-  test('is limited by address, as all sign-in attempts are', async () => {
+  test('is limited by IP address, like all sign-in attempts', async () => {
     const one = api({}, { signInsPerMinute: 2 });
     const statuses = [];
     for (let tries = 0; tries < 3; tries += 1) statuses.push((await new Browser(one).get(Paths.oidcSignIn)).status);

@@ -203,7 +203,7 @@ describe('client generators', () => {
     );
   });
 
-  test('find every type of problem, and accept one that a newer server adds', () => {
+  test('find every type of problem, and accept a type that a newer server adds', () => {
     expect(document.components.schemas['ProblemType']!['enum']).toEqual(Object.values(ProblemTypes));
     const anyOf = [{ $ref: '#/components/schemas/ProblemType' }, { type: 'string' }];
     expect(document.components.schemas['Problem']).toMatchObject({ properties: { type: { anyOf } } });

@@ -66,7 +66,7 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       [{}, '/name'],
       [{ name: 'x', maxUses: 0 }, '/maxUses'],
       [{ name: 'x', expiresInSeconds: 1.5 }, '/expiresInSeconds'],
-    ])('are refused with the path of an invalid field: %j', async (body, path) => {
+    ])('cannot be created with an invalid field, and the error has the path of the field: %j', async (body, path) => {
       const answer = await send(await context.api.organization(), 'post', '/api/enrollment-tokens', body).expect(400);
       expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
     });
@@ -93,7 +93,7 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       expect((await page<ContainerView>(organization, '/api/containers')).items[0]).toMatchObject({ hostName: 'new' });
     });
 
-    test('cannot be renamed to invisible characters, and the error names the field', async () => {
+    test('cannot be renamed to invisible characters, and the error has the path of the field', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll({ name: 'old' });
       for (const name of ['\u200b', '\u202e', '\u2066\u2069']) {
@@ -141,7 +141,7 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       return { organization, host, digest, fetchHost };
     };
 
-    test.each([1, -1] as const)('are shown and used for uptimes if they are an hour off (%d)', async (sign) => {
+    test.each([1, -1] as const)('that are an hour off are shown and used for uptimes (%d h)', async (sign) => {
       const { organization, host, digest, fetchHost } = await hostWithClockOff(sign);
       expect(await fetchHost()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
       const { items } = await page<ContainerView>(organization, '/api/containers?sort=name');
@@ -154,7 +154,7 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       expect(await fetchHost()).toMatchObject({ clockSkewSeconds: sign * 3_600 });
     });
 
-    test('give an uptime of 0 if they put a start in the future; containers that are not up have no uptime', async () => {
+    test('that put a start in the future give an uptime of 0, or null for a container that is not up', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const tomorrow = new Date(context.api.clock().getTime() + 86_400_000).toISOString();
@@ -175,7 +175,7 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       expect(running.items.map(({ dockerId }) => dockerId)).toEqual(['a', 'b']);
     });
 
-    test('are shown with the largest skew if they are centuries off, and an invalid time is refused', async () => {
+    test('that are centuries off are shown with the largest skew, and an invalid time is refused', async () => {
       const { host, fetchHost } = await hostWithClockOff(1);
       await host.beat({ digest: null, sentAt: '0001-01-01T00:00:00Z' }).expect(200);
       expect(await fetchHost()).toMatchObject({ clockSkewSeconds: -(2 ** 31 - 1) });
@@ -304,13 +304,16 @@ describe.each(testEngines())('the operator API on %s:', (engine) => {
       ['colour=red', '/colour'],
       ['q=', '/q'],
       ['q=a%00b', '/q'],
-    ])('are refused with the name of an invalid parameter: %s', async (query, path) => {
-      const organization = await context.api.organization();
-      const answer = await organization.get(`/api/containers?${query}`).expect(400);
-      expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
-    });
+    ])(
+      'are not listed with an invalid parameter, and the error has the name of the parameter: %s',
+      async (query, path) => {
+        const organization = await context.api.organization();
+        const answer = await organization.get(`/api/containers?${query}`).expect(400);
+        expect((answer.body as { errors: { path: string }[] }).errors[0]).toMatchObject({ path });
+      },
+    );
 
-    test('are continued only with a cursor of the same order', async () => {
+    test('are not listed with a cursor of another sort order', async () => {
       const organization = await context.api.organization();
       await (await organization.enroll()).sync([container('a'), container('b')]);
       const { nextCursor } = await page(organization, '/api/containers?limit=1');

@@ -1,5 +1,5 @@
 /**
- * Tests that an older state never replaces a newer one. Agents restart, the clocks of the machine and the server jump,
+ * Tests that an old state never replaces a newer state. Agents restart, clocks of the machine and the server jump,
  * and the network reorders, repeats and loses snapshots, in any order. The server never receives the true order of the
  * observations.
  */
@@ -43,7 +43,7 @@ interface World {
 
 interface Server {
   readonly clock: TestClock;
-  /** Two clients for one host, each of which calls another process. */
+  /** Two clients for one host. Each client calls a different process. */
   readonly replicas: readonly TestHost[];
 }
 
@@ -68,13 +68,13 @@ class Observe implements Step {
 
 class Deliver implements Step {
   constructor(
-    private readonly which: number,
+    private readonly choice: number,
     private readonly replica: number,
     private readonly staysOnTheWay: boolean,
   ) {}
   check = ({ network }: Readonly<World>) => network.length > 0;
   async run(world: World, { replicas }: Server) {
-    const index = this.which % world.network.length;
+    const index = this.choice % world.network.length;
     const message = world.network[index]!;
     if (!this.staysOnTheWay) world.network.splice(index, 1);
     world.seen.add(message.stream);
@@ -90,22 +90,22 @@ class Deliver implements Step {
     }
     await expectState(host, world.newest?.state ?? 0);
   }
-  toString = () => `deliver(${this.which}, ${this.replica}${this.staysOnTheWay ? ', and again later' : ''})`;
+  toString = () => `deliver(${this.choice}, ${this.replica}${this.staysOnTheWay ? ', and again later' : ''})`;
 }
 
 class Lose implements Step {
-  constructor(private readonly which: number) {}
+  constructor(private readonly choice: number) {}
   check = ({ network }: Readonly<World>) => network.length > 0;
   async run({ network }: World) {
-    network.splice(this.which % network.length, 1);
+    network.splice(this.choice % network.length, 1);
   }
-  toString = () => `lose(${this.which})`;
+  toString = () => `lose(${this.choice})`;
 }
 
 class Restart implements Step {
   check = () => true;
   async run(world: World) {
-    // If no snapshot of this run has arrived yet, the network loses all of them. Otherwise, the first one could arrive
+    // If no snapshot of this run has arrived yet, the network loses all. Otherwise, the first snapshot could arrive
     // after the next run has begun, and only the clock could determine the order. A separate test below covers that
     // case.
     if (!world.seen.has(world.stream)) world.network = world.network.filter(({ stream }) => stream !== world.stream);
@@ -134,13 +134,13 @@ async function expectState(host: TestHost, state: number): Promise<void> {
 }
 
 const DAY_MS = 86_400_000;
-const which = fc.nat({ max: 20 });
+const choice = fc.nat({ max: 20 });
 const jump = fc.constantFrom(-DAY_MS, -61_000, -1_000, -1, 1, 1_000, 59_999, 61_000, DAY_MS);
 const steps = [
   fc.nat({ max: STATES.length - 1 }).map((state) => new Observe(state)),
-  fc.tuple(which, fc.nat({ max: 1 }), fc.boolean()).map((args) => new Deliver(...args)),
-  fc.tuple(which, fc.nat({ max: 1 }), fc.boolean()).map((args) => new Deliver(...args)),
-  which.map((index) => new Lose(index)),
+  fc.tuple(choice, fc.nat({ max: 1 }), fc.boolean()).map((args) => new Deliver(...args)),
+  fc.tuple(choice, fc.nat({ max: 1 }), fc.boolean()).map((args) => new Deliver(...args)),
+  choice.map((index) => new Lose(index)),
   fc.constant(new Restart()),
   jump.map((ms) => new MoveClock('server', ms)),
   jump.map((ms) => new MoveClock('machine', ms)),
@@ -164,7 +164,7 @@ describe.each(testEngines())('the order of states on %s:', (engine) => {
     newest: null,
   });
 
-  test('an older state never replaces a newer one in any interleaving of observations, arrivals, repeats, losses, restarts and clock jumps', async () => {
+  test('an older state never replaces a newer state in any sequence of observations, arrivals, repeats, losses, restarts and clock jumps', async () => {
     await fc.assert(
       // The server remembers a limited number of runs per host, so the agent restarts at most that many times.
       fc.asyncProperty(fc.commands(steps, { maxCommands: 30 }).filter(isRemembered), async (commands) => {
@@ -190,7 +190,7 @@ describe.each(testEngines())('the order of states on %s:', (engine) => {
   const isRemembered = (commands: Iterable<Step>): boolean =>
     [...commands].filter((command) => String(command) === 'restart').length <= 8;
 
-  test('the observation time decides for a run that the server first sees while the next run is active', async () => {
+  test('the observation time decides the order if the server first sees a run while the next run is active', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 50_000 }), fc.nat({ max: 9_000 }), async (laterMs, silentMs) => {
         const { clock, replicas } = await newHost();

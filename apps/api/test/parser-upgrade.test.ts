@@ -68,7 +68,7 @@ describe.each(testEngines())('an upgrade to another parser on %s', (engine) => {
     expect([old.waits, current.waits]).toEqual([[], [10_000, 10_000]]);
   });
 
-  test('replicas do not undo each other’s digests, however often the reports of a host alternate', async () => {
+  test('replicas do not undo each other’s digests, however often a host alternates between replicas', async () => {
     const current = await startReplica('new');
     expect(await reportTo(old, current)).toBe(0);
     await old.refresh();
@@ -78,7 +78,7 @@ describe.each(testEngines())('an upgrade to another parser on %s', (engine) => {
     expect(await reportTo(old, current)).toBe(0);
   });
 
-  test('after the upgrade, each replica parses each host once, and not at the same time', async () => {
+  test('after the upgrade, the digest of a host is replaced exactly once, and not immediately', async () => {
     const [one, other] = [await startReplica('new'), await startReplica('new')];
     await old.stop();
     for (const replica of [one, other]) await replica.refresh();
@@ -94,7 +94,7 @@ describe.each(testEngines())('an upgrade to another parser on %s', (engine) => {
     expect(replaced).toBe(1);
   });
 
-  test('data that only the new parser stores is complete after the upgrade or, if a container changes earlier, after that change', async () => {
+  test('data that only the new parser stores becomes complete when a container changes, even during the upgrade', async () => {
     // The old version does not count failed containers.
     const { db } = context.api;
     await db.prisma.host.update({ where: { id: host.id }, data: { failedCount: 0 } });

@@ -7,7 +7,7 @@ import { useApi } from './harness.js';
 describe.each(testEngines())('a range of published ports, on %s:', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
-  test('of 16,384 ports on IPv4 and IPv6 is two entries, and each of its ports finds its container', async () => {
+  test('of 16,384 ports on IPv4 and IPv6 is returned as two entries, and a filter by any of these ports finds the container', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const range = { privatePort: 16_384, publicPort: 16_384, type: 'udp', count: 16_384 } as const;

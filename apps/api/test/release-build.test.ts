@@ -42,14 +42,14 @@ describe('the build of the agent release in the background', () => {
     });
   });
 
-  test('is one log line with its messages if it fails, and is shown as failed', async () => {
+  test('that fails is shown as failed, and its messages are logged in one line', async () => {
     const build = start('echo "no space left" >&2; exit 3');
     await eventually(() => expect(build.state()).toBe('failed'));
     expect(lines).toEqual([expect.objectContaining({ level: 50, exitCode: 3, output: 'no space left\n' })]);
     expect(await createService(() => build.state()).describe()).toMatchObject({ state: 'failed', version: null });
   });
 
-  test('has the lowest priority, is the first to end if memory is short, and gets no secrets', async () => {
+  test('has the lowest priority, is killed first if memory is short, and receives no secrets', async () => {
     const names = ['MUSTER_ADMIN_KEY', 'DATABASE_URL', 'DATABASE_URL_FILE', 'PGPASSWORD', 'PGPASSFILE', 'PGSSLKEY'];
     const secrets = Object.fromEntries(names.map((name) => [name, 'secret']));
     // The file of the memory score is written after the start.
@@ -69,11 +69,11 @@ describe('the build of the agent release in the background', () => {
       return Number(text);
     });
 
-  /** Resolves when a process has ended. It may still be listed until its parent has read its exit code. */
+  /** Resolves when a process has ended. The process may be listed until its parent has read the exit code. */
   const ended = (pid: number) =>
     eventually(async () => expect(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') Z')).toMatch(/\) Z/));
 
-  test('ends with all its processes when it is stopped, without a message', async () => {
+  test('ends with all its processes when it is stopped, and logs nothing', async () => {
     const build = start('sleep 60 & echo $! >"$DIR/pid"; wait');
     const pid = await recordedPid();
     build.stop();
@@ -81,7 +81,7 @@ describe('the build of the agent release in the background', () => {
     expect(lines).toEqual([]);
   });
 
-  test('is ended with all its processes if it takes too long, even if it ignores SIGTERM, and has failed', async () => {
+  test('is killed with all its processes if it takes too long, even if it ignores SIGTERM, and then counts as failed', async () => {
     const build = start(`trap '' TERM; sleep 60 & echo $! >"$DIR/pid"; echo "no answer" >&2; wait`, {}, 1_000);
     const pid = await recordedPid();
     expect(build.state()).toBe('preparing');

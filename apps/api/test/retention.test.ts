@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000;
 describe.each(testEngines())('retention with failures on %s', (engine) => {
   const context = useApi(engine);
 
-  test('continues after a failed step, reports the failure, and keeps the time of the last success of the failed step', async () => {
+  test('continues after a failed step, reports the failure, and keeps the time at which this step last succeeded', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('gone')]);
@@ -35,7 +35,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     expect(retention.lastSuccesses().get('removed_containers')).toEqual(startedAt);
     expect(retention.lastSuccesses().get('events')).toEqual(clock());
 
-    // Before this time, the history of hosts is no longer complete, also if events are kept for longer from now on.
+    // Before this time, the history of hosts is incomplete, even if events are kept for longer from now on.
     const deletedBefore = async () =>
       (await db.prisma.retentionStep.findUniqueOrThrow({ where: { step: 'host_events' } })).deletedBefore;
     const tenDaysAgo = new Date(clock().getTime() - 10 * DAY_MS);
@@ -85,7 +85,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     expect(await registry.metrics()).toContain('muster_retention_paused 0');
   });
 
-  test('is done by one process at a time, and by another one once the first has released its lease', async () => {
+  test('runs in one process at a time, and in another process after the first has released its lease', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     const name = randomUUID();
@@ -107,7 +107,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     await two.release();
   });
 
-  test('stops within one statement while it deletes a long history, and deletes the rest later', async () => {
+  test('stops within one statement while it deletes a long history, and deletes the remaining rows later', async () => {
     const { clock, db, http } = context.api;
     const organization = await context.api.organization();
     const host = await organization.enroll();
@@ -135,7 +135,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
 describe.each(testEngines())('retention of agent tokens on %s', (engine) => {
   const context = useApi(engine);
 
-  test('deletes revoked tokens of a live host after 30 days, and those of a deleted host with the host', async () => {
+  test('deletes revoked tokens of a live host after 30 days, and all tokens of a deleted host with the host', async () => {
     const { clock, db, http } = context.api;
     const organization = await context.api.organization();
     const [living, deleted] = [await organization.enroll(), await organization.enroll()];

@@ -102,8 +102,8 @@ serverOnly(describe)('on a database that this version migrated, a replica of ver
   });
 });
 
-// Statements of versions 0.3 and 0.4, which record no events of hosts.
-serverOnly(describe)('what a replica of an earlier version does to a host', () => {
+// These statements come from versions 0.3 and 0.4, which record no host events.
+serverOnly(describe)('a change that a replica of an earlier version makes to a host', () => {
   const context = useApi('postgresql');
 
   const eventsOf = async ({ id }: TestHost) => {
@@ -114,7 +114,7 @@ serverOnly(describe)('what a replica of an earlier version does to a host', () =
     return events.map(({ kind, from, to }) => [kind, from, to]);
   };
 
-  test('is in the history of the host, once', async () => {
+  test('appears once in the history of the host', async () => {
     const { api } = context;
     const { prisma } = api.db;
     const organization = await api.organization();
@@ -140,7 +140,7 @@ serverOnly(describe)('what a replica of an earlier version does to a host', () =
     expect((await old.host()).endedSilences).toBeNull();
   });
 
-  test('does not give a name of an operator back to the machine', async () => {
+  test('is not undone by a later heartbeat if it set the name', async () => {
     const host = await (await context.api.organization()).enroll({ name: 'machine' });
     await context.api.db.prisma.$executeRaw`UPDATE hosts SET name = 'operator' WHERE id = ${host.id}::uuid`;
     expect(await host.host()).toMatchObject({ nameSetByOperator: true });

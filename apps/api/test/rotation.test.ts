@@ -47,8 +47,8 @@ function slowReplica({ db, clock }: { db: Database; clock: TestClock }) {
 const outcome = (call: Promise<unknown>) => call.then(() => 'admitted' as const).catch(() => 'refused' as const);
 
 /**
- * One agent and its calls in flight. The agent keeps its old token until the API has accepted the next one. It returns
- * to the old token only if the next token may have expired before its first use.
+ * One agent and its calls in flight. The agent keeps its old token until the API has accepted the next token. It
+ * returns to the old token only if the next token may have expired before its first use.
  */
 class SimulatedAgent {
   readonly #tokens;
@@ -156,7 +156,7 @@ describe.each(testEngines())('the life cycle of agent tokens on %s:', (engine) =
     );
   }, 120_000);
 
-  test('a late first use of a token does not affect the next one, and both calls are admitted', async () => {
+  test('a late first use of a token does not affect the next token, and both calls are admitted', async () => {
     const { token } = await enrollHost();
     const tokens = services(context.api);
     const slowServer = slowReplica(context.api);
@@ -209,7 +209,7 @@ describe.each(testEngines())('the life cycle of agent tokens on %s:', (engine) =
     await host.sync([], order(original, 1));
     await host.sync([], order(copy, 1));
     context.api.clock.advance(61_000);
-    // A heartbeat of the original is the first call that shows that it is another machine.
+    // A heartbeat of the original is the first call that shows that two machines use the token.
     await host.beat({ digest: null }, order(original, 2)).expect(200);
     const agent = await tokens.authenticate(host.token);
     await expect(tokens.rotate(agent)).rejects.toMatchObject({ code: 'conflict' });
@@ -221,7 +221,7 @@ describe.each(testEngines())('the life cycle of agent tokens on %s:', (engine) =
     expect(await outcome(tokens.authenticate(agentToken))).toBe('admitted');
   });
 
-  test('a rotation whose caller no longer waits for it issues nothing', async () => {
+  test('a rotation whose caller no longer waits issues no token', async () => {
     const { token } = await enrollHost();
     const tokens = services(context.api);
     const agent = await tokens.authenticate(token);
@@ -246,7 +246,7 @@ describe.each(testEngines())('the life cycle of agent tokens on %s:', (engine) =
 serverOnly(describe).each(['postgresql'] as const)('a rotation over HTTP on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
-  test('issues nothing if its caller disconnected while it waited', async () => {
+  test('issues no token if its caller disconnects while the rotation waits for a lock', async () => {
     const { db, app } = context.api;
     const host = await (await context.api.organization()).enroll();
     await host.sync([]);

@@ -41,7 +41,7 @@ describe.each(testEngines())('the search on %s', (engine) => {
     expect(found.projects).toEqual({ items: [{ project: 'payments' }], hasMore: false });
   });
 
-  test('finds a host by the beginning of its id, and reports that nothing matches', async () => {
+  test('finds a host by the beginning of its id, and returns empty lists if nothing matches', async () => {
     const [first] = (await find('edge-01')).hosts.items;
     expect((await find(first!.id.slice(0, 13))).hosts.items.map(({ id }) => id)).toContain(first!.id);
     const nothing = { items: [], hasMore: false };

@@ -17,7 +17,7 @@ function recordOutcomes() {
 }
 
 describe('a semaphore', () => {
-  test('grants free permits immediately, and released permits in order of arrival, but first to waiters of high priority', async () => {
+  test('grants free permits immediately, and released permits by priority and then in order of arrival', async () => {
     const semaphore = createSemaphore({ capacity: 2, waitingMax: 10, waitMsMax: LONG_MS });
     const { entries, record } = recordOutcomes();
     const turns = [
@@ -32,7 +32,7 @@ describe('a semaphore', () => {
     expect(entries).toEqual(['a at once', 'b at once', 'e', 'c', 'd']);
   });
 
-  test('grants at most `highMax` permits with high priority, and the others with normal priority', async () => {
+  test('grants at most `highMax` permits with high priority, and the other permits with normal priority', async () => {
     const semaphore = createSemaphore({ capacity: 3, waitingMax: 10, waitMsMax: LONG_MS, highMax: 2 });
     const { entries, record } = recordOutcomes();
     const turns = [
@@ -55,7 +55,7 @@ describe('a semaphore', () => {
     expect(semaphore.acquired).toBe(2);
   });
 
-  test('does not let a request for few permits overtake a waiting request for many', async () => {
+  test('does not let a request for few permits overtake a waiting request for many permits', async () => {
     const semaphore = createSemaphore({ capacity: 10, waitingMax: 10, waitMsMax: LONG_MS });
     const { entries, record } = recordOutcomes();
     const turns = [

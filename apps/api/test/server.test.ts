@@ -68,7 +68,7 @@ function parseResponses(received: string) {
   return answers;
 }
 
-/** Expects a problem document of this status as the only response, followed by the end of the connection. */
+/** Expects that the only response is a problem document with this status, and that the connection closes after it. */
 function expectProblem(received: string, status: number): void {
   const answers = parseResponses(received);
   expect(answers.map((answer) => answer.status)).toEqual([status]);
@@ -252,7 +252,7 @@ describe('unusual and malformed requests:', () => {
     const client = await Client.connect(server);
     const head = ['Host: x', 'Content-Type: application/json', `Content-Length: ${UPLOAD_BYTES}`];
     client.send(`POST ${Paths.agentContainers} HTTP/1.1`, ...head, ...headers, '', '');
-    // Like most clients, this one reads the response only after it has sent everything.
+    // Like most clients, this client reads the response only after it has sent the whole request.
     client.socket.pause();
     let failure: unknown;
     client.socket.on('error', (error) => (failure = error));
@@ -327,7 +327,7 @@ describe('one connection cannot overload the server:', () => {
     expect(parseResponses(client.received)).toMatchObject([{ status: 200 }]);
   });
 
-  test('a body in chunks of ordinary size is received whole, and so is one with few small chunks', async () => {
+  test('a body is received completely if its chunks have an ordinary size, or if only a few chunks are small', async () => {
     const server = await start((req, res) => {
       let received = 0;
       req.on('data', (chunk: Buffer) => (received += chunk.length));

@@ -14,7 +14,7 @@ describe.each(testEngines())('set-up on %s', (engine) => {
   const setUp = (body: object) => new Browser(context.api).call('post', Paths.setup, body);
 
   // These tests share one database and must run in this order.
-  test('refuses a link that was never issued, and one that is a week old', async () => {
+  test('refuses a link that was never issued, and a link that is a week old', async () => {
     const { api } = context;
     const old = await setupToken(api);
     api.clock.advance(7 * DAY_MS);

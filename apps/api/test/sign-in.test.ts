@@ -22,7 +22,7 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
     const copiedBrowser = browser.through(context.api);
     expect((await browser.call('delete', Paths.session)).status).toBe(204);
     expect(browser.cookie).toBe('');
-    // Sign-out does not only delete the browser's cookie: the cookie is no longer valid.
+    // Sign-out ends the session, so a copy of the cookie is no longer valid.
     expect((await copiedBrowser.get(Paths.hosts)).status).toBe(401);
   });
 
@@ -48,7 +48,7 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
     expect((await signIn(email.toUpperCase(), PASSWORD)).status).toBe(201);
   });
 
-  test('does not reveal whether an address or its password is wrong', async () => {
+  test('does not reveal whether the email address or the password is wrong', async () => {
     const { email } = await newPerson();
     const answers = [await signIn(email, 'not the password'), await signIn('nobody@example.org', PASSWORD)];
     for (const { status, body, headers } of answers) {
@@ -200,7 +200,7 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
     return { api, elapsed, organization, visitor, fail, entries };
   }
 
-  test('are in the audit log of the account’s organization, with their address and their number', async () => {
+  test('are in the audit log of the account’s organization, with the last IP address and the number of attempts', async () => {
     const { elapsed, visitor, fail, entries } = await setUpFailures();
     const common = { actor: 'system', target: `user:${visitor.id}` };
     const first = { address: '203.0.113.1', method: 'password', count: 1 };
@@ -219,7 +219,7 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
     expect(await entries()).toMatchObject([{ details: counted }, { ...common, details: first }]);
   });
 
-  test('keep the first ADDRESSES_MAX addresses, so that later addresses cannot displace the address of an attacker', async () => {
+  test('keep the first ADDRESSES_MAX IP addresses, so that later addresses cannot displace the address of an attacker', async () => {
     const { elapsed, visitor, fail, entries } = await setUpFailures();
     const fromMany = async (count: number) => {
       for (let i = 0; i < count; i++) {
@@ -239,7 +239,7 @@ describe.each(testEngines())('failed sign-ins on %s', (engine) => {
     expect(details.addresses.slice(0, 3)).toEqual(addresses);
   });
 
-  test('for accounts that do not exist share one entry, which names no account', async () => {
+  test('for accounts that do not exist share one audit entry, which identifies no account', async () => {
     const { api, elapsed, fail, entries } = await setUpFailures();
     const { id } = await api.db.prisma.organization.findFirstOrThrow({
       orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
@@ -284,7 +284,7 @@ describe('sign-in attempts', () => {
   const attemptSignIn = (api: TestApi, email: string, address: string) =>
     new Browser(api).call('post', Paths.session, { email, password: 'wrong' }, { 'X-Forwarded-For': address });
 
-  test('are limited by address, with Retry-After, and are possible again later', async () => {
+  test('are limited by IP address, with Retry-After, and are possible again later', async () => {
     const { api, elapsed } = createLimitedApi(4);
     const statuses = [];
     for (let i = 0; i < 5; i++) statuses.push((await attemptSignIn(api, `x${i}@example.org`, '203.0.113.1')).status);
@@ -296,7 +296,7 @@ describe('sign-in attempts', () => {
     expect((await attemptSignIn(api, 'y@example.org', '203.0.113.1')).status).toBe(401);
   });
 
-  test('are limited by account, regardless of their address', async () => {
+  test('are limited by account, regardless of the IP address', async () => {
     const { api } = createLimitedApi(4);
     const statuses = [];
     for (let i = 0; i < 3; i++) statuses.push((await attemptSignIn(api, 'Same@example.org', `203.0.113.${i}`)).status);

@@ -1,4 +1,4 @@
-/** The events of silences, by table and against an independent model. */
+/** Tests the events of silences with a table of cases and against an independent model. */
 import { describe, expect, test } from '@jest/globals';
 import { CADENCE_DEFAULT } from '@muster/contracts';
 import fc from 'fast-check';
@@ -26,7 +26,7 @@ const silence = (from: number, until: number, heartbeatSeconds = 10): EndedSilen
   until: at(until),
   heartbeatSeconds,
 });
-/** A silence whose end is the agent's call to leave. */
+/** Returns a silence that ended with the agent's call to leave. */
 const silenceUntilLeaving = (from: number, until: number): EndedSilence => ({ ...silence(from, until), left: true });
 const host = (columns: Partial<SilenceColumns> = {}): SilenceColumns => ({
   lastSeenAt: at(0),
@@ -37,7 +37,7 @@ const host = (columns: Partial<SilenceColumns> = {}): SilenceColumns => ({
   recordedSilence: null,
   ...columns,
 });
-const brief = (events: readonly SilenceEvent[]) => events.map((event) => [event.kind, secondsOf(event.at)]);
+const kindsAndSeconds = (events: readonly SilenceEvent[]) => events.map((event) => [event.kind, secondsOf(event.at)]);
 
 describe('the events of a silent host', () => {
   test.each<[string, SilenceColumns, number, Outage[], unknown[]]>([
@@ -45,23 +45,29 @@ describe('the events of a silent host', () => {
     ['stale from the end of the grace period', host(), 31, [], [['host_stale', 30]]],
     ['offline after 5 minutes', host(), 1_000, [], [['host_stale', 30], ['host_offline', 300]]], // prettier-ignore
     ['later with a longer heartbeat', host({ heartbeatSeconds: 60 }), 601, [], [['host_stale', 180], ['host_offline', 600]]], // prettier-ignore
-    ['only what is not recorded', host({ recordedSilence: { from: at(0), state: 'stale' } }), 1_000, [], [['host_offline', 300]]], // prettier-ignore
+    ['only events that are not recorded yet', host({ recordedSilence: { from: at(0), state: 'stale' } }), 1_000, [], [['host_offline', 300]]], // prettier-ignore
     ['none before the first snapshot', host({ hasSnapshot: false }), 1_000, [], []],
     ['none after the agent left', host({ leftAt: at(0) }), 1_000, [], []],
-    ['none while Muster is away', host(), 3_600, [outage(10, 3_600)], []],
+    ['none while Muster is down', host(), 3_600, [outage(10, 3_600)], []],
     ['none while agents reconnect after an outage', host(), 3_690, [outage(10, 3_600)], []],
-    ['after Muster was away and the host did not return', host(), 3_691, [outage(10, 3_600)], [['host_stale', 3_690]]],
+    [
+      'stale if the host does not return after Muster was down',
+      host(),
+      3_691,
+      [outage(10, 3_600)],
+      [['host_stale', 3_690]],
+    ],
     ['a silence that began and ended between two runs', host({ lastSeenAt: at(1_000), endedSilences: [silence(0, 400), silence(500, 531)] }), 1_010, [], [['host_stale', 30], ['host_offline', 300], ['host_back', 400], ['host_stale', 530], ['host_back', 531]]], // prettier-ignore
-    ['nothing of a silence that ends later', host({ lastSeenAt: at(400), endedSilences: [silence(0, 400)] }), 200, [], [['host_stale', 30]]], // prettier-ignore
+    ['no end of a silence that ends later', host({ lastSeenAt: at(400), endedSilences: [silence(0, 400)] }), 200, [], [['host_stale', 30]]], // prettier-ignore
     ['no return of a host that only called to leave', host({ lastSeenAt: at(400), leftAt: at(400), endedSilences: [silenceUntilLeaving(0, 400)] }), 500, [], [['host_stale', 30], ['host_offline', 300]]], // prettier-ignore
     ['no return of a host that called to leave, and was enrolled again before the writer ran', host({ lastSeenAt: at(500), endedSilences: [silenceUntilLeaving(0, 400)] }), 510, [], [['host_stale', 30], ['host_offline', 300]]], // prettier-ignore
-    ['the return of a host whose silence was not noted', host({ lastSeenAt: at(400), recordedSilence: { from: at(0), state: 'offline' } }), 410, [], [['host_back', 400]]], // prettier-ignore
+    ['the return of a host whose ended silence was not stored', host({ lastSeenAt: at(400), recordedSilence: { from: at(0), state: 'offline' } }), 410, [], [['host_back', 400]]], // prettier-ignore
   ])('are: %s', (_name, columns, now, outages, expected) => {
     const readAt = Math.max(now, secondsOf(columns.lastSeenAt!));
-    expect(brief(silenceEvents(columns, context(now, outages, readAt)).events)).toEqual(expected);
+    expect(kindsAndSeconds(silenceEvents(columns, context(now, outages, readAt)).events)).toEqual(expected);
   });
 
-  test('are recorded once if the agent leaves after the instant up to which events are known', () => {
+  test('are recorded once if the agent leaves after the time up to which events are known', () => {
     let row = host({ recordedSilence: { from: at(0), state: 'offline' }, lastSeenAt: at(400), leftAt: at(400) });
     row = { ...row, endedSilences: [silenceUntilLeaving(0, 400)] };
     const early = silenceEvents(row, context(398, [], 402));
@@ -70,15 +76,15 @@ describe('the events of a silent host', () => {
     expect(late).toEqual({ events: [], endedSilences: [], recordedSilence: null });
   });
 
-  test('that a clock which was ahead has noted are forgotten', () => {
+  test('are not recorded if a clock that was ahead stored the silence', () => {
     const columns = host({ lastSeenAt: at(3_600), endedSilences: [silence(0, 3_600)] });
     expect(silenceEvents(columns, context(95, [], 100))).toMatchObject({ events: [], endedSilences: [] });
-    // A call of the last seconds is later than the instant up to which events are known.
+    // A call in the last seconds can be later than the time up to which events are known.
     const recent = host({ lastSeenAt: at(100), endedSilences: [silence(0, 100)] });
     expect(silenceEvents(recent, context(95, [], 100)).endedSilences).toEqual(recent.endedSilences);
   });
 
-  test('say since when, and how long', () => {
+  test('contain the start of the silence and its length', () => {
     const { events } = silenceEvents(host({ lastSeenAt: at(400), endedSilences: [silence(0, 400)] }), context(401));
     const since = at(0).toISOString();
     expect(events.map(({ from, to }) => [from, to])).toEqual([
@@ -90,8 +96,8 @@ describe('the events of a silent host', () => {
 });
 
 /**
- * Counts second by second. Knows nothing of the product's functions. The agent leaves with the calls in `departures`, and is
- * enrolled again with the next call.
+ * Computes the events second by second, without the product's functions. The agent leaves with the calls in
+ * `departures`, and is enrolled again with the next call.
  */
 function model(
   calls: ReadonlySet<number>,
@@ -103,7 +109,7 @@ function model(
   const [graceSeconds, offlineAfterSeconds] = [30, 300];
   const events: [string, number][] = [];
   let reported: null | 'stale' | 'offline' = null;
-  // Seconds without a call: of which Muster knows, and those that count after agents had time to reconnect.
+  // Seconds without a call while Muster was up, and seconds that count after agents had time to reconnect.
   let silent = 0;
   let counted = 0;
   let reconnectedAt = -Infinity;
@@ -198,7 +204,7 @@ test('the writer records the same events as the model, however often and late it
         receiveUntil(readAt);
         const known = outages.filter(([, to]) => to <= aliveAt).map(([from, to]) => outage(from, to));
         const { events, ...columns } = silenceEvents(row, context(aliveAt, known, readAt));
-        recorded.push(...(brief(events) as [string, number][]));
+        recorded.push(...(kindsAndSeconds(events) as [string, number][]));
         row = { ...row, ...columns };
       };
       let readAt = 0;

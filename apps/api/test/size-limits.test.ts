@@ -83,7 +83,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
   });
 
   describe('states', () => {
-    test('are stored and counted as one state if they are unknown', async () => {
+    test('are stored as sent if they are unknown, and counted as one state', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const words = Array.from({ length: 200 }, (_, i) => `word-${i}`);
@@ -130,7 +130,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
       });
       expect(await host.host()).toMatchObject({ revision: before.revision, containerCount: 9_999 });
       expect(await host.sync(many(9_998, 2), partly)).toMatchObject({ created: 1, unchanged: 1 });
-      // Removed containers make room for new ones, even for those in the same snapshot.
+      // Removed containers make room for new containers, even for new containers in the same snapshot.
       expect(await host.sync(many(10_000, 1), { ...partly, 'Snapshot-Gone': 'c0' })).toMatchObject({
         created: 1,
         removed: 1,
@@ -168,7 +168,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
       expect(await write()).toMatchObject({ created: 1 });
     });
 
-    test('is compared with an incomplete snapshot by reading only the containers that the snapshot names', async () => {
+    test('is compared with an incomplete snapshot by reading only the containers that the snapshot contains or removes', async () => {
       const host = await (await context.api.organization()).enroll();
       await host.sync(many(0, 50));
       const incoming = [container('c1'), container('new')].map((one) => toContainerRow(Container.parse(one)));

@@ -85,7 +85,7 @@ describe('a body of megabytes that is read piece by piece', () => {
     expect(parsed.success && parsed.data.map((one) => toContainerRow(one))).toEqual(await rowsOf(JSON.stringify(long)));
   });
 
-  test('is refused with the same fields as when it is parsed as a whole', async () => {
+  test('is refused with the same invalid fields as when it is parsed as a whole', async () => {
     const wrong = long.map((row, index) => (index % 200 === 7 ? { ...row, state: 7 } : row));
     const parsed = parseSnapshot(JSON.parse(JSON.stringify(wrong)));
     expect(await refusal(JSON.stringify(wrong))).toEqual(parsed.success ? null : parsed.errors);

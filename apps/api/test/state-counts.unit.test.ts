@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { splitStateCounts, totalsOf } from '../src/services/sync/state-counts.js';
 
 describe("a host's counts", () => {
-  test('are shown by state, by health and by the reason of the exit, with a separate count of infra containers', () => {
+  test('are shown by state, by health and by exit reason, with a separate count of infra containers', () => {
     expect(
       splitStateCounts({ running: 3, exited: 1, 'health:healthy': 2, 'health:unhealthy': 1, 'exit:oom': 1, infra: 2 }),
     ).toEqual({

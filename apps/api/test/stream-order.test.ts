@@ -33,7 +33,7 @@ serverOnly(describe)('the live stream on a server', () => {
   const context = useApi('postgresql');
   const serve = useServers(context);
 
-  test('waits for the earlier events of a transaction that commits late, and sends all in order', async () => {
+  test('waits for the earlier events of a transaction that commits late, and sends all events in order', async () => {
     const organization = await context.api.organization();
     const [slow, fast] = [await organization.enroll({ name: 'slow' }), await organization.enroll({ name: 'fast' })];
     const client = await (await serve()).listen(organization.adminKey);
@@ -104,7 +104,7 @@ serverOnly(describe)('the live stream on a server', () => {
     }
   });
 
-  test('sends a busy history once and in order to clients that stay and that reconnect', async () => {
+  test('sends each event once and in order, to clients that stay connected and to clients that reconnect', async () => {
     const organization = await context.api.organization();
     const hosts: TestHost[] = [];
     while (hosts.length < 8) hosts.push(await organization.enroll());

@@ -49,7 +49,7 @@ describe.each(testEngines())('a client that reconnects to the live stream on %s'
     expect(client.of('container').map(({ data }) => data.dockerId)).toEqual(['b']);
   });
 
-  test('misses no event, even if it had received none before it reconnected', async () => {
+  test('misses no event, even if it had received no event before it reconnected', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const server = await serve();
@@ -66,7 +66,7 @@ describe.each(testEngines())('a client that reconnects to the live stream on %s'
     second.close();
     expect(second.of('reset')).toEqual([]);
     await host.sync([container('a'), container('b')]);
-    // The third client starts at the present, and the fourth client resumes where the third one stopped.
+    // The third client starts at the present, and the fourth client resumes where the third client stopped.
     const last = (await historyOf(organization)).at(-1);
     let third = await resume();
     // Transactions of other tests on the server can delay the last event for a moment.
@@ -114,7 +114,7 @@ describe.each(testEngines())('a client that reconnects to the live stream on %s'
     expect(again.of('reset')).toEqual([]);
   });
 
-  test('can resume for days after an id that no event follows', async () => {
+  test('can resume days later after an id that no event follows', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a')]);

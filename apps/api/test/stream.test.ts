@@ -45,7 +45,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(client.of('summary')[1]!.data.hosts.byFreshness).toMatchObject({ online: 1, never: 0 });
   });
 
-  test('reports that a host has become silent, although no report arrives', async () => {
+  test('reports when a silent host becomes stale and then offline', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     await host.sync([container('a')]);
@@ -84,7 +84,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(client.of('host-deleted')[0]!.data).toEqual({ hostId: host.id });
   });
 
-  test('contains only the events of one organization, and only those that were requested', async () => {
+  test('contains only requested events of one organization', async () => {
     const [organization, stranger] = [await context.api.organization(), await context.api.organization()];
     const [web, db] = [await organization.enroll({ name: 'web' }), await organization.enroll({ name: 'db' })];
     const strangeHost = await stranger.enroll();
@@ -185,7 +185,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     }
   });
 
-  test('ends with an unauthorized message when the key is revoked, and only for that key', async () => {
+  test('ends with an unauthorized message when the key is revoked, without affecting other keys', async () => {
     const organization = await context.api.organization();
     const other = await context.api.apiKey(organization.id, 'viewer');
     const server = await serve();
@@ -238,14 +238,14 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     await again.body?.cancel();
   });
 
-  test('refuses an unknown parameter with an error that names it, before the stream begins', async () => {
+  test('refuses an unknown parameter before the stream begins, with an error that contains its name', async () => {
     const organization = await context.api.organization();
     const { body } = await organization.get('/api/stream?colour=red').expect(400);
     expect(body).toMatchObject({ errors: [{ path: '/colour' }] });
   });
 });
 
-test('a client that does not keep up is disconnected, and no more than its backlog is kept', async () => {
+test('a client that does not keep up is disconnected after a limited backlog', async () => {
   const app = express();
   const sinks: StreamSink[] = [];
   app.get('/api/stream', (_req, res) => void sinks.push(openEventStream(res)));

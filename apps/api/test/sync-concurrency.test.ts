@@ -12,7 +12,7 @@ const createSnapshots = (round: number) =>
     ),
   );
 
-const unique = <T extends { dockerId: string }>(containers: T[]): T[] => [
+const deduplicate = <T extends { dockerId: string }>(containers: T[]): T[] => [
   ...new Map(containers.map((c) => [c.dockerId, c])).values(),
 ];
 
@@ -22,7 +22,7 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
   test('of one host leave the rows of exactly one of the two snapshots, in each of 200 rounds', async () => {
     const host = await (await context.api.organization()).enroll();
     for (let round = 0; round < 200; round++) {
-      const sides = createSnapshots(round).map(unique);
+      const sides = createSnapshots(round).map(deduplicate);
       const summaries = await Promise.all(sides.map((side) => host.sync(side)));
       expect(summaries.every(({ applied }) => applied)).toBe(true);
       const [last] = summaries.toSorted((a, b) => b.revision - a.revision);
@@ -96,7 +96,7 @@ describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
     }
   });
 
-  test('of 50 hosts succeed without a deadlock or a failure', async () => {
+  test('of 50 hosts succeed without a deadlock', async () => {
     const organization = await context.api.organization();
     const hosts = [];
     for (let i = 0; i < 50; i++) hosts.push(await organization.enroll());

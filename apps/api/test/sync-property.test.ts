@@ -21,7 +21,7 @@ const snapshotOf = fc.uniqueArray(
 );
 
 const step = fc.record({
-  // A whole snapshot, or the previous snapshot with some changed containers, which is compared as text.
+  // A whole snapshot, or some changed containers of the previous snapshot, so that the sync compares the texts.
   snapshot: fc.oneof(snapshotOf, fc.array(fc.option(changes), { minLength: 5, maxLength: 5 })),
   // The process that receives the snapshot. Its cache may be older than what the other process has stored.
   replica: fc.constantFrom(0, 1),

@@ -6,7 +6,14 @@ import { gzipSync } from 'node:zlib';
 import { container, order } from './fixtures.js';
 import { useApi } from './harness.js';
 
-const applied = (changes: object) => ({ applied: true, created: 0, updated: 0, unchanged: 0, removed: 0, ...changes });
+const appliedSummary = (changes: object) => ({
+  applied: true,
+  created: 0,
+  updated: 0,
+  unchanged: 0,
+  removed: 0,
+  ...changes,
+});
 
 describe.each(testEngines())('a snapshot on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
@@ -17,7 +24,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       const host = await enroll();
       const sent = [container('a'), container('b', { state: 'exited', status: 'Exited (137) 2 hours ago', ports: [] })];
       const summary = await host.sync(sent);
-      expect(summary).toMatchObject(applied({ hostId: host.id, received: 2, created: 2, revision: 1 }));
+      expect(summary).toMatchObject(appliedSummary({ hostId: host.id, received: 2, created: 2, revision: 1 }));
       expect(summary.cadence).toEqual({ heartbeatSeconds: 10, snapshotSeconds: 60 });
       expect(await host.present()).toEqual({ a: sent[0], b: sent[1] });
       expect(await host.row('b')).toMatchObject({ health: null, exitCode: 137 });
@@ -69,19 +76,21 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       );
       expect(
         await host.sync([container('a', { name: 'zażółć 🐳', labels, status: 'Up 5 minutes (healthy)' })]),
-      ).toMatchObject(applied({ unchanged: 1 }));
+      ).toMatchObject(appliedSummary({ unchanged: 1 }));
     });
 
     test(`one snapshot can add, change or remove ${SNAPSHOT_CONTAINERS_MAX} containers`, async () => {
       const host = await enroll();
       const many = Array.from({ length: SNAPSHOT_CONTAINERS_MAX }, (_, i) => container(`c${i}`));
-      expect(await host.sync(many)).toMatchObject(applied({ received: 5000, created: 5000 }));
-      expect(await host.sync(many.map((c) => ({ ...c, state: 'paused' })))).toMatchObject(applied({ updated: 5000 }));
-      expect(await host.sync([])).toMatchObject(applied({ removed: 5000 }));
+      expect(await host.sync(many)).toMatchObject(appliedSummary({ received: 5000, created: 5000 }));
+      expect(await host.sync(many.map((c) => ({ ...c, state: 'paused' })))).toMatchObject(
+        appliedSummary({ updated: 5000 }),
+      );
+      expect(await host.sync([])).toMatchObject(appliedSummary({ removed: 5000 }));
       expect(await host.host()).toMatchObject({ containerCount: 0 });
     });
 
-    test('a gzip body is the same snapshot as a plain one', async () => {
+    test('a gzip body has the same effect as a plain body', async () => {
       const host = await enroll();
       const request = host.organization.api.http
         .post('/api/agent/containers')
@@ -99,7 +108,9 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       const host = await enroll();
       await host.sync([container('a'), container('b')]);
       context.api.clock.advance(1000);
-      expect(await host.sync([container('a')])).toMatchObject(applied({ removed: 1, unchanged: 1, revision: 2 }));
+      expect(await host.sync([container('a')])).toMatchObject(
+        appliedSummary({ removed: 1, unchanged: 1, revision: 2 }),
+      );
       expect(await host.row('b')).toMatchObject({
         state: 'exited',
         status: '',
@@ -112,7 +123,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
     test('an empty snapshot removes every container', async () => {
       const host = await enroll();
       await host.sync([container('a'), container('b')]);
-      expect(await host.sync([])).toMatchObject(applied({ received: 0, removed: 2 }));
+      expect(await host.sync([])).toMatchObject(appliedSummary({ received: 0, removed: 2 }));
       expect(await host.present()).toEqual({});
     });
 
@@ -123,7 +134,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       context.api.clock.advance(1000);
       await host.sync([]);
       context.api.clock.advance(1000);
-      expect(await host.sync([container('a')])).toMatchObject(applied({ created: 0, updated: 1 }));
+      expect(await host.sync([container('a')])).toMatchObject(appliedSummary({ created: 0, updated: 1 }));
       expect(await host.row('a')).toMatchObject({
         removedAt: null,
         state: 'running',
@@ -131,23 +142,23 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       });
     });
 
-    test('an incomplete snapshot does not change containers that it does not name, and clears the digest', async () => {
+    test('an incomplete snapshot does not change containers that it does not contain, and clears the digest', async () => {
       const host = await enroll();
       const full = await host.sync([container('a'), container('b')]);
       expect(full.digest).not.toBeNull();
       const partial = await host.sync([container('b', { state: 'paused' }), container('c')], {
         'Snapshot-Complete': 'false',
       });
-      expect(partial).toMatchObject(applied({ received: 2, created: 1, updated: 1, removed: 0, digest: null }));
+      expect(partial).toMatchObject(appliedSummary({ received: 2, created: 1, updated: 1, removed: 0, digest: null }));
       expect(Object.keys(await host.present())).toEqual(['a', 'b', 'c']);
       expect(await host.host()).toMatchObject({ containerCount: 3 });
       // Because the digest was cleared, the server compares the content of the repeated complete snapshot again.
       expect(await host.sync([container('a'), container('b')])).toMatchObject(
-        applied({ updated: 1, unchanged: 1, removed: 1 }),
+        appliedSummary({ updated: 1, unchanged: 1, removed: 1 }),
       );
     });
 
-    test('incomplete snapshots alone correct counts that another version of Muster stored', async () => {
+    test('incomplete snapshots are enough to correct counts that another version of Muster stored', async () => {
       const host = await enroll();
       const incomplete = { 'Snapshot-Complete': 'false' };
       const exited = { state: 'exited', status: 'Exited (1) now', startedAt: null };
@@ -165,11 +176,11 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       });
     });
 
-    test('an incomplete snapshot with the bytes of the last complete one changes nothing but the digest', async () => {
+    test('an incomplete snapshot with the bytes of the last complete snapshot changes only the digest', async () => {
       const host = await enroll();
       await host.sync([container('a')]);
       const again = await host.sync([container('a')], { 'Snapshot-Complete': 'false' });
-      expect(again).toMatchObject(applied({ unchanged: 1, revision: 1, digest: null }));
+      expect(again).toMatchObject(appliedSummary({ unchanged: 1, revision: 1, digest: null }));
     });
   });
 
@@ -182,7 +193,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
         WHERE "hostId" = ${host.id}::uuid AND "dockerId" = 'a'`;
       const before = await versions();
       expect(await host.sync([container('a'), container('b', { image: 'nginx:1.30' })])).toMatchObject(
-        applied({ updated: 1, unchanged: 1, revision: 2 }),
+        appliedSummary({ updated: 1, unchanged: 1, revision: 2 }),
       );
       expect(await versions()).toEqual(before);
     });
@@ -192,7 +203,9 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       const first = await host.sync([container('a')]);
       context.api.clock.advance(5000);
       const { digest, revision } = first;
-      expect(await host.sync([container('a')])).toMatchObject(applied({ received: 1, unchanged: 1, digest, revision }));
+      expect(await host.sync([container('a')])).toMatchObject(
+        appliedSummary({ received: 1, unchanged: 1, digest, revision }),
+      );
       expect(await host.host()).toMatchObject({ confirmedAt: context.api.clock(), lastSeenAt: context.api.clock() });
       expect(await host.history()).toHaveLength(1);
     });
@@ -201,7 +214,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       const host = await enroll();
       const { digest } = await host.sync([container('a'), container('b')]);
       const again = await host.sync([container('b'), container('a')]);
-      expect(again).toMatchObject(applied({ unchanged: 2, revision: 1 }));
+      expect(again).toMatchObject(appliedSummary({ unchanged: 2, revision: 1 }));
       expect(again.digest).not.toBe(digest);
       expect(await host.history()).toHaveLength(2);
     });
@@ -211,7 +224,9 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       await host.sync([container('a', { status: 'Up 5 minutes' })]);
       const before = await host.row('a');
       context.api.clock.advance(60_000);
-      expect(await host.sync([container('a', { status: 'Up 6 minutes' })])).toMatchObject(applied({ updated: 1 }));
+      expect(await host.sync([container('a', { status: 'Up 6 minutes' })])).toMatchObject(
+        appliedSummary({ updated: 1 }),
+      );
       expect(await host.row('a')).toMatchObject({ status: 'Up 6 minutes', changedAt: before?.changedAt });
       expect(await host.history()).toEqual([['created', 'a', null, 'running']]);
     });
@@ -238,7 +253,7 @@ describe.each(testEngines())('a snapshot on %s', (engine) => {
       const host = await enroll();
       const stream = randomUUID();
       await host.sync([container('a')], order(stream, 1));
-      expect(await host.sync([container('a')], order(stream, 3))).toMatchObject(applied({ unchanged: 1 }));
+      expect(await host.sync([container('a')], order(stream, 3))).toMatchObject(appliedSummary({ unchanged: 1 }));
       expect(await host.sync([container('b')], order(stream, 2))).toMatchObject(stale('sequence_not_rising'));
       expect(await host.sync([container('a')], order(stream, 3))).toMatchObject(stale('sequence_not_rising'));
       expect(Object.keys(await host.present())).toEqual(['a']);

@@ -74,7 +74,7 @@ export class StreamClient {
     );
   }
 
-  /** Resolves once the condition holds. It is checked after each message. */
+  /** Resolves once the condition holds. The condition is checked after each message. */
   async until(holds: (client: this) => boolean): Promise<void> {
     while (!holds(this)) await new Promise<void>((resolve) => this.#waiting.add(resolve));
   }

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { createTokenBuckets } from '../src/lib/token-bucket.js';
 
 describe('a token bucket', () => {
-  test('grants its burst immediately, and then a token whenever one has been refilled', () => {
+  test('grants its burst immediately, and then each token when it has been refilled', () => {
     const buckets = createTokenBuckets({ perMinute: 600, burst: 60 });
     const taken = Array.from({ length: 61 }, () => buckets.take('a', 0));
     expect(taken.map(({ isAllowed }) => isAllowed)).toEqual([...Array<boolean>(60).fill(true), false]);
@@ -28,7 +28,7 @@ describe('a token bucket', () => {
     expect(burstAt(3_600_000)).toEqual([true, true, true, false, false]);
   });
 
-  test('admits what its rate and its burst allow, with any pauses, and a refusal costs nothing', () => {
+  test('admits what its rate and burst allow after any pauses, and takes no token for a refused call', () => {
     const pauses = fc.array(fc.integer({ min: 0, max: 4000 }), { maxLength: 300 });
     fc.assert(
       fc.property(

@@ -1,5 +1,5 @@
 /**
- * Neither the response nor its timing reveals whether a guessed token is close to a valid one. A token is looked up by
+ * Neither the response nor its timing reveals whether a guess is close to a valid token. A token is looked up by
  * the index on its SHA-256, and similar tokens have unrelated hashes. An attacker who learned a stored hash bit by bit
  * would still have to guess 256 random bits. Timing cannot be tested reliably, so these tests show that close and
  * distant guesses take the same steps.
@@ -32,7 +32,7 @@ function recordOperations(db: Database): { db: Database; operations: string[] } 
   return { db: { ...db, prisma: prisma as unknown as Database['prisma'], query }, operations };
 }
 
-/** Returns a token of this kind whose random part differs from the given one only in its last bit. */
+/** Returns a token of this kind whose random part differs from `bytes` only in its last bit. */
 function withOtherLastBit(kind: TokenKind, bytes: Uint8Array): string {
   const changed = Uint8Array.from(bytes);
   changed[31]! ^= 1;
@@ -77,18 +77,18 @@ describe.each(testEngines())('a guessed token on %s', (engine) => {
   }
 
   test.each(['agent', 'enroll', 'key'] as const)(
-    'causes the same response and the same steps as any other guess if it differs from a stored %s token only in its last bit',
+    'that differs from a stored %s token only in its last bit causes the same response and steps as any other guess',
     async (kind) => {
       const far = await guess(kind, issueToken(kind).token);
       expect(far.status).toBe(401);
       expect(far.operations.length).toBeGreaterThan(0);
       expect(await guess(kind, withOtherLastBit(kind, bytes))).toEqual(far);
-      // The stored token itself is accepted, so the guess is indeed close to a valid one.
+      // The stored token itself is accepted, so the guess is indeed close to a valid token.
       expect((await guess(kind, formatToken(kind, bytes))).status).toBeLessThan(300);
     },
   );
 
-  test('is not stored, and of a valid token only the hash is stored', async () => {
+  test('is not stored, and only the hash of a valid token is stored', async () => {
     const { prisma } = context.api.db;
     const rows = await Promise.all([
       prisma.agentToken.findMany(),

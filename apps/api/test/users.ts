@@ -11,7 +11,7 @@ export const PASSWORD = 'correct horse battery';
 /** One hash for all people, because computing a password hash is expensive by design. */
 const passwordHash = hashPassword(PASSWORD);
 
-/** A member of an organization, and a browser in which they are signed in. */
+/** A member of an organization, and a browser in which the member is signed in. */
 export interface TestPerson {
   id: string;
   email: string;

@@ -58,7 +58,7 @@ describe('the dashboard', () => {
     ['no type', {}],
     ['an image or anything else', { Accept: 'image/avif, */*;q=0.1' }],
     ['HTML rather than JSON', { Accept: 'application/json;q=0.5, text/html' }],
-  ])('sends the page at / to a client that accepts %s, also for HEAD', async (_what, headers) => {
+  ])('sends the page at / to a client that accepts %s, for GET and HEAD', async (_what, headers) => {
     const { text } = await http()
       .get('/')
       .set(headers)
@@ -79,7 +79,7 @@ describe('the dashboard', () => {
     ['a client that does not accept HTML', '/containers', { Accept: '*/*' }],
     ['a call of the API that accepts HTML', '/api/nothing', HTML],
     ['a request for a missing file', '/assets/gone.js', HTML],
-  ])('responds to %s with 404 and a problem', async (_who, path, headers) => {
+  ])('responds to %s with 404 and a problem document', async (_who, path, headers) => {
     await http().get(path).set(headers).expect(404).expect('Content-Type', 'application/problem+json');
   });
 

@@ -19,7 +19,7 @@ import { useApi, type TestHost, type TestOrganization } from './harness.js';
 
 const MINUTE_MS = 60_000;
 
-const composed = (dockerId: string, project: string, service: string, changes: Partial<ContainerInput> = {}) =>
+const composeContainer = (dockerId: string, project: string, service: string, changes: Partial<ContainerInput> = {}) =>
   container(dockerId, {
     name: `${project}-${service}-1`,
     labels: {
@@ -29,7 +29,7 @@ const composed = (dockerId: string, project: string, service: string, changes: P
     },
     ...changes,
   });
-const task = (
+const swarmTask = (
   dockerId: string,
   service: string,
   slot: number,
@@ -45,7 +45,7 @@ const task = (
     },
     ...changes,
   });
-const plain = (dockerId: string, name: string, changes: Partial<ContainerInput> = {}) =>
+const plainContainer = (dockerId: string, name: string, changes: Partial<ContainerInput> = {}) =>
   container(dockerId, { name, labels: {}, ...changes });
 const exit = (code: number, reason: ExitReason | null = null): Partial<ContainerInput> => ({
   state: 'exited',
@@ -76,7 +76,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     return (body as Page<Item>).items;
   };
 
-  test('a Swarm stack, a namespace and a Compose project are projects, which do not include the infra containers of pods', async () => {
+  test('Swarm stacks, namespaces and Compose projects are listed as projects, without the infra containers of pods', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll({ name: 'alpha' });
     const pod = {
@@ -85,16 +85,16 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       'io.kubernetes.container.name': 'app',
     };
     await host.sync([
-      task('t1', 'web', 1),
-      task('t2', 'db', 1, { state: 'exited', status: 'Exited (0) 1 minute ago' }),
-      composed('c1', 'blog', 'web'),
+      swarmTask('t1', 'web', 1),
+      swarmTask('t2', 'db', 1, { state: 'exited', status: 'Exited (0) 1 minute ago' }),
+      composeContainer('c1', 'blog', 'web'),
       container('k1', { name: 'k8s_app', labels: pod }),
       container('k2', {
         name: 'k8s_POD',
         image: 'registry.k8s.io/pause:3.9',
         labels: { ...pod, 'io.kubernetes.docker.type': 'podsandbox' },
       }),
-      plain('p1', 'alone'),
+      plainContainer('p1', 'alone'),
     ]);
     const project = (name: string, kind: string, services: string[], containers: number, running: number) => ({
       project: name,
@@ -116,10 +116,10 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     expect(await read<Project>(organization, '/api/projects', { hostId: host.id })).toEqual(expected);
   });
 
-  test('a row that an earlier version wrote belongs to its Compose project before its host reports again', async () => {
+  test('a row that an earlier version wrote belongs to its Compose project even before the host reports again', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
-    await host.sync([composed('c1', 'blog', 'web')]);
+    await host.sync([composeContainer('c1', 'blog', 'web')]);
     await context.api.db.prisma.container.updateMany({
       where: { hostId: host.id },
       data: { workloadKind: null, project: null, service: null, instance: null },
@@ -135,9 +135,14 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
   test('lists, exports and the history are filtered by project, service and instance, across replaced containers', async () => {
     const organization = await context.api.organization();
     const [one, two] = [await organization.enroll(), await organization.enroll()];
-    await one.sync([task('t1', 'web', 1), task('t2', 'web', 2), composed('c1', 'blog', 'web'), plain('p1', 'web')]);
-    await one.sync([task('t2', 'web', 2), composed('c1', 'blog', 'web'), plain('p1', 'web')]);
-    await two.sync([task('t3', 'web', 1), task('t4', 'db', 1)]);
+    await one.sync([
+      swarmTask('t1', 'web', 1),
+      swarmTask('t2', 'web', 2),
+      composeContainer('c1', 'blog', 'web'),
+      plainContainer('p1', 'web'),
+    ]);
+    await one.sync([swarmTask('t2', 'web', 2), composeContainer('c1', 'blog', 'web'), plainContainer('p1', 'web')]);
+    await two.sync([swarmTask('t3', 'web', 1), swarmTask('t4', 'db', 1)]);
 
     const idsOf = async (query: object) => {
       const items = await read<ContainerView>(organization, Paths.containers, query);
@@ -178,7 +183,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     for (const state of ['running', 'exited', 'running', 'exited', 'running', 'exited']) {
-      await host.sync([task('t0', 'web', 1, state === 'exited' ? exit(1, 'crashed') : {})]);
+      await host.sync([swarmTask('t0', 'web', 1, state === 'exited' ? exit(1, 'crashed') : {})]);
       context.api.clock.advance(1_000);
     }
     const { prisma } = context.api.db;
@@ -224,7 +229,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     };
 
     /**
-     * Posts snapshots in which each of these containers runs and then exits. Each container replaces the one before it.
+     * Posts snapshots in which each of these containers runs and then exits. Each container replaces the previous one.
      */
     async function crash(host: TestHost, containers: ContainerInput[], how: Partial<ContainerInput> = exit(1)) {
       for (const one of containers) {
@@ -234,51 +239,55 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       }
     }
 
-    test('of a Swarm service is one crash loop, although each task is another container and may run on another host', async () => {
+    test('of a Swarm service is counted once, although each task is another container and may run on another host', async () => {
       const organization = await context.api.organization();
       const [one, two] = [await organization.enroll(), await organization.enroll()];
-      await crash(one, [task('t1', 'web', 1), task('t2', 'web', 1)]);
+      await crash(one, [swarmTask('t1', 'web', 1), swarmTask('t2', 'web', 1)]);
       expect(await loopsOf(organization)).toEqual([]);
       // An engine keeps the last tasks of a slot.
-      const ended = [task('t1', 'web', 1, exit(1)), task('t2', 'web', 1, exit(1))];
+      const ended = [swarmTask('t1', 'web', 1, exit(1)), swarmTask('t2', 'web', 1, exit(1))];
       await one.sync(ended);
-      await crash(two, [task('t3', 'web', 1), task('t4', 'web', 1), task('t5', 'web', 1)]);
-      await two.sync([task('t6', 'web', 1), task('t7', 'web', 2)]);
+      await crash(two, [swarmTask('t3', 'web', 1), swarmTask('t4', 'web', 1), swarmTask('t5', 'web', 1)]);
+      await two.sync([swarmTask('t6', 'web', 1), swarmTask('t7', 'web', 2)]);
       expect(await loopsOf(organization)).toEqual(['t6']);
       const { containers } = Attention.parse((await organization.get(Paths.attention).expect(200)).body);
       expect(containers.problems.find(({ kind }) => kind === 'crash_loop')!.groups).toMatchObject([
         { latest: [{ workload: { kind: 'swarm', project: 'shop', service: 'web', instance: '1' }, exits: 5 }] },
       ]);
       // Someone stopped the newest task.
-      await two.sync([task('t6', 'web', 1, exit(143)), task('t7', 'web', 2)]);
+      await two.sync([swarmTask('t6', 'web', 1, exit(143)), swarmTask('t7', 'web', 2)]);
       expect(await loopsOf(organization)).toEqual([]);
     });
 
-    test('of a Swarm service has no exits of another cluster with the same stack', async () => {
+    test('of a Swarm service includes no exits in another cluster with the same stack name', async () => {
       const organization = await context.api.organization();
       const [one, two] = [await organization.enroll(), await organization.enroll()];
-      const of = (cluster: string, ...ids: string[]) => ids.map((id) => task(id, 'web', 1, {}, cluster));
+      const of = (cluster: string, ...ids: string[]) => ids.map((id) => swarmTask(id, 'web', 1, {}, cluster));
       await crash(one, of('one', 't1', 't2'));
       await crash(two, of('two', 'u1', 'u2'));
       expect(await loopsOf(organization)).toEqual([]);
       await crash(one, of('one', 't3'));
       expect(await loopsOf(organization)).toEqual(['t3']);
       await crash(two, of('two', 'u3'));
-      await one.sync([task('t3', 'web', 1, exit(1), 'one')]);
+      await one.sync([swarmTask('t3', 'web', 1, exit(1), 'one')]);
       expect((await loopsOf(organization)).sort()).toEqual(['t3', 'u3']);
-      await two.sync([task('u4', 'web', 1, exit(143), 'two')]);
+      await two.sync([swarmTask('u4', 'web', 1, exit(143), 'two')]);
       expect(await loopsOf(organization)).toEqual(['t3']);
     });
 
     test('is not hidden by a container with the same labels on another host', async () => {
       const organization = await context.api.organization();
       const [host, other] = [await organization.enroll(), await organization.enroll()];
-      const crashed = task('t3', 'web', 1, exit(1, 'crashed'));
-      await crash(host, [task('t1', 'web', 1), task('t2', 'web', 1), task('t3', 'web', 1)], exit(1, 'crashed'));
+      const crashed = swarmTask('t3', 'web', 1, exit(1, 'crashed'));
+      await crash(
+        host,
+        [swarmTask('t1', 'web', 1), swarmTask('t2', 'web', 1), swarmTask('t3', 'web', 1)],
+        exit(1, 'crashed'),
+      );
       expect(await loopsOf(organization)).toEqual(['t3']);
-      await other.sync([task('x1', 'web', 1, exit(143, 'stopped'))]);
+      await other.sync([swarmTask('x1', 'web', 1, exit(143, 'stopped'))]);
       expect(await loopsOf(organization)).toEqual(['t3']);
-      await other.sync([task('x2', 'web', 1)]);
+      await other.sync([swarmTask('x2', 'web', 1)]);
       expect(await loopsOf(organization)).toEqual(['x2']);
       const ofHost = await read(organization, Paths.containers, { problem: 'crash_loop', hostId: host.id });
       expect(ofHost).toMatchObject([{ dockerId: 't3' }]);
@@ -290,19 +299,19 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
     test('of a Compose service or a plain container is counted separately on each host', async () => {
       const organization = await context.api.organization();
       const [one, two] = [await organization.enroll(), await organization.enroll()];
-      await crash(one, [composed('c1', 'blog', 'web'), composed('c2', 'blog', 'web')]);
-      await crash(two, [composed('c1', 'blog', 'web')]);
+      await crash(one, [composeContainer('c1', 'blog', 'web'), composeContainer('c2', 'blog', 'web')]);
+      await crash(two, [composeContainer('c1', 'blog', 'web')]);
       expect(await loopsOf(organization)).toEqual([]);
-      await crash(one, [composed('c3', 'blog', 'web')]);
+      await crash(one, [composeContainer('c3', 'blog', 'web')]);
       expect(await loopsOf(organization)).toEqual(['c3']);
-      await crash(two, [plain('p1', 'job'), plain('p2', 'job'), plain('p3', 'job')]);
+      await crash(two, [plainContainer('p1', 'job'), plainContainer('p2', 'job'), plainContainer('p3', 'job')]);
       expect(await loopsOf(organization)).toEqual(['p3']);
     });
 
-    test('is found although each container crashed before its host reported it, unless the host is new', async () => {
+    test('is found even if each container crashed before its first report, unless the host is new', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
-      const crashed = ['t1', 't2', 't3', 't4', 't5', 't6'].map((id) => task(id, 'web', 1, exit(1, 'crashed')));
+      const crashed = ['t1', 't2', 't3', 't4', 't5', 't6'].map((id) => swarmTask(id, 'web', 1, exit(1, 'crashed')));
       await host.sync(crashed.slice(0, 3));
       expect(await loopsOf(organization)).toEqual([]);
       context.api.clock.advance(6 * MINUTE_MS);
@@ -316,14 +325,14 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       const other = await context.api.organization();
       const returned = await other.enroll();
       context.api.clock.advance(6 * MINUTE_MS);
-      await returned.sync(['u1', 'u2', 'u3'].map((id) => task(id, 'web', 1, exit(1, 'unknown'))));
+      await returned.sync(['u1', 'u2', 'u3'].map((id) => swarmTask(id, 'web', 1, exit(1, 'unknown'))));
       expect(await loopsOf(other)).toEqual([]);
     });
 
-    test('does not count requested exits, and counts exits of unknown cause only if there are three or a restart policy', async () => {
+    test('ignores requested exits, and counts exits of unknown cause only if there are at least three of them or a restart policy', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
-      const web = plain('p1', 'web');
+      const web = plainContainer('p1', 'web');
       const repeat = (count: number) => Array.from({ length: count }, () => web);
       await crash(host, repeat(4), exit(137, 'stopped'));
       expect(await loopsOf(organization)).toEqual([]);

@@ -45,7 +45,7 @@ const json = (status: number, body: object): RequestListener => {
 /** Responds with a list of one page. */
 const respondWith = (items: object[]): RequestListener => json(200, { items, nextCursor: null });
 
-test('a table of events shows a recreation by Compose as one row, and other formats show each event', async () => {
+test('a table of events shows a recreation by Compose as one row', async () => {
   const requests: string[] = [];
   const event = (id: string, dockerId: string, kind: string, changes: object) => ({
     id,
@@ -82,7 +82,7 @@ test('a table of events shows a recreation by Compose as one row, and other form
   expect(csv.out.trim().split('\r\n')).toHaveLength(4);
 });
 
-test('the exits of a looping container are one event, with their number and their codes', async () => {
+test('shows the exits of a looping container as one event, with their count and exit codes', async () => {
   const exits = {
     count: 57,
     first: '2026-03-01T11:00:00.000Z',
@@ -136,7 +136,7 @@ describe('an empty list', () => {
     [['events'], 'No events.'],
     [['events', '--since', '1h'], 'No events match the filters.'],
     [['enroll-token', 'list'], 'No enrollment tokens.'],
-  ])('of %j is a message on standard error, and standard output stays empty', async (args, message) => {
+  ])('of %j is reported on standard error only', async (args, message) => {
     expect(await run(...args)).toEqual({ code: 0, out: '', err: `${message}\n` });
   });
 
@@ -145,7 +145,7 @@ describe('an empty list', () => {
     expect(await run('events', '-o', 'csv')).toEqual({ code: 0, out: 'TIME,HOST,NAME,KIND,WHAT\r\n', err: '' });
   });
 
-  test('of a state that no engine has is explained, and the case of a state does not matter', async () => {
+  test('is explained if the filter is an unknown state', async () => {
     const { code, err } = await run('containers', '--state', 'up');
     expect(code).toBe(0);
     expect(err).toMatch(
@@ -164,7 +164,7 @@ describe('an empty list', () => {
   });
 });
 
-test('muster hosts -o wide lists the hosts of an older API, which does not say which agents are outdated', async () => {
+test('muster hosts -o wide works with an older API, which does not report outdated agents', async () => {
   const engine = { name: 'Docker', version: '28.5.2', apiVersion: '1.51' };
   const fields = { freshness: 'online', lastSeenAt: null, problems: [], containerCount: 0, os: 'linux', id: '1' };
   handler = (req, res) => {
@@ -214,7 +214,7 @@ describe('muster images', () => {
     buildsMax: 1,
   };
 
-  test('shows repository, tag, builds and drift', async () => {
+  test('shows the repository, tag, builds and drift', async () => {
     handler = respondWith([local, web, nameless]);
     const { out } = await muster(['images'], null, { MUSTER_URL: url(), MUSTER_KEY: KEY });
     expect(out.split('\n').map((line) => line.split(/ {2,}/))).toEqual([
@@ -280,7 +280,7 @@ describe('the exit of a process', () => {
     ...{ dockerId: 'a', state: 'exited', status: 'Exited (137) 2 hours ago', exitCode: 137, engineName: 'Docker' },
   };
 
-  test('is described in words in the status of containers and in events', async () => {
+  test('is described in words in containers and events', async () => {
     const exit = { code: 137, reason: 'oom', error: '', finishedAt: new Date(Date.now() - 7_300_000).toISOString() };
     handler = respondWith([{ ...fields, exit, restartCount: 4 }]);
     expect((await muster(['containers'], null, env())).out).toMatch(/ out of memory, 2h ago /);
@@ -300,7 +300,7 @@ describe('the exit of a process', () => {
     );
   });
 
-  test('can be used as a filter, which is sent to the API', async () => {
+  test('can be used as a filter', async () => {
     const requested: (string | undefined)[] = [];
     handler = (req, res) => {
       requested.push(req.url);
@@ -317,7 +317,7 @@ describe('the exit of a process', () => {
   });
 });
 
-describe('a value that only the API checks', () => {
+describe('an option value that only the API checks', () => {
   const run = (args: string[], status: number, errors?: object[]) => {
     const detail = 'The request is not valid.';
     handler = json(status, { type: '/problems/x', title: 'x', status, detail, requestId: 'r', errors });
@@ -332,12 +332,12 @@ describe('a value that only the API checks', () => {
     [['enroll-token', 'create', 'a'], '/name', 'the name must be at most 9'],
     [['enroll-token', 'create', 'a'], '/maxUses', '--uses must be at most 9'],
     [['enroll-token', 'create', 'a'], '/expiresInSeconds', '--expires must be at most 9'],
-  ])('of %j exits with 2 and names the option of the field %s', async (args, path, message) => {
+  ])('makes %j exit with 2 and name the option for the field %s', async (args, path, message) => {
     const errors = [{ path, message: 'must be at most 9' }];
     expect(await run(args, 400, errors)).toEqual({ code: 2, out: '', err: `muster: ${message}\n` });
   });
 
-  test('exits with 2 and lists all reasons', async () => {
+  test('makes the command exit with 2 and list all reasons', async () => {
     const { code, err } = await run(['hosts'], 400, [
       { path: '/sort', message: 'must be one of: name' },
       { path: '', message: 'must be an object\u001b[2J' },
@@ -348,7 +348,7 @@ describe('a value that only the API checks', () => {
     });
   });
 
-  test('is not named if the API refuses the request for another reason', async () => {
+  test('is not reported if the API refuses the request for another reason', async () => {
     expect(await run(['hosts'], 400)).toEqual({ code: 1, out: '', err: 'muster: The request is not valid.\n' });
     expect((await run(['hosts'], 403)).code).toBe(3);
     expect((await run(['hosts'], 503)).code).toBe(4);
@@ -396,17 +396,23 @@ describe('an export with control characters in its texts', () => {
   });
 });
 
-test.each([[[]], [['--file', 'export.csv']]])('an export %j that the server does not complete fails', async (args) => {
-  handler = (_req, res) => {
-    res.writeHead(200, { 'Content-Type': 'text/csv' }).write('name\r\n', () => setTimeout(() => res.destroy(), 50));
-  };
-  const paths = args.map((arg) => (arg === 'export.csv' ? join(folder, arg) : arg));
-  const { code, err } = await muster(['export', 'containers', ...paths], null, { MUSTER_URL: url(), MUSTER_KEY: KEY });
-  expect({ code, err }).toEqual({ code: 4, err: 'muster: the connection ended before the export was complete\n' });
-  expect(await readdir(folder)).toEqual([]);
-});
+test.each([[[]], [['--file', 'export.csv']]])(
+  'an export with the options %j fails if the server does not complete it',
+  async (args) => {
+    handler = (_req, res) => {
+      res.writeHead(200, { 'Content-Type': 'text/csv' }).write('name\r\n', () => setTimeout(() => res.destroy(), 50));
+    };
+    const paths = args.map((arg) => (arg === 'export.csv' ? join(folder, arg) : arg));
+    const { code, err } = await muster(['export', 'containers', ...paths], null, {
+      MUSTER_URL: url(),
+      MUSTER_KEY: KEY,
+    });
+    expect({ code, err }).toEqual({ code: 4, err: 'muster: the connection ended before the export was complete\n' });
+    expect(await readdir(folder)).toEqual([]);
+  },
+);
 
-test('a key with characters that no key has is refused without printing it', async () => {
+test('an invalid key is refused and not printed', async () => {
   for (const key of ['muster_key_a\nb', 'ключ', 'muster key']) {
     const { code, out, err } = await muster(['hosts'], null, { MUSTER_URL: url(), MUSTER_KEY: key });
     expect({ code, out, err }).toEqual({
@@ -417,7 +423,7 @@ test('a key with characters that no key has is refused without printing it', asy
   }
 });
 
-test('a 404 suggests checking the path of the URL, if the URL has a path', async () => {
+test('the message for a 404 suggests checking the URL’s path, if the URL has a path', async () => {
   const detail = 'This path does not exist.';
   handler = json(404, { type: '/problems/not-found', title: 'x', status: 404, detail, requestId: 'r' });
   const messageAt = async (MUSTER_URL: string) => (await muster(['hosts'], null, { MUSTER_URL, MUSTER_KEY: KEY })).err;
@@ -425,7 +431,7 @@ test('a 404 suggests checking the path of the URL, if the URL has a path', async
   expect(await messageAt(url())).toBe(`muster: ${detail}\n`);
 });
 
-describe('the file that login writes', () => {
+describe('the configuration file of login', () => {
   const login = async () => {
     handler = respondWith([]);
     return muster(['login', url()], null, { XDG_CONFIG_HOME: folder });
@@ -436,7 +442,7 @@ describe('the file that login writes', () => {
     return { directory: await of(directory), file: await of(join(directory, 'connection.json')) };
   };
 
-  test('causes an error that names the file and the reason within a second if it cannot be written', async () => {
+  test('causes an error with the path and the reason within a second if it cannot be written', async () => {
     await writeFile(join(folder, 'file'), '');
     // A recursive mkdir in /proc never ends on some versions of Node.js.
     for (const [XDG_CONFIG_HOME, reason] of [
@@ -452,7 +458,7 @@ describe('the file that login writes', () => {
     }
   }, 5_000);
 
-  test('causes an error that suggests signing in again if it is not valid', async () => {
+  test('causes an error that suggests signing in again if it is invalid', async () => {
     await mkdir(join(folder, 'muster'));
     for (const text of ['', '{}', '{"url":"muster","key":"k"}']) {
       await writeFile(join(folder, 'muster', 'connection.json'), text);
@@ -472,7 +478,7 @@ describe('the file that login writes', () => {
     expect(await modes()).toEqual({ directory: 0o700, file: 0o600 });
   });
 
-  test('is not accessible to other users, even if the directory and the file were accessible before', async () => {
+  test('is not accessible to other users, even if they could read the previous file', async () => {
     const directory = join(folder, 'muster');
     await mkdir(directory);
     await chmod(directory, 0o777);
@@ -514,7 +520,7 @@ describe('muster system', () => {
   });
 });
 
-test('labels of hosts are set and removed on the named hosts, on those with a label, or on those for which both are true', async () => {
+test('muster hosts label changes the labels of the hosts that match --host, --host-label, or both options', async () => {
   const requests: { url: string; body: unknown }[] = [];
   const ids = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'];
   const hosts = [
@@ -562,7 +568,7 @@ describe('host labels', () => {
   const engine = { name: 'Docker', version: '28.5.2', apiVersion: '1.51' };
   const fields = { freshness: 'online', lastSeenAt: null, problems: [], containerCount: 0, os: 'linux', engine };
 
-  test('are the last column of hosts in CSV, and one of them is a column of the table on request', async () => {
+  test('are the last column in CSV, and -L adds a column for one label to the table', async () => {
     handler = respondWith([
       { ...fields, name: 'web-1', id: '1', agentVersion: '0.1.0', labels: { env: 'prod', site: 'fra' } },
       { ...fields, name: 'web-2', id: '2', agentVersion: '0.1.0', labels: {} },
@@ -578,7 +584,7 @@ describe('host labels', () => {
     expect(table[2]).toMatch(/ - *$/);
   });
 
-  test('and the facts about hosts are in CSV, and hosts with the same name are told apart in the table', async () => {
+  test('are in CSV with the facts about the host, and the table distinguishes hosts with the same name', async () => {
     const engineFacts = {
       rootless: true,
       cgroupVersion: '2',

@@ -103,7 +103,7 @@ test.each([
   [['login', 'https://muster.example.org', '--key=muster_key_secret'], "unknown option '--key=muster_key_…'"],
   [['muster_key_secret'], "unknown command 'muster_key_…'"],
   [['events', '--limit', 'muster_key_secret'], "--limit cannot be 'muster_key_…': it must be a positive whole number"],
-])('%j is refused without printing the key', async (args, words) => {
+])('%j is refused, and the key is not printed', async (args, words) => {
   const { code, out, err } = await muster(args);
   expect({ code, out }).toEqual({ code: 2, out: '' });
   expect(err).toContain(words);
@@ -127,7 +127,7 @@ describe('backup and restore', () => {
 
     const copy = await openDatabase({ dataDir: pathOf('copy') });
     expect(await copy.prisma.organization.findMany({ select: { name: true } })).toEqual([{ name: 'Org' }]);
-    // A database in use can be neither backed up nor overwritten.
+    // A database that is in use cannot be backed up or overwritten.
     expect(await muster(['backup', pathOf('c'), '-d', pathOf('copy')])).toEqual({
       code: 1,
       out: '',
@@ -194,7 +194,7 @@ describe('move-database', () => {
     expect(err).not.toContain('secret');
   });
 
-  test('exits with 4 if the server is unreachable, and warns of a password on the command line', async () => {
+  test('exits with 4 if the server is unreachable, and does not print the password', async () => {
     const fromOption = await muster(['move-database', '--to', unreachable]);
     expect(fromOption.code).toBe(4);
     expect(fromOption.err).toMatch(

@@ -64,39 +64,39 @@ const html =
   (_req, res) =>
     res.setHeader('Content-Type', 'text/html').end(`<!doctype html><title>${title}</title>`);
 
-test('a server that is not running is named with its port', async () => {
+test('if no server is running, the error contains the port', async () => {
   expect(await messageAt('http://127.0.0.1:2')).toBe(
     'http://127.0.0.1:2: the server refuses connections on port 2; ' +
       'check that the API is running, and that MUSTER_URL has the right port',
   );
 });
 
-test('a port that fetch blocks is named', async () => {
+test('the error says that fetch blocks the port', async () => {
   expect(await messageAt('http://127.0.0.1:6000')).toBe(
     'http://127.0.0.1:6000: port 6000 is reserved for another protocol, so Node.js and browsers do not connect to it; ' +
       'run the API on another port, and set MUSTER_URL to it',
   );
 });
 
-test('a name that cannot be resolved is an error about the name', async () => {
+test('the error says that a name cannot be resolved', async () => {
   expect(await messageAt('http://muster.invalid')).toMatch(/: the name muster\.invalid cannot be resolved; .*DNS/);
 });
 
-test('a self-signed certificate is an error that names the setting for it', async () => {
+test('the error for a self-signed certificate suggests NODE_EXTRA_CA_CERTS', async () => {
   const host = await tls(html('x'));
   expect(await messageAt(`https://${host}`)).toMatch(
     /: its certificate is self-signed; set NODE_EXTRA_CA_CERTS to a file with that certificate/,
   );
 });
 
-test('https on a port without TLS suggests http', async () => {
+test('the error for https on a port without TLS suggests http', async () => {
   const host = await plain(html('x'));
   expect(await messageAt(`https://${host}`)).toContain(
     `: this port does not speak TLS, and the address begins with https:; set MUSTER_URL to http://${host}`,
   );
 });
 
-test('http on a port with TLS suggests https', async () => {
+test('the error for http on a port with TLS suggests https', async () => {
   const host = await tls(html('x'));
   expect(await messageAt(`http://${host}`)).toContain(`set MUSTER_URL to https://${host} if this port speaks TLS`);
   const nginx = await plain((_req, res) => {
@@ -108,7 +108,7 @@ test('http on a port with TLS suggests https', async () => {
   );
 });
 
-test('a redirect to another address suggests that address', async () => {
+test('the error for a redirect suggests the target address', async () => {
   const host = await plain((req, res) =>
     res.writeHead(301, { Location: `https://muster.example.org${req.url}` }).end(),
   );
@@ -122,13 +122,13 @@ test.each<[string, RequestListener]>([
   ['a redirect to it', (_req, res) => res.writeHead(302, { Location: 'https://sso.example.org/login?rd=x' }).end()],
   ['a status 401', (_req, res) => res.writeHead(401, { 'Content-Type': 'text/html' }).end('<h1>Sign in</h1>')],
   ['a form', (_req, res) => res.writeHead(200, { 'Content-Type': 'text/html' }).end('<input type="password">')],
-])('the sign-in page of a proxy (%s) is an error about the proxy', async (_, handler) => {
+])('the error says that a proxy requires a sign-in (%s)', async (_, handler) => {
   expect(await messageAt(`http://${await plain(handler)}`)).toMatch(
     /: something in front of Muster requires a sign-in \(\d+.*\); let \/api\/\* through/,
   );
 });
 
-test('another server is named by its page, also if it returns 200', async () => {
+test('the error describes a server that is not Muster, even if this server returns 200', async () => {
   const nginx = await plain(html('Welcome to nginx!'));
   expect(await messageAt(`http://${nginx}`)).toBe(
     `http://${nginx}: the server at this address is not Muster (200: Welcome to nginx!); ` +
@@ -138,14 +138,14 @@ test('another server is named by its page, also if it returns 200', async () => 
   expect(await messageAt(`http://${other}`)).toContain(': the server at this address is not Muster (200)');
 });
 
-test('a proxy whose server is down is named, and so is a server that speaks another protocol', async () => {
+test('the error describes a failing proxy and a server that does not speak HTTP', async () => {
   const proxy = await plain((_req, res) => res.writeHead(502).end('<title>502 Bad Gateway</title>'));
   expect(await messageAt(`http://${proxy}`)).toContain(': a proxy in front of Muster answers 502: 502 Bad Gateway;');
   const ssh = await listen(createTcpServer((socket) => void socket.on('error', () => undefined).end('SSH-2.0-x\r\n')));
   expect(await messageAt(`http://${ssh}`)).toContain(': the server at this address does not speak HTTP;');
 });
 
-test('login names the URL of the command, and saves nothing', async () => {
+test('a failed login saves nothing', async () => {
   const url = `http://${await plain(html('Welcome to nginx!'))}`;
   const { code, err } = await muster(['login', url], { XDG_CONFIG_HOME: folder });
   expect(code).toBe(4);
@@ -154,7 +154,7 @@ test('login names the URL of the command, and saves nothing', async () => {
 });
 
 test.each([[['events', '--follow']], [['containers', '--watch']]])(
-  '%j ends if the first connection fails',
+  '%j exits if the first connection fails',
   async (args) => {
     const url = `http://${await plain(html('Welcome to nginx!'))}`;
     const { code, err } = await muster(args, { MUSTER_URL: url, MUSTER_KEY: 'muster_key_x' });
@@ -163,7 +163,7 @@ test.each([[['events', '--follow']], [['containers', '--watch']]])(
   },
 );
 
-test('the key can be in a file, and is sent without the line break at its end', async () => {
+test('the key can be in a file that ends with a line break', async () => {
   const file = join(folder, 'key');
   await writeFile(file, 'muster_key_x\n');
   let authorization: string | undefined;
@@ -175,7 +175,7 @@ test('the key can be in a file, and is sent without the line break at its end', 
   expect(authorization).toBe('Bearer muster_key_x');
 });
 
-test('an unreadable file with the key is an error, and the saved key is not used instead', async () => {
+test('an unreadable key file is an error, even if there is a saved key', async () => {
   const env = { MUSTER_URL: 'http://127.0.0.1:2', MUSTER_KEY_FILE: join(folder, 'missing') };
   expect(await muster(['hosts'], env)).toEqual({
     code: 2,

@@ -46,8 +46,8 @@ const container = (id: string) => {
 };
 
 /**
- * Runs `events --follow` against an API that sends one of `streams` on each connection, in order, and `unauthorized` on
- * one more connection. The API's event lists are empty.
+ * Runs `events --follow` against an API that sends one of `streams` on each connection, in order, and then
+ * `unauthorized`. The API's event lists are empty.
  */
 async function follow(...streams: string[]) {
   const lastIds: unknown[] = [];
@@ -65,7 +65,7 @@ async function follow(...streams: string[]) {
   return { lastIds, out, warnings: warnings.reverse() };
 }
 
-test('events --follow warns once when events are delayed and once when the delay is over', async () => {
+test('events --follow warns once when events are delayed, and once when the delay is over', async () => {
   const [first, later] = ['2026-03-01T12:00:00.000Z', '2026-03-01T12:01:00.000Z'];
   const { out, warnings } = await follow(
     event('summary') +
@@ -81,7 +81,7 @@ test('events --follow warns once when events are delayed and once when the delay
   expect(out).toContain('web-01,shop,started');
 });
 
-test('events --follow --host-label follows which hosts have the label, also those that enroll or change later', async () => {
+test('events --follow --host-label includes hosts that enroll or get the label later', async () => {
   const at = '2026-03-01T12:00:00.000Z';
   const hostEvent = (id: string, hostId: string, kind = 'engine_up') =>
     event(
@@ -132,7 +132,7 @@ test('events --follow warns about missing events after a reset, but not after ho
   expect(warnings).toEqual(['muster: some events are missing: the server could not resend all of them']);
 });
 
-test('events --follow reports an outage once, continues after it, and reports that it is connected again', async () => {
+test('events --follow reports an outage once, and continues when it is connected again', async () => {
   let requests = 0;
   const { err, out } = await muster(['events', '--follow', '-o', 'csv'], (req, res) => {
     if (req.url?.startsWith('/api/stream') !== true) {
@@ -161,7 +161,7 @@ test('events --follow reports an outage once, continues after it, and reports th
   expect(out).toContain('web-01,shop,started');
 });
 
-test('a watch refreshes the list even if the stream is silent, until it is interrupted', async () => {
+test('watchChanges refreshes the list even if the stream is silent', async () => {
   const server = createServer((_req, res) => {
     res.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(event('summary'));
   }).listen(0, '127.0.0.1');

@@ -33,7 +33,7 @@ describe('a table', () => {
     ['a combining accent', 'e\u0301', 1],
     ['a decomposed Hangul syllable', '\u1112\u1161\u11ab', 2],
     ['half-width kana with a voicing mark', 'ﾀﾞ', 2],
-  ])('gives %s as many columns as a terminal gives it', (_, name, columns) => {
+  ])('gives %s the same width as a terminal does', (_, name, columns) => {
     const [, line] = formatTable(COLUMNS, [{ name, state: 'running' }], null).split('\n');
     expect(line).toBe(`${name}${' '.repeat('NAME'.length - columns)}  running`);
   });
@@ -45,7 +45,7 @@ describe('a table', () => {
     expect(formatTable(COLUMNS, ROWS, null)).not.toContain('\u001b');
   });
 
-  test('is shortened to fit a screen but complete in any other output', () => {
+  test('is shortened on a screen, but complete in any other output', () => {
     const rows = [{ name: 'x'.repeat(100), state: 'running' }];
     for (const line of formatTable(COLUMNS, rows, { columns: 40, hasColors: false }).split('\n')) {
       expect(stringWidth(line)).toBeLessThanOrEqual(40);
@@ -91,14 +91,14 @@ describe('a table that is too wide for its screen', () => {
   test('first shortens columns to their minimum widths, then omits columns, and then shortens any column', () => {
     expect(linesAt(80)[1]).toBe('checkout-service-production  running  example.org/shop:1.2  a1b2c3d4e5f6');
     expect(linesAt(55)[1]).toBe('checkout-servic…  running  example.org/s…  a1b2c3d4e5f6');
-    // The minimum widths of all columns need 52 terminal columns, and those without ID need 37.
+    // The minimum widths need 52 terminal columns, or 37 without the ID.
     expect(linesAt(52)[1]).toBe('checkout-servic…  running  example.or…  a1b2c3d4e5f6');
     expect(linesAt(48)[1]).toBe('checkout-service-p…  running  example.org/shop:…');
     expect(linesAt(30)).toEqual(['NAME                   STATE', 'checkout-service-pro…  running']);
     expect(linesAt(12)).toEqual(['NAME   STATE', 'chec…  runn…']);
   });
 
-  test('omits a minor column before the others become narrow, and keeps the end of a text if that matters more', () => {
+  test('omits a minor column before other columns become narrow', () => {
     const ports: Column<Row> = { title: 'PORTS', text: ({ id }) => id, omission: 2 };
     const image: Column<Row> = { title: 'IMAGE', text: ({ image }) => image, omission: 3, keep: 'end' };
     const at = (...list: Column<Row>[]) =>
@@ -107,7 +107,7 @@ describe('a table that is too wide for its screen', () => {
     expect(at(image)).toBe('checkout-service-p…  …ample.org/shop:1.2');
   });
 
-  test('fits, and never loses its first column', () => {
+  test('fits and keeps its first column', () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 60 });
     const record = fc.record({ name: text, state: text, image: text, id: text });
     fc.assert(
@@ -120,7 +120,7 @@ describe('a table that is too wide for its screen', () => {
     );
   });
 
-  test('is complete in the format wide, which can have more columns and longer texts', () => {
+  test('is complete in the format wide', () => {
     const wide = formatTable(columns, rows, { columns: 20, hasColors: false }, true);
     expect(wide).toBe(formatTable(columns, rows, null, true));
     expect(wide).toContain('a1b2c3d4e5f6-complete  about checkout-service-production\n');
@@ -132,7 +132,7 @@ describe('a table that is too wide for its screen', () => {
   });
 });
 
-test('the rows of a table that grows are aligned, below one header', () => {
+test('a growing table aligns its rows below one header', () => {
   const format = createTable(COLUMNS, null, false);
   expect([format([ROWS[1]!]), format([ROWS[0]!]), format([])].join('')).toBe(
     ['NAME          STATE', 'データベース  exited', 'web           running', ''].join('\n'),
@@ -163,7 +163,7 @@ describe('the state of a container', () => {
   });
 });
 
-test('a wrapped text fits the screen, except for words that are longer', () => {
+test('a wrapped text fits the screen, except for words that are longer than a line', () => {
   expect(wrap('edge-1: the clock is ahead', 14)).toBe('edge-1: the\n  clock is\n  ahead');
   expect(wrap('a-very-long-name: x', 5)).toBe('a-very-long-name:\n  x');
   expect(wrap('', 5)).toBe('');
@@ -173,7 +173,7 @@ test.each([
   [90_000, 'in 1m'],
   [-3 * 86_400_000, '3d ago'],
   [0, '0s ago'],
-])('the distance of an instant %i ms from now is formatted as %s', (ms, text) => {
+])('an instant %i ms from now is formatted as %s', (ms, text) => {
   const now = new Date('2026-03-01T12:00:00Z');
   expect(formatDistance(new Date(now.getTime() + ms).toISOString(), now)).toBe(text);
 });
@@ -194,7 +194,7 @@ describe('a truncated text', () => {
     expect(truncateText('👍🏽👍🏽', 3)).toBe('👍🏽…');
   });
 
-  test('can keep its end', () => {
+  test('keeps its end on request', () => {
     const endOf = (text: string, columns: number): string => truncate(toCell(text), columns, 'end').text;
     expect(endOf('nginx:1.29', 6)).toBe('…:1.29');
     expect(endOf('nginx:1.29', 1)).toBe('…');
@@ -202,7 +202,7 @@ describe('a truncated text', () => {
     expect(endOf('日本語', 4)).toBe('…語');
   });
 
-  test('has the width that `truncate` returns with it, for any text', () => {
+  test('has the width that `truncate` reports', () => {
     const keep = fc.constantFrom('start' as const, 'end' as const);
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 20 }), keep, (text, columns, keep) => {

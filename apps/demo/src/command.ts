@@ -4,7 +4,7 @@ import { DemoError, runDemo } from './demo.js';
 
 /** By default, the demo ends after four hours, in case someone forgets to stop it. */
 const SECONDS_DEFAULT = 4 * 3_600;
-/** The longest duration that can be set: a week. */
+/** The maximum duration: a week. */
 const SECONDS_MAX = 7 * 86_400;
 
 const duration = new Option('--for <seconds>', 'stop automatically after this time');

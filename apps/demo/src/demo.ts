@@ -30,7 +30,7 @@ export const runDemo = (durationMs: number, { write, signal }: Pick<CommandIo, '
     // If this process exits early, all programs are killed.
     process.once('exit', kill);
     use(kill, () => process.off('exit', kill));
-    /** If the program ends before the demo, ends the demo with an error that contains `name`. */
+    /** Ends the demo with an error that contains `name` if the program ends before the demo. */
     const supervise = (name: string, program: Program) => {
       programs.push(program);
       void program.ended.then(() => failure.abort(new DemoError(describeEnd(name, program))));
@@ -117,7 +117,7 @@ async function waitForHosts(client: Client, count: number, signal: AbortSignal):
 const environment = (...names: string[]): Record<string, string> =>
   Object.fromEntries(names.flatMap((name) => (process.env[name] ? [[name, process.env[name]]] : [])));
 
-/** The variables from which Docker's own programs determine the machine's engine. */
+/** The variables from which Docker's programs determine the machine's engine. */
 const localEngine = () => environment('DOCKER_HOST', 'DOCKER_API_VERSION');
 
 /** Returns whether this machine has an engine that an agent can report. */

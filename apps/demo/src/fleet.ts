@@ -42,7 +42,7 @@ const shop = (webPort: number): Service[] => [
   ['shop', 'mailer', 'registry.example.com/shop/mailer:1.8', 'batch', [], 'node send-queue.js'],
 ];
 
-/** The demo's hosts. They include both kinds of engines, and containers with every kind of behavior. */
+/** The demo's hosts, with both kinds of engines and containers with every kind of behavior. */
 export const FLEET = [
   createHost('web-01', 'docker-28.5', shop(8081)),
   createHost('web-02', 'docker-28.5', shop(8082)),

@@ -1,4 +1,4 @@
-/** Returns the text that is shown when the demo is ready: its address, the credentials, and first commands. */
+/** Returns the text that is shown when the demo is ready: the address, the credentials and some commands. */
 export function readyText(demo: {
   url: string;
   key: string;

@@ -9,7 +9,7 @@ test.each([
   [[], 14_400],
   [['--for', '60'], 60],
   [['--', '--for=5'], 5],
-])('the command line %j requests %d seconds', (args, seconds) => {
+])('the command line %j requests a demo of %d seconds', (args, seconds) => {
   expect(demo.parse(args)).toEqual({ for: seconds });
 });
 
@@ -24,7 +24,7 @@ test.each([
   expect(() => demo.parse(args)).toThrow(error);
 });
 
-test('the hosts of the fleet are different machines, and the containers of a host have different names', () => {
+test('the hosts are different machines, and the containers of a host have different names', () => {
   expect(new Set(FLEET.map(({ name }) => name)).size).toBe(FLEET.length);
   expect(new Set(FLEET.map(({ info }) => JSON.stringify(info))).size).toBe(FLEET.length);
   for (const { roles } of FLEET) expect(new Set(roles.map(({ name }) => name)).size).toBe(roles.length);

@@ -34,7 +34,7 @@ test('without flags, the defaults of the help apply', () => {
   });
 });
 
-test('URL and key can come from the environment, and a flag overrides it', () => {
+test('the URL and the key can come from the environment, which flags override', () => {
   Object.assign(process.env, { MUSTER_URL: 'http://env', MUSTER_KEY: key });
   expect(parse([])).toMatchObject({ url: 'http://env', key });
   expect(parse(['--url', 'http://flag'])).toMatchObject({ url: 'http://flag' });
@@ -49,7 +49,7 @@ test.each([
   expect(parse([...base, '--ramp', '0s', '--duration', text])).toMatchObject({ durationMs });
 });
 
-describe('an invalid command line is rejected with a message that names the flag:', () => {
+describe('an invalid command line is rejected with a message about the flag:', () => {
   test.each([
     [['--hosts', '0'], "option '--hosts <n>' argument '0' is invalid. It must be a whole number from 1 to 100000"],
     [['--hosts', '1.5'], 'must be a whole number'],
@@ -80,7 +80,7 @@ describe('an invalid command line is rejected with a message that names the flag
   });
 });
 
-test('neither messages nor the help contain the key, whether it is set by a flag or in the environment', () => {
+test('messages and the help never contain the key', () => {
   const secret = `${key.slice(0, -1)}_`;
   for (const args of [[`--key=${secret}`], [`--kee=${secret}`], ['--hosts', '0', '--key', secret]]) {
     expect(() => parse(args)).toThrow();

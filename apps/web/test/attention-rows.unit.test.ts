@@ -57,13 +57,13 @@ const failed = (fields: Partial<ContainerAttention>): ContainerAttention => ({
 });
 
 describe('the hosts that need attention', () => {
-  test('are named, and lead to the host’s page, if only one has the problem', () => {
+  test('are a link to the host’s page if only one host has the problem', () => {
     expect(hostRows(hostsWith(offline({})))).toMatchObject([
       { name: 'web-0', problem: 'Offline', target: { kind: 'host', hostId: 'h0' } },
     ]);
   });
 
-  test('are one row if several have the problem; it shows their number, times and names, and links to their list', () => {
+  test('are one row with their number, times and names if several hosts have the problem', () => {
     const times = [
       { since: at(100), until: at(90), total: 1_400 },
       { since: at(900), until: at(900), total: 100 },
@@ -86,7 +86,7 @@ describe('the hosts that need attention', () => {
 });
 
 describe('the containers that need attention', () => {
-  test('are named with their exit code and host, and lead to the container’s page, if only one of an image has the problem', () => {
+  test('are a link to the container’s page if only one container of an image has the problem', () => {
     expect(containerRows(containersWith(failed({})))).toMatchObject([
       {
         name: 'api-1',
@@ -129,7 +129,7 @@ describe('the containers that need attention', () => {
     ['crashed', 'last code 137'],
     [null, 'last code 137'],
   ] as const)(
-    'have their number of exits and lead to the workload if they are a crash loop (last reason: %s)',
+    'in a crash loop have their number of exits and a link to the workload (last reason: %s)',
     (reason, text) => {
       const exit = reason && { code: 137, reason, error: '', finishedAt: null };
       const group = groupOf({ latest: [{ ...groupOf({}).latest[0]!, exitCode: 137, exit, exits: 4 }] });
@@ -142,14 +142,14 @@ describe('the containers that need attention', () => {
     },
   );
 
-  test('of one image are one row, which leads to exactly these containers', () => {
+  test('of one image are one row with a link to exactly these containers', () => {
     const group = groupOf({ total: 12, hosts: 5 });
     expect(containerRows(containersWith(failed({ total: 12, groups: [group] })))).toMatchObject([
       { name: 'shop/api:1', note: '12 containers on 5 hosts', target: { kind: 'containers', filter: group.filter } },
     ]);
   });
 
-  test('of more images than are shown end with a row that leads to all of them', () => {
+  test('end with a link to all containers if there are too many images', () => {
     const groups = Array.from({ length: 9 }, (_, index) => groupOf({ image: `i${index}`, total: 2 }));
     const rows = containerRows(containersWith(failed({ total: 18, groups })));
     expect(rows).toHaveLength(6);
@@ -160,7 +160,7 @@ describe('the containers that need attention', () => {
     expect(new Set(rows.map(({ key }) => key)).size).toBe(rows.length);
   });
 
-  test('have numbers that are marked as lower bounds if not all were read', () => {
+  test('have numbers that are marked as lower bounds if not all containers were read', () => {
     const groups = [groupOf({ total: 12, hosts: 5 })];
     const rows = containerRows(containersWith(failed({ total: 200, totalIsExact: false, isComplete: false, groups })));
     expect(rows.map(({ name, note }) => [name, note])).toEqual([

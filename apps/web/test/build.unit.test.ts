@@ -34,7 +34,7 @@ describe('the contracts in the page’s script', () => {
     return (await import(`data:text/javascript,${encodeURIComponent(code)}`)) as Record<string, unknown>;
   }
 
-  test('have all paths and operations of the contracts, with `true` for each schema and without descriptions', async () => {
+  test('have all paths and operations, with `true` for each schema and without descriptions', async () => {
     const contracts = await load();
     expect(contracts['Paths']).toEqual(Paths);
     const operations = contracts['Operations'] as typeof Operations;
@@ -54,7 +54,7 @@ describe('the contracts in the page’s script', () => {
   });
 });
 
-describe('the limit of the page’s script', () => {
+describe('the size limit of a page’s script', () => {
   const chunk = (fileName: string, size: number, rest: object = {}) => ({
     type: 'chunk',
     fileName,
@@ -62,7 +62,7 @@ describe('the limit of the page’s script', () => {
     isEntry: false,
     isDynamicEntry: false,
     imports: [],
-    // Random text, because repeated text would be compressed to almost nothing.
+    // The text is random, because repeated text would be compressed to almost nothing.
     code: Array.from({ length: size }, (_, i) => String.fromCharCode(33 + ((i * i * 7919 + i * 104_729) % 94))).join(
       '',
     ),
@@ -86,7 +86,7 @@ describe('the limit of the page’s script', () => {
   const shared = chunk('shared', 400, { imports: ['main'] });
   const page = chunk('hosts-page', 400, { isDynamicEntry: true, imports: ['shared'] });
 
-  test('counts exactly once each file that the first load of a page needs', () => {
+  test('counts each file of a page’s first load exactly once', () => {
     const kB = (chunks: object[]) => Number(/([\d.]+) kB {2}hosts-page/.exec(run(1_000, chunks))![1]);
     const kBWithoutShared = kB([
       { ...entry, imports: [] },

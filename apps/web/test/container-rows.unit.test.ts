@@ -10,7 +10,7 @@ const old = container({ dockerId: OLD_ID, name: 'shop-web-1', image: 'web:1', wo
 const next = container({ dockerId: 'n', name: '3f2a9c1b7d4e_shop-web-1', image: 'web:2', state: 'created', workload });
 
 describe('the recreation of a container by Compose', () => {
-  test('is one row, which shows the replaced container until it is removed, and then the new one', () => {
+  test('is one row, with the old container until it is removed, and then with the new container', () => {
     expect(mergeRecreations([next, old])).toEqual([{ ...old, nextImage: 'web:2' }]);
     expect(mergeRecreations([next])).toEqual([{ ...next, name: 'shop-web-1' }]);
     expect(mergeRecreations([next, { ...old, removedAt: at(1) }]).map(({ name }) => name)).toEqual([
@@ -19,7 +19,7 @@ describe('the recreation of a container by Compose', () => {
     ]);
   });
 
-  test('does not hide the container of another host, or a container that Compose did not name', () => {
+  test('does not hide containers of other hosts, or containers that Compose did not name', () => {
     const elsewhere = { ...old, hostId: 'h2' };
     expect(mergeRecreations([next, elsewhere])).toHaveLength(2);
     const plain = { ...next, workload: { ...workload, kind: 'plain' as const } };
@@ -33,7 +33,7 @@ describe('a project', () => {
     ...{ services: ['web'], containers: 2, running: 1, unhealthy: 0, ...fields },
   });
 
-  test('of an orchestrator is one group for all its hosts, and a Compose project is one per host', () => {
+  test('of an orchestrator is one group for all hosts, while a Compose project has one group per host', () => {
     const items = [
       project('h1', {}),
       project('h2', { services: ['db', 'web'] }),

@@ -35,7 +35,7 @@ describe('the displayed state of a container', () => {
     expect(containerStatus(container(fields))).toMatchObject({ label, isCurrent: true });
   });
 
-  test('is not current if the host is offline or its engine is down, but a removed container stays removed', () => {
+  test('is not current if the host is offline or its engine is down, unless the container was removed', () => {
     expect(containerStatus(container({ hostFreshness: 'offline' }))).toMatchObject({
       icon: 'running',
       isCurrent: false,
@@ -71,7 +71,7 @@ describe('the displayed state of a container', () => {
     ]);
   });
 
-  test('ignores the health of a container that is not running, because engines report the health from before it stopped', () => {
+  test('ignores the health of a container that is not running', () => {
     const fields = { state: 'exited', exitCode: 0, health: 'unhealthy' } as const;
     expect(containerStatus(container(fields))).toMatchObject({ icon: 'finished', label: 'exited (0)' });
   });
@@ -84,20 +84,20 @@ describe('the freshness of a host', () => {
     for (const { meaning } of Object.values(FRESHNESS)) expect(meaning).toMatch(/^[A-Z].*\.$/);
   });
 
-  test('decides whether the containers of the host are counted as current or as last known', () => {
+  test('determines whether the containers of the host count as current or as last known', () => {
     expect([...HOST_FRESHNESS].sort()).toEqual([...ContainerFreshness.options].sort());
     expect(CURRENT_FRESHNESS.filter((value) => LAST_KNOWN_FRESHNESS.includes(value))).toEqual([]);
     expect(Freshness.options.filter(isCurrent)).toEqual(['online']);
   });
 
-  test('has a description with "last known" if and only if the containers are counted as last known', () => {
+  test('has a description with "last known" only if the containers count as last known', () => {
     for (const value of LAST_KNOWN_FRESHNESS) expect(FRESHNESS[value].meaning).toContain('last known');
     for (const value of CURRENT_FRESHNESS) expect(FRESHNESS[value].meaning).not.toContain('last known');
   });
 });
 
 describe('the states of a host', () => {
-  test('are in order of importance, without the states that no container has', () => {
+  test('are in order of importance, without states that have no container', () => {
     expect(sortStates({ exited: 3, zombie: 1, dead: 0, other: 2, running: 5 })).toEqual([
       ['running', 5],
       ['exited', 3],

@@ -21,7 +21,7 @@ const problem = (status: number, errors?: FieldError[]) =>
 describe('the text of an error', () => {
   const fieldProblem = problem(400, [{ path: '/name', message: 'must be at most 200 characters' }]);
 
-  test('is the reason that the API gives or, for a field error, a sentence about the field', () => {
+  test('is the API’s reason, or a sentence about the field with the error', () => {
     expect(formatError(problem(409))).toBe('The request is not valid.');
     expect(formatError(fieldProblem)).toBe('The request is not valid. Name must be at most 200 characters.');
   });
@@ -46,7 +46,7 @@ describe('the text of an error', () => {
   });
 });
 
-test('only a 401 response of the API means that the session has ended', () => {
+test('only a 401 response from the API means that the session has ended', () => {
   expect([401, 403, 500].map((status) => isSignedOut(problem(status)))).toEqual([true, false, false]);
   expect(isSignedOut(new UnexpectedResponseError(401, 'http://muster.test'))).toBe(false);
 });
@@ -65,7 +65,7 @@ describe('the page’s time', () => {
     return serverNow() - Date.now();
   }
 
-  test('is the server’s time, unless the clocks differ by less than the duration of a request', async () => {
+  test('is the server’s time if the clocks differ by more than the duration of a request', async () => {
     jest.useFakeTimers({ now: Date.parse('2026-11-25T12:00:00Z'), doNotFake: ['setImmediate', 'nextTick'] });
     expect(await offsetAfterResponse('Wed, 25 Nov 2026 13:00:00 GMT')).toBe(3_600_000);
     // A response without a valid time changes nothing.

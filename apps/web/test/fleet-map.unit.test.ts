@@ -102,7 +102,7 @@ describe('the cached map of hosts', () => {
     client.clear();
   });
 
-  test('must be refetched after a change of a host that it does not contain, or whose place in it changes', () => {
+  test('must be refetched after a change that adds a host to the map or moves a host', () => {
     const client = new QueryClient();
     expect(update(client, listed)).toBe(true);
     client.setQueryData(fleetMapQuery.queryKey, map);
@@ -112,7 +112,7 @@ describe('the cached map of hosts', () => {
   });
 });
 
-test('the severity of a host is that of the API', () => {
+test('the severity of a host is the same as in the API', () => {
   const severity = (freshness: Host['freshness'], ...codes: Parameters<typeof hostProblem>[0][]) =>
     severityOf({ freshness, problems: codes.map((code) => hostProblem(code)) });
   expect(severity('left', 'clone_suspected')).toBe(0);
@@ -152,7 +152,7 @@ describe('the numbers of hosts on the fleet page', () => {
     ]);
   });
 
-  test('include unreachable engines only if their number differs from the number of hosts whose engine is down', () => {
+  test('include unreachable engines only if their number differs from the number of hosts with an engine that is down', () => {
     expect(shown(counts({ engine_down: 2 }, { engine_unreachable: 2 }))).toEqual([[2, 'engine_down']]);
     expect(shown(counts({ engine_down: 2 }, { engine_unreachable: 3 }))).toContainEqual([3, 'engine_unreachable']);
   });

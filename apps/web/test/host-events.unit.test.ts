@@ -34,12 +34,12 @@ test('each event of a host is described in plain words', () => {
   expect(words('problem_ended', { code: 'clock_skew', since: SINCE })).toBe('Clock skew ended');
 });
 
-test('an event without the values that this version expects, or of an unknown kind, is still shown', () => {
+test('an event of an unknown kind or with missing values is shown', () => {
   for (const kind of HOST_EVENT_KINDS) expect(words(kind)).not.toMatch(/undefined|NaN|Invalid|null/);
   expect(words('host_moved' as HostEvent['kind'], { a: 1 }, { b: 2 })).toBe('host moved');
 });
 
-test('a segment of the uptime bar has words and a place', () => {
+test('a segment of the uptime bar has a description and a position', () => {
   const segment = { from: SINCE, to: '2026-03-01T12:04:00.000Z', state: 'unknown', reason: 'muster_away' } as const;
   const end = formatShortDateTime(new Date(segment.to));
   expect(describeSegment(segment)).toBe(`Unknown: Muster was down from ${time} to ${end} (4 min)`);
@@ -47,7 +47,7 @@ test('a segment of the uptime bar has words and a place', () => {
   expect(segmentPlace(segment, bar)).toEqual({ left: '25%', width: '25%' });
 });
 
-test('hosts about which nothing is known are not described as online', () => {
+test('hosts without known availability are not described as online', () => {
   expect(describeAllOnline([])).toBe('No hosts.');
   expect(describeAllOnline([{ ratio: null }, { ratio: null }])).toBe('No availability is known yet.');
   expect(describeAllOnline([{ ratio: 1 }, { ratio: null }])).toBe(
@@ -55,7 +55,7 @@ test('hosts about which nothing is known are not described as online', () => {
   );
 });
 
-test('the number of interruptions is a minimum if short ones were merged, and unknown time is no interruption', () => {
+test('the number of interruptions excludes unknown time, and is a minimum if short interruptions were merged', () => {
   const segment = { from: SINCE, to: SINCE, reason: null };
   const seconds = { online: 90, engineDown: 0, stale: 0, offline: 10, unknown: 0 };
   const availability = {

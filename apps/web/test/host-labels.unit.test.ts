@@ -6,7 +6,7 @@ import { describeCounts, labelInBatches, NO_COUNTS } from '../src/features/hosts
 import { distinctName } from '../src/lib/distinction';
 import { labelDifference, labelError, labelsOfSource, trimLabel } from '../src/lib/host-labels';
 
-test('only the labels that were edited are sent, so that labels that others set in the meantime stay', () => {
+test('only edited labels are sent, so that labels that others set in the meantime stay', () => {
   expect(labelDifference({ env: 'prod', site: 'fra', old: '1' }, { env: 'test', site: 'fra', team: 'web' })).toEqual({
     set: { env: 'test', team: 'web' },
     remove: ['old'],
@@ -14,7 +14,7 @@ test('only the labels that were edited are sent, so that labels that others set 
   expect(labelDifference({ env: '' }, { env: '' })).toBeNull();
 });
 
-test('hosts with the same name are told apart wherever the user chooses one', () => {
+test('hosts with the same name are shown with distinct names', () => {
   const [one, two] = [{ name: 'web', os: 'Debian', engineId: 'ABCDEFGHIJ', nameIsShared: true }, { name: 'web' }];
   expect(distinctName({ ...one, addresses: ['192.0.2.1'] })).toBe('web (192.0.2.1, engine ABCDEFGH)');
   expect(distinctName({ ...one, nameIsShared: false })).toBe('web');
@@ -49,7 +49,7 @@ describe('an error about labels', () => {
     ],
     ['/remove/1', 'must be a label key', 'set', undefined],
     ['/setting', 'is wrong', 'set', undefined],
-  ])('at %s is shown at its own field only, with the key: %s, %s', (path, message, field, expected) => {
+  ])('at %s is shown only at its field and contains the label’s key: %s, %s', (path, message, field, expected) => {
     expect(labelError(failure(path, message), field, field === 'remove' ? ['a', 'b c'] : [])).toBe(expected);
   });
 });
@@ -57,7 +57,7 @@ describe('an error about labels', () => {
 describe('the labels of several hosts', () => {
   const hostIds = Array.from({ length: HOST_LABEL_CHANGES_MAX + 2 }, (_, index) => `h${index}`);
 
-  test('are changed in batches of a size that the API accepts, and the hosts of all batches are counted', async () => {
+  test('are changed in batches that the API accepts, and the counts of all batches are added', async () => {
     const sizes: number[] = [];
     const counts = await labelInBatches(
       hostIds,
@@ -72,7 +72,7 @@ describe('the labels of several hosts', () => {
     expect(describeCounts(counts)).toMatch(/^1.?000 hosts changed, 2 not found, because they have been deleted\.$/);
   });
 
-  test('are counted up to a batch that fails', async () => {
+  test('are counted until a batch fails', async () => {
     let counts = NO_COUNTS;
     expect(describeCounts(counts)).toBe('');
     const changeBatch = (ids: string[]) =>

@@ -51,7 +51,7 @@ describe('the URL of the hosts page', () => {
     expect(Object.values(parsed).filter((value) => value !== undefined)).toEqual([]);
   });
 
-  test('loses one filter value when its chip is removed, and all filters when they are cleared together', () => {
+  test('loses a filter value when its chip is removed', () => {
     fc.assert(
       fc.property(search, (state) => {
         let left: HostSearch = { ...state, q: undefined };
@@ -67,14 +67,14 @@ describe('the URL of the hosts page', () => {
 });
 
 describe('the sort order of hosts', () => {
-  test('is by name unless the URL selects another one, and a second click on a column reverses it', () => {
+  test('is by name by default, and a second click on a column reverses the order', () => {
     expect(hostSort({})).toEqual({ key: 'name', descending: false });
     expect(nextHostSort({}, 'name')).toBe('-name');
     expect(nextHostSort({ sort: '-name' }, 'name')).toBeUndefined();
     expect(nextHostSort({}, 'agentVersion')).toBe('agentVersion');
   });
 
-  test('is descending after the first click on the severity or on the number of containers', () => {
+  test('is descending after the first click on the column of severities or container counts', () => {
     expect(nextHostSort({}, 'severity')).toBe('-severity');
     expect(nextHostSort({ sort: '-severity' }, 'severity')).toBe('severity');
     expect(nextHostSort({}, 'containerCount')).toBe('-containerCount');
@@ -92,7 +92,7 @@ describe('the selection of hosts', () => {
     expect(idsBetween('not in the list', 'c')).toEqual(['c']);
   });
 
-  test('keeps hosts that are no longer in the list, and reports whether all rows are selected', () => {
+  test('keeps hosts that are no longer in the list', () => {
     const selection = select(EMPTY_SELECTION, rows.slice(0, 2), true);
     expect(selectedPart(rows, selection)).toBe('some');
     expect(selectedPart(rows.slice(0, 2), selection)).toBe('all');
@@ -101,7 +101,7 @@ describe('the selection of hosts', () => {
     expect(selectedPart(rows, EMPTY_SELECTION)).toBe('none');
   });
 
-  test('is deleted in batches of a size that the API accepts, and no further batch is sent after one fails', async () => {
+  test('is deleted in batches that the API accepts, until a batch fails', async () => {
     const hosts = hostsNamed(...Array.from({ length: HOST_DELETIONS_MAX * 2 + 1 }, (_, index) => `h${index}`));
     const batches: number[] = [];
     const deleted: Host[] = [];
@@ -125,7 +125,7 @@ describe('the cached lists of hosts', () => {
   const complete = (fields: Partial<Host>): Host =>
     host({ containersByState: { running: 1 }, agentVersion: '1', ...fields });
 
-  test('lose deleted hosts immediately, and their totals are reduced', () => {
+  test('lose deleted hosts immediately, and have reduced totals', () => {
     const client = new QueryClient();
     const { queryKey } = hostsQuery({ sort: '-severity' });
     client.setQueryData(queryKey, listOf(hostsNamed('a', 'b', 'c'), 500));
@@ -134,7 +134,7 @@ describe('the cached lists of hosts', () => {
     client.clear();
   });
 
-  test('are refetched after a change that may alter which hosts a filter matches, but not if only container counts change', () => {
+  test('are refetched after changes that can affect a filter, but not if only container counts change', () => {
     const client = new QueryClient();
     const listed = complete({ id: 'a' });
     client.setQueryData(hostsQuery({ freshness: ['online'] }).queryKey, listOf([listed]));
@@ -149,12 +149,13 @@ describe('the cached lists of hosts', () => {
     expect(keysAfter({ ...listed, freshness: 'stale', labels: { env: 'dev' } })).toContain('hosts/list');
     const unlisted = complete({ id: 'b' });
     expect(keysAfter(unlisted)).toContain('hosts/list');
-    // The message above stored the state of host b, so the next message is known to change only container counts.
+    // The previous message stored the state of host b, so it is known that the next message changes only container
+    // counts.
     expect(keysAfter({ ...unlisted, containersByState: { running: 2 } })).not.toContain('hosts/list');
     client.clear();
   });
 
-  test('keep the objects of hosts and pages that no message changes, so that only changed rows are rendered', () => {
+  test('keep the objects of unchanged hosts and pages, so that only changed rows are rendered', () => {
     const client = new QueryClient();
     const { queryKey } = hostsQuery();
     const [a, b] = [complete({ id: 'a' }), complete({ id: 'b' })];

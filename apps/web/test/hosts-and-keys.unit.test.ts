@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { readFile } from 'node:fs/promises';
 import { installMethods, isLoopback } from '../src/features/add-host/install-methods';
 import { compareSeverity } from '../src/features/fleet/host-order';
-import { expiryOf, isKeyInvalid, isTokenInvalid } from '../src/features/settings/expiry';
+import { toExpiresAt, isKeyInvalid, isTokenInvalid } from '../src/features/settings/expiry';
 import { at, host, hostProblem, NOW } from './samples';
 
 describe('the order of hosts', () => {
@@ -46,9 +46,9 @@ describe('an API key', () => {
   const DAY = 86_400_000;
 
   test('expires after the chosen number of days, or never', () => {
-    expect(expiryOf('never', NOW)).toBeNull();
+    expect(toExpiresAt('never', NOW)).toBeNull();
     for (const days of ['30', '90', '365'] as const) {
-      expect(Date.parse(expiryOf(days, NOW)!) - NOW).toBe(Number(days) * DAY);
+      expect(Date.parse(toExpiresAt(days, NOW)!) - NOW).toBe(Number(days) * DAY);
     }
   });
 
@@ -81,7 +81,7 @@ describe('the commands that run an agent', () => {
   const release = { version: '1.2.3', images: ['x64'] };
   const methods = installMethods({ url, isConfigured: true }, token, release);
 
-  test('contain the server’s URL and the token, in one line each', () => {
+  test('contain the server’s URL and the token, and are one line each', () => {
     for (const { command } of methods) {
       expect(command.split(token)).toHaveLength(2);
       expect(command).toContain(url);
@@ -90,26 +90,26 @@ describe('the commands that run an agent', () => {
     expect(methods.map(({ id }) => id)).toEqual(['service', 'docker', 'podman', 'node']);
   });
 
-  test('need a release and its images, except with Node.js', () => {
+  test('need a release with images, except the command for Node.js', () => {
     const server = { url, isConfigured: true };
     expect(installMethods(server, token, null).map(({ id }) => id)).toEqual(['node']);
     const withoutImages = installMethods(server, token, { version: '1.2.3', images: [] });
     expect(withoutImages.map(({ id }) => id)).toEqual(['service', 'node']);
   });
 
-  test('name the address for the installer unless it is the server’s configured one', () => {
+  test('contain the address for the installer unless it is the server’s configured address', () => {
     const command = (isConfigured: boolean) => installMethods({ url, isConfigured }, token, release)[0]!.command;
     expect(command(false)).toContain(`--url ${url}`);
     expect(command(true)).not.toContain('--url');
   });
 
-  test('never pull an image of the same name from a registry', () => {
+  test('never pull an image from a registry', () => {
     const commands = methods.map(({ command }) => command).filter((command) => / run /.test(command));
     expect(commands).toHaveLength(2);
     for (const command of commands) expect(command).toMatch(/ --pull never .* muster-agent:1\.2\.3; }$/);
   });
 
-  test('come with a warning if only the server’s own machine can reach the address', () => {
+  test('have a warning if only the server’s machine can reach the address', () => {
     const loopback = ['http://127.0.0.1:3000', 'http://127.1.2.3', 'http://localhost:3000', 'https://[::1]:3000'];
     expect(loopback.filter((address) => !isLoopback(address))).toEqual([]);
     expect([url, 'http://10.0.0.1:3000', 'http://[fd00::1]', 'http://127.example.org'].filter(isLoopback)).toEqual([]);

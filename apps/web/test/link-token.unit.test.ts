@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { SAME_ORIGIN_PATH_PATTERN } from '@muster/contracts';
 import { deleteLinkTokens, hideLinkToken } from '../src/features/sign-in/link-token';
 
-/** Replaces the URL, history and session storage of the tab, and returns the stored items and the new URLs. */
+/** Replaces the URL, history and session storage of the tab. Returns the stored items and the new URLs. */
 function openTab(href: string, { blocksStorage = false } = {}) {
   const storedItems = new Map<string, string>();
   const sessionStorage = {

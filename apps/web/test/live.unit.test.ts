@@ -38,7 +38,7 @@ describe('the cached lists', () => {
   }
   const settle = () => jest.advanceTimersByTimeAsync(10);
 
-  test('are refetched when they reach the maximum age without a stream message, but not earlier', async () => {
+  test('are refetched only when they reach the maximum age without a stream message', async () => {
     const containers = observe(['containers', 'list', {}]);
     const session = observe(['session']);
     await settle();
@@ -56,7 +56,7 @@ describe('the cached lists', () => {
     expect(session.reads).toBe(1);
   });
 
-  test('are requested at a limited rate if their requests fail', async () => {
+  test('are requested at a limited rate if requests fail', async () => {
     const containers = observe(['containers'], () => {
       throw new Error('no response');
     });
@@ -81,7 +81,7 @@ describe('the cached lists', () => {
     expect(longList.reads).toBe(1);
   });
 
-  test('are refetched after a change, but a list with many pages is only marked as stale', async () => {
+  test('are refetched after a change, or only marked as stale if they have many pages', async () => {
     const pagesOf = (count: number) => ({
       pages: Array.from({ length: count }, () => ({ items: [], nextCursor: null })),
       pageParams: [],
@@ -100,7 +100,7 @@ describe('the cached lists', () => {
     expect([shortList.reads, longList.reads, otherList.reads]).toEqual([3, 1, 2]);
   });
 
-  test('are refetched two seconds after a change, but under constant change only every few seconds', async () => {
+  test('are refetched two seconds after a change, but only every few seconds under constant change', async () => {
     const containers = observe(['containers', 'list']);
     const attention = observe(['attention']);
     await settle();
@@ -163,7 +163,7 @@ describe('the cached lists', () => {
   const showEvents = (...ids: string[]) =>
     client.setQueryData(recentEvents.queryKey, { events: ids.map((id) => event({ id })), isComplete: true });
 
-  test('of recent events gain the new events without a request, newest first, each once and up to the maximum', () => {
+  test('of recent events get new events without a request, newest first, up to the maximum', () => {
     showEvents('90-7', '90-2');
     const keys: string[] = [];
     const events = ['100-1', '90-7', '90-3'].map((id) => message('container', event({ id })));
@@ -176,7 +176,7 @@ describe('the cached lists', () => {
     expect(keys).not.toContain('recent-events');
   });
 
-  test('of recent events lack events from before their period, and show the new name of a host', () => {
+  test('of recent events ignore events before their period, and show the new name of a host', () => {
     const { queryKey } = recentEventsQuery(event({}).recordedAt, 3);
     client.setQueryData(queryKey, { events: [event({ id: '1-1', hostId: 'h1' })], isComplete: true });
     const old = event({ id: '2-1', recordedAt: new Date(Date.parse(event({}).recordedAt) - 1).toISOString() });
@@ -186,7 +186,7 @@ describe('the cached lists', () => {
     ]);
   });
 
-  test('of recent events are refetched if a change occurs during their request, because the response may lack the change', async () => {
+  test('of recent events are refetched if a change occurs during a request', async () => {
     showEvents('1-1');
     let respond: (list: RecentEventList) => void = () => undefined;
     const request = client.query({
@@ -204,7 +204,7 @@ describe('the cached lists', () => {
   const showHosts = (...hosts: Host[]) =>
     client.setQueryData(['hosts', 'list', 200], { pages: [{ items: hosts, nextCursor: null }], pageParams: [null] });
 
-  test('of hosts are refetched after a message about an unlisted host, and this host gets a cache entry', () => {
+  test('of hosts are refetched after a message about an unlisted host, which gets a cache entry', () => {
     showHosts(host());
     const added = host({ id: 'h2' });
     expect(keysRefreshedBy(message('host', added))).toContain('hosts/list');
@@ -212,7 +212,7 @@ describe('the cached lists', () => {
     expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({ pages: [{ items: [{ id: 'h1' }] }] });
   });
 
-  test('of hosts are refetched after several host messages, and each host gets a new cache entry', () => {
+  test('of hosts are updated from several messages at once, and each host gets a cache entry', () => {
     showHosts(host(), host({ id: 'h2' }));
     const [stale, renamed] = [host({ freshness: 'stale' }), host({ id: 'h2', name: 'renamed' })];
     applyMessages(client, [message('host', stale), message('host', renamed)], () => undefined);
@@ -220,7 +220,7 @@ describe('the cached lists', () => {
     expect(client.getQueryData(['hosts', 'one', 'h2'])).toEqual(renamed);
   });
 
-  test('of hosts show the freshness from the last message, and hosts that the message does not list are online', () => {
+  test('of hosts show the freshness from the last message, in which unlisted hosts are online', () => {
     showHosts(host({ id: 'h1' }), host({ id: 'h2', freshness: 'offline' }), host({ id: 'h3', freshness: 'stale' }));
     const freshnessMessage = message('freshness', {
       hosts: [
@@ -232,12 +232,12 @@ describe('the cached lists', () => {
     expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({
       pages: [{ items: [{ freshness: 'stale' }, { freshness: 'online' }, { freshness: 'stale' }] }],
     });
-    // The same message changes no host when it is received again. Events are refetched, because a new connection may
-    // have missed some.
+    // The same message changes no host when it is received again. Events are refetched, because messages may have been
+    // missed between two connections.
     expect(keysRefreshedBy(freshnessMessage)).toEqual(['recent-events']);
   });
 
-  test('are not refetched after a summary message or after a message that the session has ended', () => {
+  test('are not refetched after a summary message or the end of the session', () => {
     client.setQueryData(['session'], { role: 'viewer' });
     expect(keysRefreshedBy(message('summary', { hosts: { total: 3 } }))).toEqual([]);
     expect(client.getQueryData(['summary'])).toEqual({ hosts: { total: 3 } });
@@ -287,7 +287,7 @@ describe('the live badge', () => {
   }
   const DISCONNECTED = { state: 'waiting', retryInMs: 1, error: null } as const;
 
-  test('is not live before a message has arrived, while the stream is lagging, or while it is disconnected', async () => {
+  test('is not live before the first message, while the stream lags, or while it is disconnected', async () => {
     const { live, setConnection, receive, gaps } = connect();
     await receive();
     setConnection({ state: 'open' });
@@ -313,7 +313,7 @@ describe('the live badge', () => {
     live.close();
   });
 
-  test('is not live after at most 20 seconds of silence, and data is polled, because a proxy may hold messages back', async () => {
+  test('changes to silent after at most 20 seconds without a message, and data is polled', async () => {
     const { live, setConnection, receive, gaps } = connect();
     await receive();
     setConnection({ state: 'open' });
@@ -334,7 +334,7 @@ describe('the live badge', () => {
     late.live.close();
   });
 
-  test('is not live if a proxy holds messages back and then releases many together, until messages arrive regularly', async () => {
+  test('is not live while a proxy buffers messages, until messages arrive regularly', async () => {
     const { live, setConnection, receive, gaps } = connect();
     await receive();
     setConnection({ state: 'open' });
@@ -351,7 +351,7 @@ describe('the live badge', () => {
     live.close();
   });
 
-  test('is live immediately after a silent connection was replaced by one that works', async () => {
+  test('is live immediately after a working connection replaces a silent connection', async () => {
     const { live, setConnection, receive } = connect();
     await receive();
     setConnection({ state: 'open' });
@@ -363,7 +363,7 @@ describe('the live badge', () => {
     live.close();
   });
 
-  test('stays live after hosts-changed and reset messages; only a reset message causes all data to be refetched', async () => {
+  test('stays live after hosts-changed and reset messages, of which only reset refetches all data', async () => {
     const { live, setConnection, receive, gaps } = connect();
     await receive(message('summary'));
     setConnection({ state: 'open' });

@@ -38,7 +38,7 @@ function respondWith(...responses: { status?: number; body: unknown }[]): void {
 const page = (items: string[], nextCursor: string | null) => ({ body: { items, nextCursor } });
 
 describe('a list', () => {
-  test('is read page by page, each from the cursor of the previous page, until there is no cursor', async () => {
+  test('is read page by page until a page has no cursor', async () => {
     respondWith(page(['a', 'b'], 'c1'), page(['c'], 'c 2&'), page([], null));
     const data = await client.infiniteQuery({ ...containersQuery({ state: ['running', 'exited'] }), pages: 9 });
     expect(data.pages.flatMap(({ items }) => items)).toEqual(['a', 'b', 'c']);
@@ -69,7 +69,7 @@ describe('the session', () => {
     body: { type: 'about:blank', title: 't', status, detail: 'd', requestId: 'r' },
   });
 
-  test('is null if the user is not signed in, and reading it fails if the server fails', async () => {
+  test('is null if the user is not signed in, and an error if the server fails', async () => {
     respondWith(rejection(401), rejection(503));
     expect(await client.query(sessionQuery)).toBeNull();
     client.clear();
@@ -90,7 +90,7 @@ describe('a message of the live stream', () => {
     expect(topics('host-deleted').sort()).toEqual([...FLEET_TOPICS, ...SLOW_TOPICS].sort());
   });
 
-  test('makes nothing stale if it describes the connection or contains all the new data', () => {
+  test('that describes the connection or contains all new data makes nothing stale', () => {
     for (const name of ['summary', 'lagging', 'caught-up', 'heartbeat', 'unauthorized'] as const)
       expect(topics(name)).toEqual([]);
   });
@@ -100,7 +100,7 @@ describe('the events of the last hour', () => {
   const start = NOW - 3_600_000;
   const items = [1, 2].map((minutes) => event({ recordedAt: new Date(NOW - minutes * 60_000).toISOString() }));
 
-  test('are complete from the start of the hour or, if there are too many events, from the oldest event that was read', () => {
+  test('are complete from the start of the hour, or from the oldest event if there are too many events', () => {
     expect(toRecentEvents({ events: items, isComplete: true }, start)).toEqual({
       events: items,
       isLoaded: true,

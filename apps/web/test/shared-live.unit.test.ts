@@ -7,7 +7,7 @@ import { shareLive, type Channel } from '../src/lib/api/shared-live';
 
 const message = (event: StreamMessageName, data: object = {}) => ({ event, data }) as StreamMessage;
 
-/** A fake browser with the features that its tabs share: a broadcast channel, locks and storage. */
+/** A fake browser with the features that tabs share: a broadcast channel, locks and storage. */
 class Browser {
   readonly channels = new Set<Channel>();
   readonly #waiting: { grant: () => void; lock: FakeLock }[] = [];
@@ -104,7 +104,7 @@ class Browser {
 interface FakeLock {
   fail: () => void;
 }
-/** The items of the storage as a tab sees them, and the number of the last change that it sees. */
+/** The storage items as a tab sees them, and the number of the last change that the tab sees. */
 interface SeenItems {
   items: Map<string, string>;
   change: number;
@@ -175,7 +175,7 @@ describe.each([
     Array.from({ length: count }, (_, index) => openTab(browser, electIn(browser, `tab-${index}`)));
   const leadersOf = (tabs: readonly ReturnType<typeof openTab>[]) => tabs.filter(({ stream }) => stream !== null);
 
-  test('share one stream, whose messages and state reach all of them', async () => {
+  test('share one stream, whose messages and state reach all tabs', async () => {
     const browser = new Browser();
     const tabs = openTabs(browser, 12);
     await settle();
@@ -198,7 +198,7 @@ describe.each([
     tabs.forEach(({ live }) => live.close());
   });
 
-  test('show the current state as soon as they are opened', async () => {
+  test('show the current state as soon as they are open', async () => {
     const browser = new Browser();
     const [first] = openTabs(browser, 1);
     await settle();
@@ -211,7 +211,7 @@ describe.each([
     second.live.close();
   });
 
-  test('choose another leader when the leader is closed, and refetch once, because messages may be missing', async () => {
+  test('elect another leader when the leader closes, and refetch once because messages may be missing', async () => {
     const browser = new Browser();
     const tabs = openTabs(browser, 3);
     await settle();
@@ -232,7 +232,7 @@ describe.each([
     tabs.forEach(({ live }) => live.close());
   });
 
-  test('choose only one leader, even if each tab sees the storage changes of other tabs late', async () => {
+  test('elect only one leader, even if each tab sees the storage changes of other tabs late', async () => {
     const browser = new Browser();
     const tabs = openTabs(browser, 12);
     browser.storageDelayMs = 300;
@@ -245,7 +245,7 @@ describe.each([
     tabs.forEach(({ live }) => live.close());
   });
 
-  test('replace a leader that sends nothing, and the old leader then closes its stream', async () => {
+  test('replace a silent leader, which then closes its stream', async () => {
     const browser = new Browser();
     const tabs = openTabs(browser, 2);
     await settle();
@@ -264,7 +264,7 @@ describe.each([
     tabs.forEach(({ live }) => live.close());
   });
 
-  test('open only one new stream if the leader sends nothing, and stop all timers when they are closed', async () => {
+  test('open only one new stream to replace a silent leader', async () => {
     const browser = new Browser();
     const tabs = openTabs(browser, 12);
     await settle();
@@ -272,7 +272,7 @@ describe.each([
     leader!.stream!.setState(LIVE);
     await settle();
     jest.spyOn([...browser.channels][tabs.indexOf(leader!)]!, 'postMessage').mockReturnValue(undefined);
-    // The new leader's stream does not connect, but the tab continues to report that it is the leader.
+    // The new leader's stream does not connect, but the new leader continues to report that it is the leader.
     await settle(60_000);
     expect(tabs.reduce((sum, { streamsOpened }) => sum + streamsOpened, 0)).toBe(2);
     tabs.forEach(({ live }) => live.close());

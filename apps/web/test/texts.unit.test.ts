@@ -48,7 +48,7 @@ describe('an age', () => {
     expect(formatAge(NOW + 3_600_000, NOW)).toBe('in 1 h');
   });
 
-  test('is "just now" within 5 seconds in both directions, because clocks differ slightly', () => {
+  test('is "just now" within 5 seconds before or after the current time', () => {
     expect([4_999, -5_000].map((age) => formatAge(NOW - age, NOW))).toEqual(['just now', 'just now']);
     expect([5_000, -5_001].map((age) => formatAge(NOW - age, NOW))).toEqual(['5 s ago', 'in 5 s']);
   });
@@ -77,7 +77,7 @@ test('a clock is in sync unless it differs by at least 10 seconds', () => {
   ]);
 });
 
-test('a count uses the singular of its noun only for 1', () => {
+test('a count uses a singular noun only for 1', () => {
   expect(formatCount(1, 'host')).toBe('1 host');
   expect(formatCount(0, 'host')).toBe('0 hosts');
   expect(formatCount(2, 'entry', 'entries')).toBe('2 entries');
@@ -85,7 +85,7 @@ test('a count uses the singular of its noun only for 1', () => {
 });
 
 describe('a published port', () => {
-  test('is shown once if an engine lists it once per IP version, and an address is shown only if it is specific', () => {
+  test('is shown once, without an address, if an engine lists it for all IPv4 and IPv6 addresses', () => {
     const port = { privatePort: 80, publicPort: 8080, type: 'tcp' as const };
     expect(
       publishedPorts([
@@ -102,7 +102,7 @@ describe('a published port', () => {
 
   const port = { privatePort: 53, publicPort: 53, type: 'tcp' as const };
 
-  test('has one number if the host port equals the container port, and lists all addresses on which it listens', () => {
+  test('has one number if the host port equals the container port, and lists its addresses', () => {
     const ports = ['127.0.0.1', '10.0.0.5'].map((ip) => ({ ...port, ip }));
     expect(publishedPorts(ports).map(formatPort)).toEqual(['53 on 127.0.0.1, 10.0.0.5']);
   });
@@ -112,12 +112,12 @@ describe('a published port', () => {
     expect(publishedPorts([{ ...port, ip: '127.0.0.1' }, portOnAllAddresses])).toMatchObject([{ ips: [] }]);
   });
 
-  test('with another protocol, container port or number of ports is a separate port', () => {
+  test('is separate from ports with another protocol, container port or number of ports', () => {
     const ports = [port, { ...port, type: 'udp' as const }, { ...port, privatePort: 54 }, { ...port, count: 2 }];
     expect(publishedPorts(ports).map(formatPort)).toEqual(['53', '53/udp', '53 → 54', '53–54']);
   });
 
-  test('is formatted as a range only if it consists of several ports', () => {
+  test('is formatted as a range only if it has several port numbers', () => {
     expect([formatPortRange(80), formatPortRange(80, 1), formatPortRange(80, 3)]).toEqual(['80', '80', '80–82']);
   });
 });
@@ -154,7 +154,7 @@ describe('an event', () => {
     expect(eventStatus(event(fields)).label).toBe(label);
   });
 
-  test('of a loop has the number of exits and their codes', () => {
+  test('of a loop has the number of exits and the exit codes', () => {
     const codes = [
       { code: 1, reason: 'crashed' as const, count: 40 },
       { code: 137, reason: 'oom' as const, count: 17 },
@@ -164,7 +164,7 @@ describe('an event', () => {
     expect(eventStatus(event({ kind: 'looping', exits }))).toEqual({ icon: 'restarting', label });
   });
 
-  test('of a kind that a newer server may record has the kind as its label', () => {
+  test('of an unknown kind, from a newer server, has the kind as its label', () => {
     expect(eventStatus(event({ kind: 'moved_away' as never }))).toEqual({ icon: 'changed', label: 'moved away' });
   });
 
@@ -173,7 +173,7 @@ describe('an event', () => {
     expect(new Set(EVENT_KINDS.map(formatEventKind)).size).toBe(EventKind.options.length);
   });
 
-  test('has the same label in its row as in the filter menu, so that users recognize the rows that a filter selects', () => {
+  test('has the same label in its row and in the filter menu', () => {
     const kindsWithOneLabel = EVENT_KINDS.filter((kind) => kind !== 'health_changed');
     for (const kind of kindsWithOneLabel) {
       expect(eventStatus(event({ kind, exitCode: null })).label).toBe(formatEventKind(kind).toLowerCase());
@@ -193,7 +193,7 @@ test('the API’s message about a field becomes a sentence', () => {
   expect(formatFieldError('', 'must be an object')).toBe('Must be an object.');
 });
 
-test('each problem has a unique name, and problems that can make the list of containers wrong are severe', () => {
+test('each problem has a unique title, and problems that can make the list of containers wrong are severe', () => {
   expect(Object.keys(PROBLEM_TITLES).sort()).toEqual([...HostProblemCode.options].sort());
   expect(new Set(Object.values(PROBLEM_TITLES)).size).toBe(HostProblemCode.options.length);
   expect(HostProblemCode.options.filter((code) => !isSevereProblem(code))).toEqual(['truncated', 'clock_skew']);
@@ -251,7 +251,7 @@ describe('a browser', () => {
     expect(formatBrowser(userAgent)).toBe(text);
   });
 
-  test('with a long user agent is shown as the first 60 characters', () => {
+  test('with a long user agent is shown as the first 60 characters of the user agent', () => {
     expect(formatBrowser('x'.repeat(500))).toHaveLength(60);
   });
 });

@@ -7,7 +7,7 @@ test.each([
   ['system', undefined],
   ['sepia', undefined],
   [null, undefined],
-])('the stored theme %j sets the theme attribute to %j, and unknown themes follow the device', (stored, expected) => {
+])('the stored theme %j sets the theme attribute to %j', (stored, expected) => {
   const dataset: Record<string, string> = { theme: 'dark' };
   Object.assign(globalThis, { localStorage: { getItem: () => stored }, document: { documentElement: { dataset } } });
   applyTheme();

@@ -7,7 +7,7 @@ const filtersOf = (workload: Workload) => timelineFilters({ hostId, name: 'shop_
 const byName = { hostId: [hostId], name: ['shop_web.1.x'] };
 
 describe('the history of a container', () => {
-  test('follows a Compose service on its host, a task of a stack on any host, and a plain container by its name', () => {
+  test('follows a Compose service on its host, a stack’s task on any host, and a plain container by name', () => {
     const compose: Workload = { kind: 'compose', project: 'shop', service: 'web', instance: '1' };
     const workload = { project: ['shop'], service: ['web'], instance: ['1'] };
     expect(filtersOf(compose)).toMatchObject({ events: { hostId: [hostId], ...workload }, earlier: byName });
@@ -21,7 +21,7 @@ describe('the history of a container', () => {
     expect(plain).toMatchObject({ events: byName, earlier: null, title: 'shop_web.1.x' });
   });
 
-  test('follows a pod of a StatefulSet by its number, and other pods and allocations by their service', () => {
+  test('follows a StatefulSet’s pod by its number, and other pods and allocations by their service', () => {
     const pod = (instance: string): Workload => ({ kind: 'kubernetes', project: 'prod', service: 'db/app', instance });
     expect(filtersOf(pod('0')).events).toEqual({ project: ['prod'], service: ['db/app'], instance: ['0'] });
     for (const instance of ['6d4cf56db6-x2b9k', '7vxzq', '24567']) {

@@ -1,5 +1,5 @@
 /**
- * The parts of a browser's window that modules of the dashboard use when they are loaded. Import this file before those
+ * The parts of a browser's window that the dashboard's modules use while they load. Import this file before these
  * modules.
  */
 Object.assign(globalThis, {

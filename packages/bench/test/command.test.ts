@@ -20,7 +20,7 @@ describe('the command line', () => {
     expect(parse(['--', '--quick', '--out', 'there'])).toMatchObject({ quick: true, out: 'there' });
   });
 
-  test('with --only runs the listed sections, in the order of the benchmark', () => {
+  test('with --only runs the listed sections in the order of the benchmark', () => {
     expect(parse(['--only', 'http,service'])).toMatchObject({ only: ['service', 'http'] });
   });
 
@@ -34,7 +34,7 @@ describe('the command line', () => {
     [['--rounds', '1e3'], /--rounds/],
     [['--out', ''], /--out/],
     [['--out', '--quick'], /--out/],
-  ])('is rejected with a message that names the mistake if it is %j', (args, message) => {
+  ])('is rejected with a message about the mistake if it is %j', (args, message) => {
     expect(() => parse(args)).toThrow(message);
   });
 

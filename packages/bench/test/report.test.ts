@@ -28,7 +28,7 @@ describe('targets', () => {
     });
   });
 
-  test('check the longest stall, the slowest read of /api/containers with the most hosts, and the growth of both tables', () => {
+  test('cover the longest stall, the slowest read of /api/containers, and the growth of tables', () => {
     expect(verdicts).toMatchObject({
       'longest stall of the event loop, one snapshot of 5,000 containers that all changed': [51, false],
       'GET /api/containers, p95 of the slowest read at 500,000 rows': [49, true],
@@ -37,7 +37,7 @@ describe('targets', () => {
     });
   });
 
-  test('are neither met nor unmet if they were not measured', () => {
+  test('have no verdict if they were not measured', () => {
     expect(judge({}).every(({ figure, met }) => figure === null && met === null)).toBe(true);
     expect(verdicts['heartbeat: Muster / bare Express route, 64 connections']).toEqual([undefined, null]);
   });
@@ -90,7 +90,7 @@ describe('the tables', () => {
     expect(tables).toMatch(/\| fsync +\| on +\|/);
   });
 
-  test('show every object of every list in a row that begins with the figures of the object that contains the list', () => {
+  test('repeat the figures of an object in each row of its lists', () => {
     expect(tables).toMatch(/\| 50 +\| 1 +\| restarted +\| 2 +\| upserts +\| 5 \(5–5\) +\| 100 +\| 20 +\| 10 +\|/);
     expect(tables).toMatch(/\| 2 % changed +\| 8 +\| muster +\| 1,000 \(1,000–1,000\) +\| 1 +\| 2 +\| 3 +\| 4 +\|/);
     expect(tables).toMatch(
@@ -107,7 +107,7 @@ describe('the tables', () => {
     expect(runs(quick)).toMatch(/\| quick +\| true +\|/);
   });
 
-  test('have as many cells in each row as columns', () => {
+  test('have the same number of cells in each row', () => {
     const rows = tables.split('\n').filter((line) => line.startsWith('|'));
     const blocks = tables.split('\n\n').filter((block) => block.startsWith('|'));
     expect(rows.length).toBeGreaterThan(20);
@@ -120,7 +120,7 @@ describe('the tables', () => {
     }
   });
 
-  test('are followed, in the terminal, by all targets that have a figure and by no others', () => {
+  test('are followed, in the terminal, by the targets that were measured', () => {
     const text = renderTerminal({ 'table-growth': FIXED['table-growth'] });
     expect(text).toContain('Targets: 0 of 1 met');
     expect(text).not.toContain('not measured');
@@ -134,14 +134,14 @@ describe('saved results', () => {
   });
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
-  test('are unchanged when they are read, and a missing file counts as no results', async () => {
+  test('are read unchanged, and are empty if the file is missing', async () => {
     const file = join(directory, 'results.json');
     expect(await readSections(file)).toEqual({});
     await writeFile(file, formatResults(FIXED));
     expect(await readSections(file)).toEqual(FIXED);
   });
 
-  test('of another version are rejected, and so is a file that is not JSON', async () => {
+  test('are rejected if they have another version or are not JSON', async () => {
     const file = join(directory, 'other.json');
     await writeFile(file, '{"format":0,"sections":{}}');
     await expect(readSections(file)).rejects.toThrow('another version');

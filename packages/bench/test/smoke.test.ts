@@ -24,7 +24,7 @@ onPostgres('a benchmark on a real database', () => {
   });
   afterAll(() => rm(out, { recursive: true, force: true }));
 
-  test('a quick run of one section measures every contender, and writes the document, the tables and the results', async () => {
+  test('a quick run of one section measures every contender and writes all outputs', async () => {
     const lines: string[] = [];
     const request = { only: ['service'] as const, quick: true, rounds: 1, out };
     const { service } = await runBench(request, {

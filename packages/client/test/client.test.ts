@@ -38,7 +38,7 @@ describe('a call', () => {
     ]);
   });
 
-  test('rejects with the problem and the seconds of Retry-After if the API refuses it', async () => {
+  test('rejects with the API’s problem and the seconds of Retry-After', async () => {
     const problem = {
       type: '/problems/rate-limited',
       title: 'Slow down',
@@ -57,7 +57,7 @@ describe('a call', () => {
     await expect(client.call('getSummary')).rejects.toBeInstanceOf(UnexpectedResponseError);
   });
 
-  test('rejects with the status, the target and the page of a response that is not from Muster', async () => {
+  test('rejects with the status, the redirect target and the page of a response that is not from Muster', async () => {
     const html = { 'Content-Type': 'text/html' };
     const errorOf = async (handle: (req: IncomingMessage, res: ServerResponse) => void): Promise<unknown> =>
       (await clientOf(handle)).call('getSummary').catch((thrown: unknown) => thrown);
@@ -85,7 +85,7 @@ describe('a call', () => {
     await expect(client.call('getSummary')).rejects.toBeInstanceOf(UnexpectedResponseError);
   });
 
-  test('is rejected with UnexpectedResponseError if it lists items and another server returns JSON', async () => {
+  test('rejects with UnexpectedResponseError if it requests a list and another server returns JSON', async () => {
     const client = await clientOf((_req, res) => json(res, 200, { status: 'UP' }));
     await expect(client.items('listHosts').next()).rejects.toBeInstanceOf(UnexpectedResponseError);
   });
@@ -105,8 +105,8 @@ describe('a call', () => {
     expect(keys).toEqual([]);
   });
 
-  test('in a browser is rejected with the advice to reload the page if a proxy redirects it', async () => {
-    // In a browser, the response to a redirected request has the status 0 and no headers, like this one.
+  test('in a browser rejects with the advice to reload the page if a proxy redirects the request', async () => {
+    // In a browser, the response to a redirected request has the status 0 and no headers, like `Response.error()`.
     const client = createClient({ url: 'http://muster.test', fetch: () => Promise.resolve(Response.error()) });
     await expect(client.call('getSummary')).rejects.toThrow(
       'http://muster.test redirects to another address. Reload the page',
@@ -124,7 +124,7 @@ describe('a call', () => {
     await expect(truncating.call('getSummary')).rejects.toBeInstanceOf(NetworkError);
   });
 
-  test('rejects with the reason of the abort if it is aborted', async () => {
+  test('rejects with the reason for an abort', async () => {
     const client = await clientOf(() => undefined);
     const reason = new Error('enough');
     const controller = new AbortController();
@@ -133,7 +133,7 @@ describe('a call', () => {
     await expect(call).rejects.toBe(reason);
   });
 
-  test('requests only the pages that the caller reads if it iterates over a list', async () => {
+  test('requests only those pages of a list that the caller reads', async () => {
     const asked: (string | null)[] = [];
     const client = await clientOf((req, res) => {
       const cursor = new URL(req.url!, 'http://x').searchParams.get('cursor');
@@ -155,7 +155,7 @@ describe('a stream', () => {
   const event = (name: string, data: unknown, id?: string) =>
     `${id === undefined ? '' : `id: ${id}\n`}event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 
-  test('resumes after the last id when its connection is lost, and ends after the message `unauthorized`', async () => {
+  test('resumes after the last id when the connection is lost, and ends after the message `unauthorized`', async () => {
     const lastIds: unknown[] = [];
     const client = await clientOf((req, res) => {
       lastIds.push(req.headers['last-event-id']);
@@ -181,13 +181,13 @@ describe('a stream', () => {
     expect(states).toEqual(['connecting', 'open', 'waiting', 'connecting', 'open']);
   });
 
-  test('resumes after the last id, even if it came with a reset or in a block without data', async () => {
+  test('resumes after the last id, even if a reset or a block without data contained this id', async () => {
     const sent = [
       event('container', {}, '5-1') + event('hosts-changed', {}),
       event('reset', {}, '9-3'),
       // Older APIs send a reset without an id.
       event('reset', {}),
-      // A newer API may send a message that the client does not know. A block can have an id but no message.
+      // A newer API may send an unknown message. A block can have an id but no message.
       event('news', {}, '9-4') + 'id: 9-5\n\n',
     ];
     const lastIds: unknown[] = [];
@@ -203,7 +203,7 @@ describe('a stream', () => {
     expect(events).toEqual(['container', 'hosts-changed', 'reset', 'reset', 'unauthorized']);
   }, 60_000);
 
-  test('retries after Retry-After if the API is overloaded, and throws if the API rejects it permanently', async () => {
+  test('retries after Retry-After if the API is overloaded, and throws after a permanent rejection', async () => {
     const problem = (status: number) => ({ type: '/problems/x', title: 'x', status, detail: 'x', requestId: 'r' });
     let asked = 0;
     const client = await clientOf((_req, res) => {

@@ -26,7 +26,7 @@ describe('an event stream', () => {
     expect(parser.lastEventId).toBe('7-1');
   });
 
-  test('gives the same events, however it is split into chunks', () => {
+  test('gives the same events for any split into chunks', () => {
     const text = 'event: a\r\nid: 1\r\ndata: x\r\n\r\n: ping\n\ndata: y\rdata: z\r\rdata: last\n\n';
     const whole = parse(text);
     expect(whole.map(({ data }) => data)).toEqual(['x', 'y\nz', 'last']);

@@ -112,7 +112,7 @@ const ownEvent = { change: 'configuration', event: 'own' } as const;
 const life = { change: 'life', event: 'updated-alone' } as const;
 const lifeWithoutEvent = { change: 'life', event: 'none' } as const;
 const listed = { exported: true, large: false } as const;
-const reported = { ...listed, optional: true } as const;
+const optionalListed = { ...listed, optional: true } as const;
 
 /**
  * Each field of a container, defined once. Column lists, row digest, comparisons, `updated` events, canonical form,
@@ -152,19 +152,19 @@ export const CONTAINER_FIELDS = {
     kind: 'exit',
     sqlType: 'jsonb',
     digestMarker: '^',
-    ...reported,
+    ...optionalListed,
     ...lifeWithoutEvent,
     limit: EXIT_ERROR_LENGTH_MAX,
     // A CSV export has one column for each value of the exit.
     exported: false,
   },
-  oomKilled: { kind: 'flag', sqlType: 'boolean', digestMarker: '~', ...reported, ...lifeWithoutEvent },
-  restartCount: { kind: 'count', sqlType: 'int', digestMarker: '+', ...reported, ...lifeWithoutEvent },
+  oomKilled: { kind: 'flag', sqlType: 'boolean', digestMarker: '~', ...optionalListed, ...lifeWithoutEvent },
+  restartCount: { kind: 'count', sqlType: 'int', digestMarker: '+', ...optionalListed, ...lifeWithoutEvent },
   imageDigest: {
     kind: 'optionalText',
     sqlType: 'text',
     digestMarker: '@',
-    ...reported,
+    ...optionalListed,
     change: 'configuration',
     event: 'none',
     limit: NAME_LENGTH_MAX,

@@ -11,7 +11,7 @@ import { Instant } from './instant.js';
 import { Labels } from './labels.js';
 import { COUNT_MAX, DOCKER_ID_LENGTH_MAX } from './limits.js';
 import { Ports } from './ports.js';
-import { storable, text } from './text.js';
+import { storableText, text } from './text.js';
 
 /** The id that the engine gives a container. It is unique only within its host. */
 export const DockerId = z.string().regex(DockerIdPattern, {
@@ -48,8 +48,8 @@ export const Container = z.object({
   dockerId: DockerId,
   name: text(1),
   image: text(1),
-  imageId: storable(z.string()).nullable().default(null),
-  command: storable(z.string()).default(''),
+  imageId: storableText(z.string()).nullable().default(null),
+  command: storableText(z.string()).default(''),
   state: ContainerState,
   status: text(0).default(''),
   ports: Ports.default(() => []),
@@ -59,7 +59,7 @@ export const Container = z.object({
   exit: ReportedExit.nullish(),
   oomKilled: z.boolean().nullish(),
   restartCount: z.int().min(0).max(COUNT_MAX).nullish(),
-  imageDigest: storable(z.string()).nullish(),
+  imageDigest: storableText(z.string()).nullish(),
 } satisfies { [Name in ContainerFieldName]: z.ZodType<FieldValue<Name>> });
 export type Container = z.output<typeof Container>;
 

@@ -12,14 +12,14 @@ const NO_NUL_PATTERN = String.raw`^[^\u0000]*$`;
  * A string that PostgreSQL can store and return unchanged. Rejects NUL, which `text` and `jsonb` cannot store. Replaces
  * lone surrogates with U+FFFD, so that the stored text does not depend on the driver.
  */
-export const storable = (schema: z.ZodString) =>
+export const storableText = (schema: z.ZodString) =>
   schema
     .refine((value) => !value.includes('\0'), { error: NUL_MESSAGE })
     .meta({ pattern: NO_NUL_PATTERN })
     .transform((value) => value.toWellFormed());
 
 /**
- * Does the same as `storable`, but without the cost of a schema, for callers with thousands of strings. Returns the
+ * Does the same as `storableText`, but without the cost of a schema, for callers with thousands of strings. Returns the
  * text to store or the error.
  */
 export function toStorable(value: unknown): { text: string } | { message: string } {
@@ -27,9 +27,9 @@ export function toStorable(value: unknown): { text: string } | { message: string
   return value.includes('\0') ? { message: NUL_MESSAGE } : { text: value.toWellFormed() };
 }
 
-/** A `storable` string of `min` to `max` UTF-16 code units. Without `max`, its length is unlimited. */
+/** A storable string of `min` to `max` UTF-16 code units. Without `max`, its length is unlimited. */
 export const text = (min: number, max?: number) =>
-  storable(max === undefined ? z.string().min(min) : z.string().min(min).max(max));
+  storableText(max === undefined ? z.string().min(min) : z.string().min(min).max(max));
 
 /** Truncates well-formed text to `max` UTF-16 code units, or to one fewer if that would split a surrogate pair. */
 export function shortenText(value: string, max: number): string {

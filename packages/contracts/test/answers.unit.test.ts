@@ -14,7 +14,7 @@ import { minimalContainer } from './arbitraries.js';
 const HOST = '0b8f1f0e-6a5b-4c3d-9e2f-1a2b3c4d5e6f';
 const NOW = '2026-01-31T12:00:00.000Z';
 
-test('a container as operators read it has all fields that an agent sends, and those that the server adds', () => {
+test('a container has the fields that the agent sends and the fields that the server adds', () => {
   const view = {
     ...Container.parse(minimalContainer),
     hostId: HOST,
@@ -72,7 +72,7 @@ const problem = {
   requestId: 'r',
 };
 
-test('a problem can have a type that only a newer server knows', () => {
+test('a problem can have an unknown type, from a newer server', () => {
   const newer = { ...problem, type: '/problems/of-a-newer-server' };
   expect(Problem.parse(newer)).toEqual(newer);
 });

@@ -11,7 +11,7 @@ export const withFields = (fields: Record<string, unknown>): Record<string, unkn
 });
 
 /**
- * Characters that are likely to break parsers (NUL, lone surrogates, JSON Pointer separators), and some ordinary ones.
+ * Characters that are likely to break parsers (NUL, lone surrogates, JSON Pointer separators), and ordinary characters.
  */
 const anyCharacter = fc.constantFrom(
   'a',
@@ -34,7 +34,7 @@ const anyText = (maxLength: number) => fc.string({ unit: anyCharacter, maxLength
 const storableText = (constraints: { minLength?: number; maxLength: number }) =>
   fc.string({ unit: 'binary', ...constraints }).map((value) => value.replaceAll('\0', '0'));
 
-/** Label keys. They include `__proto__` and other names of a prototype's properties, which a naive copy loses. */
+/** Label keys, including `__proto__` and other properties of a prototype, which a naive copy loses. */
 const labelKey = fc.oneof(
   fc.constantFrom(
     '__proto__',
@@ -170,7 +170,9 @@ export const validSnapshot = fc.uniqueArray(validContainer, {
   maxLength: 8,
 });
 
-/** Snapshots that a broken or malicious agent might send. Most of them are almost valid, and some are valid. */
+/**
+ * Snapshots that a broken or malicious agent might send. Most of these snapshots are almost valid, and some are valid.
+ */
 export const anySnapshot = fc.array(
   fc.record(
     {

@@ -74,7 +74,7 @@ test.each([EnrollRequest, Heartbeat, EnrollmentTokenRequest, HostPatch])('a body
   for (const body of [null, undefined, [], 'x', 1]) expect(refusedPaths(schema, body)).toEqual(['']);
 });
 
-test('unknown keys of agent bodies are ignored, because agents and API are upgraded separately', () => {
+test('unknown keys in agent bodies are ignored, because agents and the API are upgraded separately', () => {
   expect(EnrollRequest.parse({ ...ENROLL, newer: 1, engine: { ...ENROLL.engine, newer: 1 } })).toEqual(ENROLL);
   expect(Heartbeat.parse({ ...HEARTBEAT, newer: 1 })).toEqual(HEARTBEAT);
 });
@@ -110,13 +110,16 @@ describe('an enrollment token', () => {
   });
 });
 
-test('the default cadence is valid', () => {
+test('the default reporting intervals are valid', () => {
   expect(Cadence.parse(CADENCE_DEFAULT)).toEqual({ heartbeatSeconds: 10, snapshotSeconds: 60 });
 });
 
-test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])('a cadence of %j seconds is rejected', (heartbeatSeconds) => {
-  expect(refusedPaths(Cadence, { heartbeatSeconds, snapshotSeconds: 60 })).toEqual(['/heartbeatSeconds']);
-});
+test.each([0, -1, '10', null, Number.POSITIVE_INFINITY])(
+  'a reporting interval of %j seconds is rejected',
+  (heartbeatSeconds) => {
+    expect(refusedPaths(Cadence, { heartbeatSeconds, snapshotSeconds: 60 })).toEqual(['/heartbeatSeconds']);
+  },
+);
 
 /** Invisible texts: white space, zero-width characters, bidirectional marks, fillers, tags. */
 const INVISIBLE = [
@@ -145,7 +148,7 @@ describe.each([
   ['an API key', ApiKeyRequest],
 ])('the name of %s', (_, schema) => {
   test.each(INVISIBLE.map((name) => [toTerminalJson(JSON.stringify(name)), name]))(
-    'is refused if no part of it is visible: %s',
+    'is refused if it has no visible character: %s',
     (__, name) => {
       expect(refusedPaths(schema, { name })).toEqual(['/name']);
     },
@@ -159,7 +162,7 @@ describe.each([
     expect(schema.parse({ name: ' rack 4 ' })).toMatchObject({ name: 'rack 4' });
   });
 
-  test('has a documented pattern that rejects invisible text of the Basic Multilingual Plane and accepts valid names', () => {
+  test('has a documented pattern that accepts valid names and rejects most invisible names', () => {
     const { pattern } = z.toJSONSchema(schema.shape.name, { io: 'input' });
     for (const name of INVISIBLE.filter((text) => !/[\ud800-\udfff]/.test(text)))
       expect(name).not.toMatch(new RegExp(pattern!));
@@ -173,7 +176,7 @@ test('a machine with an invisible name is enrolled with a substitute name', () =
   expect(EnrollRequest.parse({ ...ENROLL, name: ' \u202eweb ' }).name).toBe('\u202eweb');
 });
 
-test('operator bodies are strict, so a misspelled field is rejected', () => {
+test('operator bodies reject misspelled fields', () => {
   const operators = Object.values<Operation>(Operations).filter(
     ({ access, body }) => body !== undefined && access !== 'agent' && access !== 'enroll',
   );

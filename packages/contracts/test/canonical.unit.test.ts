@@ -80,7 +80,7 @@ test('canonical order neither loses nor adds data', () => {
 });
 
 // An agent and an API of different versions compare the canonical bytes of containers, so the bytes must not change.
-test('the canonical form of a container begins with the same bytes in all versions, and new fields come last', () => {
+test('the canonical form of a container begins with the same bytes in all versions', () => {
   const container = Container.parse({
     truncated: ['labels'],
     startedAt: '2026-03-01T12:55:00+01:00',
@@ -142,7 +142,7 @@ test('ports are sorted by private port, type, address and public port', () => {
   expect([...inOrder].reverse().sort(comparePorts)).toEqual(inOrder);
 });
 
-test('comparePorts is a total order that returns 0 only for equal ports', () => {
+test('comparePorts is a total order and returns 0 only for equal ports', () => {
   const equal = (a: object, b: object) =>
     JSON.stringify(Object.entries(a).sort()) === JSON.stringify(Object.entries(b).sort());
   fc.assert(

@@ -52,7 +52,7 @@ describe('the description of a request without a response', () => {
     ],
     [null, 'something else', 'unreachable', 'something else', 'MUSTER_URL is its address'],
     [null, '', 'unreachable', 'the connection failed', 'MUSTER_URL is its address'],
-  ])('with code %s and message %j names the reason and the fix', (code, message, kind, problem, advice) => {
+  ])('with code %s and message %j states the reason and the fix', (code, message, kind, problem, advice) => {
     const diagnosis = describeConnectionError(settings('https://m.example'), error(code, message));
     expect(diagnosis).toEqual({
       kind,
@@ -62,14 +62,14 @@ describe('the description of a request without a response', () => {
     expect(`${diagnosis.problem}${diagnosis.advice}`).not.toMatch(/\n|deps|undefined|null/);
   });
 
-  test('of http: on a port that closes the connection or answers with bytes of TLS suggests https:', () => {
+  test('suggests https: if a port closes an http: connection or answers with TLS', () => {
     for (const code of ['ECONNRESET', 'HPE_INVALID_CONSTANT']) {
       const { advice } = describeConnectionError(settings('http://m.example:8443/base'), error(code));
       expect(advice).toContain('set MUSTER_URL to https://m.example:8443/base if this port speaks TLS');
     }
   });
 
-  test('names the proxy that cannot be reached, without its password, and NO_PROXY', () => {
+  test('contains NO_PROXY and the unreachable proxy without its password', () => {
     expect(
       describeConnectionError(settings('https://m.example', PROXY), error('ECONNREFUSED', '', { isAtProxy: true })),
     ).toEqual({
@@ -98,7 +98,7 @@ describe('the description of a request without a response', () => {
     [407, 'requires a user name and a password', 'set HTTPS_PROXY to http://USER:PASSWORD@host:port'],
     [403, 'answered 403 to CONNECT', 'allow connections to m.example in the proxy'],
     [502, 'answered 502 to CONNECT', 'check that the proxy can reach m.example'],
-  ])('names the proxy that answers %s to CONNECT', (connectStatus, problem, advice) => {
+  ])('contains the setting of a proxy that answers %s to CONNECT', (connectStatus, problem, advice) => {
     expect(describeConnectionError(settings('https://m.example', PROXY), error(null, '', { connectStatus }))).toEqual({
       kind: 'proxy',
       problem: expect.stringContaining(problem),
@@ -106,14 +106,14 @@ describe('the description of a request without a response', () => {
     });
   });
 
-  test('names the timeout that passed', () => {
+  test('contains the timeout', () => {
     const timedOut = error('ABORT_ERR', 'aborted', { timeoutMs: 20_000 });
     expect(describeConnectionError(settings('https://m.example'), timedOut).problem).toBe(
       'the server did not answer within 20 s',
     );
   });
 
-  test('names the proxy through which the server fails', () => {
+  test('contains the proxy through which the server fails', () => {
     const through = describeConnectionError(settings('https://m.example', PROXY), error('SELF_SIGNED_CERT_IN_CHAIN'));
     expect(through.problem).toContain('through the proxy http://proxy.example:3128 (HTTPS_PROXY)');
     const closed = describeConnectionError(settings('https://m.example', PROXY), error('ECONNRESET'));
@@ -145,7 +145,7 @@ describe('the description of a response that is not from Muster', () => {
     });
   });
 
-  test('of a redirect to the same address or to an unrelated page names the target without its query', () => {
+  test('of a redirect contains the target without its query', () => {
     expect(describeAt('https://m.example', 302, { location: 'https://www.example/welcome?secret=1' })).toMatchObject({
       kind: 'redirect',
       problem: expect.stringMatching(/^it redirects to https:\/\/www\.example\/welcome,/),
@@ -170,7 +170,7 @@ describe('the description of a response that is not from Muster', () => {
     });
   });
 
-  test('of a sign-in page names the paths of the client', () => {
+  test('of a sign-in page contains the client’s paths', () => {
     const adviceFor = (path: string): string => describeAt('https://m.example', 401, { path }).advice;
     expect(adviceFor('/api/hosts')).toMatch(/^let \/api\/\* through/);
     expect(adviceFor('/healthz')).toMatch(/^let \/healthz through/);
@@ -182,7 +182,7 @@ describe('the description of a response that is not from Muster', () => {
     '<html><center>The plain HTTP request was sent to HTTPS port</center></html>',
     'Client sent an HTTP request to an HTTPS server.\n',
     'Reason: You’re speaking plain HTTP to an SSL-enabled server port.',
-  ])('of a TLS port to plain HTTP (%s) suggests https:', (body) => {
+  ])('of plain HTTP to a TLS port (%s) suggests https:', (body) => {
     expect(describeAt('http://m.example:8443', 400, { body })).toEqual({
       kind: 'protocol',
       problem: 'this port speaks TLS, and the address begins with http:',
@@ -208,11 +208,11 @@ describe('the description of a response that is not from Muster', () => {
     ],
     [502, '<title>502 Bad Gateway</title>', 'a proxy in front of Muster answers 502: 502 Bad Gateway'],
     [200, `<title>${'🐳'.repeat(100)}</title>`, `the server at this address is not Muster (200: ${'🐳'.repeat(60)})`],
-  ])('of another server (%s, %j) names its page', (status, body, problem) => {
+  ])('of another server (%s, %j) contains the title of its page', (status, body, problem) => {
     expect(describeAt('https://m.example', status, { body }).problem).toBe(problem);
   });
 
-  test('to an http: address names the proxy in use, which may be the one that answers', () => {
+  test('to an http: address contains the proxy in use, because this proxy may have answered', () => {
     const proxied = settings('http://m.example', { ...PROXY, setting: 'HTTP_PROXY' });
     expect(describeForeignResponse(proxied, response(407))).toMatchObject({
       kind: 'proxy',

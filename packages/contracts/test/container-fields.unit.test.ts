@@ -12,7 +12,7 @@ const markers = CONTAINER_FIELD_NAMES.flatMap((name) => {
   return digestMarker ?? [];
 });
 
-test('each digest marker is one character that no encoded value contains, and marks one field', () => {
+test('each digest marker marks one field and is a character that no encoded value contains', () => {
   expect(new Set(markers).size).toBe(markers.length);
   for (const marker of markers) expect(marker).toMatch(/^[^\w.\-%;:,#*>/]$/);
 });

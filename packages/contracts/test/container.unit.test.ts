@@ -13,7 +13,7 @@ const refusedPaths = (fields: Record<string, unknown>): string[] => {
   return parsed.success ? [] : parsed.errors.map((error) => error.path);
 };
 
-test('a container with only the required fields gets defaults for the others', () => {
+test('a container with only the required fields gets defaults for all other fields', () => {
   expect(Container.parse(minimalContainer)).toEqual({
     ...minimalContainer,
     imageId: null,
@@ -137,7 +137,7 @@ describe('ports', () => {
     expect(parseValid({ ports }).ports).toEqual(ports);
   });
 
-  test('can have a count of consecutive ports, and omit a count of 1', () => {
+  test('can have a count of consecutive ports, which is omitted if it is 1', () => {
     const ports = [
       { privatePort: 80, type: 'tcp', count: 1 },
       { privatePort: 100, publicPort: 1_000, type: 'udp', count: 64_536 },
@@ -154,7 +154,7 @@ describe('ports', () => {
     expect(refusedPaths({ ports: [{ type: 'tcp', ...port }] })).toEqual(['/ports/0/count']);
   });
 
-  test('are not parsed after 20 errors, so that millions of invalid ports are cheap', () => {
+  test('are not parsed after 20 errors', () => {
     let reads = 0;
     const ports = Array.from({ length: 100_000 }, () => ({
       get privatePort() {
@@ -199,7 +199,7 @@ describe('labels', () => {
 });
 
 describe('the field truncated', () => {
-  test('lists each known field once, in a fixed order, and drops unknown fields', () => {
+  test('lists each known field once, in a fixed order', () => {
     expect(parseValid({ truncated: ['labels', 'unheard-of', 'command', 'labels'] }).truncated).toEqual([
       'command',
       'labels',
@@ -229,7 +229,7 @@ describe('a NUL character', () => {
   });
 });
 
-test('lone surrogates in any text become U+FFFD, and pairs are kept', () => {
+test('lone surrogates in any text become U+FFFD, and surrogate pairs are kept', () => {
   const lone = 'a\uD800b\uDC00🐳';
   const whole = 'a\uFFFDb\uFFFD🐳';
   const container = parseValid({

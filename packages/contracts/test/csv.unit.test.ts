@@ -15,7 +15,7 @@ describe('a CSV line', () => {
 
   // In locales with a decimal comma, `;` separates cells, and pasted text is split at tabs and line breaks.
   test.each(['sh -c "a;=1+1"', 'a;@SUM(A1)', 'a;"=1+1"', 'a\t=1+1', 'a\n=1+1', 'a\r-1', 'a;＝1+1'])(
-    'contains no formula if a character other than the comma separates cells: %j',
+    'contains no formula even if other characters separate cells: %j',
     (text) => {
       const cells = toCsvLine(['x', text, 'y']).split(/[;\t\r\n]/);
       for (const cell of cells) expect(cell).not.toMatch(/^"*[=+\-@＝＋－＠]/);

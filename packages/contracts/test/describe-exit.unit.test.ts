@@ -20,7 +20,7 @@ describe('the description of an exit', () => {
     expect(describeExit({ reason, code })).toBe(words);
   });
 
-  test('names Podman if only Podman could know the cause', () => {
+  test('mentions Podman if only Podman could know the cause', () => {
     const exit = { reason: 'unknown', code: 5 } as const;
     expect(describeExit({ ...exit, engineName: 'Podman' })).toBe('exited (5), cause not reported by Podman');
     expect(describeExit({ ...exit, engineName: 'Docker' })).toBe('exited (5), cause unknown');
@@ -62,7 +62,7 @@ describe('the essential sentence of an engine’s message', () => {
     ],
     ['Podman 5.4', 'cannot listen on the TCP port: listen tcp4 :18443: bind: address already in use', 18443],
     ['rootless Podman', 'rootlessport listen tcp 0.0.0.0:8080: bind: address already in use', 8080],
-  ])('of %s names a port that is in use', (_engine, message, port) => {
+  ])('of %s says which port is in use', (_engine, message, port) => {
     expect(shortenEngineError(message)).toBe(`port ${port} is already in use`);
   });
 
@@ -77,11 +77,11 @@ describe('the essential sentence of an engine’s message', () => {
       `runc: ${EXEC} exec: "/no/such/cmd": stat /no/such/cmd: no such file or directory: OCI runtime attempted to invoke a command that was not found`,
     ],
     ['a command without a path', `${CREATE} ${EXEC} exec: "/no/such/cmd": executable file not found in $PATH: unknown`],
-  ])('of %s names a missing command', (_engine, message) => {
+  ])('of %s says which command is missing', (_engine, message) => {
     expect(shortenEngineError(message)).toBe('command not found: /no/such/cmd');
   });
 
-  test('names a command that may not be run, and a program for another machine', () => {
+  test('says which command may not run or is for another machine', () => {
     expect(shortenEngineError(`${CREATE} ${EXEC} exec: "/data": permission denied: unknown`)).toBe(
       'no permission to run /data',
     );
@@ -90,7 +90,7 @@ describe('the essential sentence of an engine’s message', () => {
     );
   });
 
-  test('of an unknown form is the message without the parts that say nothing about the cause', () => {
+  test('of an unknown form is the message without generic prefixes and suffixes', () => {
     expect(shortenEngineError('network of-yesterday not found')).toBe('network of-yesterday not found');
     expect(
       shortenEngineError(

@@ -10,7 +10,7 @@ const parsePointer = (pointer: string): string[] =>
     .slice(1)
     .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'));
 
-test('a pointer parses to the keys that it was created from', () => {
+test('a pointer parses to the original keys', () => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: fc.constantFrom('~', '/', '0', '1', 'a', ''), maxLength: 6 })), (keys) => {
       expect(parsePointer(jsonPointer(keys))).toEqual(keys);
@@ -55,7 +55,7 @@ test('each unknown key of a strict schema is a separate error', () => {
   });
 });
 
-test('messages do not contain the value, which may be a mistyped secret', () => {
+test('messages do not contain the value, which may be a secret in the wrong field', () => {
   const parsed = parseWith(z.object({ a: z.int(), b: z.enum(['x']), c: z.uuid() }), {
     a: 'hunter2',
     b: 'hunter2',

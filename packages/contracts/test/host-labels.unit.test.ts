@@ -27,7 +27,7 @@ describe('labels of hosts', () => {
     [`${'a.'.repeat(127)}b/env`, false],
     ['env\n', false],
     ['ünv', false],
-  ])('have a key like those of Kubernetes: %j is valid: %s', (key, expected) => {
+  ])('follow the Kubernetes rules for keys: %j is valid: %s', (key, expected) => {
     expect(isValid(key)).toBe(expected);
   });
 
@@ -42,7 +42,7 @@ describe('labels of hosts', () => {
     ['a b', false],
     ['prod\n', false],
     ['a/b', false],
-  ])('have a value like those of Kubernetes: %j is valid: %s', (value, expected) => {
+  ])('follow the Kubernetes rules for values: %j is valid: %s', (value, expected) => {
     expect(isValid('env', value)).toBe(expected);
   });
 
@@ -51,7 +51,7 @@ describe('labels of hosts', () => {
     expect(HostLabels.safeParse(labels('k', HOST_LABELS_MAX + 1)).success).toBe(false);
   });
 
-  test('of an operator apply before those of the agent, and those of the agent before those of the enrollment token', () => {
+  test('from operators override labels from the agent, which override labels from the enrollment token', () => {
     const bySource = {
       operator: { env: 'prod' },
       agent: { env: 'test', site: 'fra' },
@@ -61,7 +61,7 @@ describe('labels of hosts', () => {
     expect(Object.keys(mergeHostLabels(bySource))).toEqual(['env', 'site', 'team']);
   });
 
-  test('of the first sources apply if there are too many, and all labels of operators always apply', () => {
+  test('are dropped from the last sources if there are too many, but never from operators', () => {
     const operator = labels('o', 60);
     const merged = mergeHostLabels({ operator, agent: labels('a', 64), enrollmentToken: labels('t', 64) });
     expect(Object.keys(merged)).toHaveLength(HOST_LABELS_MAX);
@@ -69,7 +69,7 @@ describe('labels of hosts', () => {
     expect(Object.values(merged)).not.toContain('t');
   });
 
-  test('are parsed from a text', () => {
+  test('are parsed from text', () => {
     expect(parseHostLabels(' env=prod, example.com/site=fra,empty= ,')).toEqual({
       labels: { env: 'prod', 'example.com/site': 'fra', empty: '' },
     });
@@ -83,11 +83,11 @@ describe('labels of hosts', () => {
     ['env=a b', '“a b”, the value of env, must be a label value'],
     ['constructor=a,constructor=b', 'the label constructor occurs twice'],
     [Array.from({ length: 65 }, (_, index) => `k${index}=`).join(), '65 labels are too many'],
-  ])('are not parsed from %j, and the problem is named', (text, problem) => {
+  ])('are not parsed from %j, with a message about the problem', (text, problem) => {
     expect(parseHostLabels(text)).toEqual({ problem: expect.stringContaining(problem) });
   });
 
-  test('survive being written as a text and parsed again', () => {
+  test('are unchanged after formatting and parsing', () => {
     const character = fc.constantFrom(...'abzAZ09');
     const name = fc.string({ unit: character, minLength: 1, maxLength: 63 });
     const someLabels = fc.dictionary(name, fc.oneof(fc.constant(''), name), { maxKeys: HOST_LABELS_MAX });

@@ -26,7 +26,7 @@ test.each([
   expect(splitReference(reference)).toEqual({ repository, tag, digest });
 });
 
-test('the parts of a reference with a name are the whole reference, and the repository is never empty', () => {
+test('the repository, tag and digest of a named reference add up to the reference', () => {
   const part = fc.string({
     unit: fc.constantFrom('a', 'b', '1', ':', '/', '@', '-', '.'),
     minLength: 1,

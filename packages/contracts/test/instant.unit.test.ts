@@ -39,7 +39,7 @@ test.each([
 });
 
 test.each(['0000-06-01T00:00:00Z', '0001-01-01T00:00:00+00:01', '9999-12-31T23:59:59-00:01'])(
-  '%s, outside the years 0001 to 9999 in UTC, is refused',
+  '%s is refused, because it is outside the years 0001 to 9999 in UTC',
   (value) => {
     expect(Instant.safeParse(value).success).toBe(false);
   },

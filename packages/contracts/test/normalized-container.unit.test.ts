@@ -94,7 +94,7 @@ describe('a normalized container', () => {
     expect(isNormalizedContainer(jsonRoundTrip({ ...plain, ...changes }))).toBe(false);
   });
 
-  test.each([null, undefined, 7, 'a', [], {}])('is not %j, which the schema refuses', (value) => {
+  test.each([null, undefined, 7, 'a', [], {}])('cannot be %j', (value) => {
     expect(isNormalizedContainer(value)).toBe(false);
     expect(parseContainer(value).success).toBe(false);
   });

@@ -4,7 +4,7 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseStatus, DERIVATION_VERSION } from '../src/index.js';
 
-/** Durations as Docker's `units.HumanDuration` formats them, one in each format. */
+/** One duration in each format of Docker's `units.HumanDuration`. */
 const DURATIONS = [
   'Less than a second',
   '1 second',
@@ -43,7 +43,7 @@ describe.each(DURATIONS)('with the duration %j,', (duration) => {
   });
 });
 
-test('the results of parseStatus change only together with its version, so that stored rows are parsed again', () => {
+test('the results of parseStatus change only with DERIVATION_VERSION, so that stored rows are parsed again', () => {
   const texts = DURATIONS.flatMap((duration) =>
     ['Up', 'Created', 'Exited (1)', 'Exited (-1)', 'Restarting (137)', 'Dead', 'Stopped', 'Initialized'].flatMap(
       (word) =>
@@ -94,7 +94,7 @@ test.each([
   expect(parseStatus(status)).toEqual(noResult);
 });
 
-interface Captured {
+interface CapturedStatus {
   engine: string;
   state: string;
   status: string;
@@ -102,7 +102,7 @@ interface Captured {
 }
 const captured = JSON.parse(
   readFileSync(new URL('fixtures/captured-statuses.json', import.meta.url), 'utf8'),
-) as Captured[];
+) as CapturedStatus[];
 
 test.each(captured)(
   '$engine: the result of parsing $status equals what inspecting the container returned',

@@ -47,7 +47,7 @@ describe.each([
       expect(refusedPaths(schema, { cursor })).toEqual(['/cursor']);
   });
 
-  test('rejects unknown parameters with errors that name them', () => {
+  test('rejects each unknown parameter with its name', () => {
     expect(parseWith(schema, { stats: 'running', 'a/b': '1' })).toEqual({
       success: false,
       errors: [
@@ -68,7 +68,7 @@ test('at most 20 unknown parameters are reported', () => {
 });
 
 describe('a query of containers', () => {
-  test('selects the present containers, sorted by name, by default', () => {
+  test('by default selects the present containers, sorted by name', () => {
     expect(parseValid(ContainerQuery, {})).toEqual({
       presence: 'present',
       infra: false,
@@ -103,7 +103,7 @@ describe('a query of containers', () => {
     expect(refusedPaths(ContainerQuery, { [field]: ['running', value] })).toContain(`/${field}/1`);
   });
 
-  test('accepts a filter up to 50 times', () => {
+  test('accepts up to 50 values of a filter', () => {
     expect(parseValid(ContainerQuery, { state: Array.from({ length: 50 }, () => 'running') }).state).toHaveLength(50);
     expect(refusedPaths(ContainerQuery, { state: Array.from({ length: 51 }, () => 'running') })).toEqual(['/state']);
   });
@@ -126,7 +126,7 @@ describe('a query of containers', () => {
     ]);
   });
 
-  test.each(['image', 'label', 'q'])('refuses a NUL in %s, which PostgreSQL cannot store', (field) => {
+  test.each(['image', 'label', 'q'])('refuses a NUL in %s', (field) => {
     expect(refusedPaths(ContainerQuery, { [field]: 'a\0' })).toHaveLength(1);
   });
 

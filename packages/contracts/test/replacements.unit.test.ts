@@ -30,7 +30,7 @@ const shapeOf = (events: ContainerEvent[]) =>
       : `replaced ${replacement.imageBefore} ${replacement.imageAfter}: ${replacement.events.length} until ${kind} ${dockerId}`,
   );
 
-/** A recreation as Docker Compose 2 does it: the new container first has a temporary name. */
+/** The events of a recreation by Docker Compose 2, which first gives the new container a temporary name. */
 const recreation = (seconds: number, before: string, after: string, changes: Partial<ContainerEvent> = {}) => [
   event(seconds, after, {
     kind: 'created',
@@ -46,7 +46,7 @@ const recreation = (seconds: number, before: string, after: string, changes: Par
 ];
 
 describe('a recreation by Compose', () => {
-  test('is one entry with both images, which shows its latest event', () => {
+  test('is one entry with both images and the latest event', () => {
     const later = event(900, 'b', { kind: 'exited', to: 'exited', exitCode: 1 });
     expect(shapeOf(newestFirst(event(-900, 'a', {}), ...recreation(0, 'a', 'b'), later))).toEqual([
       'exited b',
@@ -60,7 +60,7 @@ describe('a recreation by Compose', () => {
     expect(shapeOf(newestFirst(crash, ...recreation(0, 'a', 'b')))).toContain('exited a');
   });
 
-  test('is one entry while it happens, and if one report contains all of it', () => {
+  test('is one entry once the old container is removed, even if one report contains all changes', () => {
     expect(shapeOf(newestFirst(...recreation(0, 'a', 'b').slice(0, 2)))).toEqual(['exited a', 'created b']);
     expect(shapeOf(newestFirst(...recreation(0, 'a', 'b').slice(0, 3)))).toEqual([
       'replaced web:a web:b: 3 until removed a',
@@ -72,7 +72,7 @@ describe('a recreation by Compose', () => {
     expect(shapeOf(atOnce)).toEqual(['replaced web:a web:b: 2 until created b']);
   });
 
-  test('is separate from the one before it, and from those of other services and hosts', () => {
+  test('is separate from recreations at another time, of another service or on another host', () => {
     const events = [
       ...recreation(0, 'a', 'b'),
       ...recreation(0, 'x', 'y', { workload: { ...web, service: 'db' } }),
@@ -88,7 +88,7 @@ describe('a recreation by Compose', () => {
     ]);
   });
 
-  test('is not assumed if the second container was created long after the first one was removed, or belongs to no Compose project', () => {
+  test('is assumed only for containers of a Compose project that follow each other quickly', () => {
     const late = newestFirst(event(0, 'a', { kind: 'removed' }), event(121, 'b', {}));
     expect(shapeOf(late)).toEqual(['created b', 'removed a']);
     for (const workload of [null, { ...web, kind: 'swarm' as const }, { ...web, kind: 'plain' as const }]) {
@@ -96,7 +96,7 @@ describe('a recreation by Compose', () => {
     }
   });
 
-  test('does not hide how often the replaced container had exited', () => {
+  test('does not hide the exits of a looping container', () => {
     const start = '2026-03-01T11:00:00.000Z';
     const exits = { count: 57, first: start, last: start, codes: [] };
     const events = recreation(0, 'a', 'b');

@@ -25,7 +25,7 @@ describe('a secret in a file', () => {
     ['hunter2\n\n', 'hunter2\n'],
     [' hunter2 \r', ' hunter2 \r'],
     ['x'.repeat(64 * 1024), 'x'.repeat(64 * 1024)],
-  ])('has the content of the file as its value, without one line break at the end (%#)', async (content, value) => {
+  ])('is the content of the file without one line break at the end (%#)', async (content, value) => {
     const source = { KEY_FILE: await file(content), OTHER: 'set' };
     expect(read({ ...source, UNSET: undefined, EMPTY: '' })).toEqual({
       values: { ...source, KEY: value },
@@ -33,14 +33,14 @@ describe('a secret in a file', () => {
     });
   });
 
-  test('is read only for the names of secrets, and an empty variable counts as unset', () => {
+  test('is read only for variables that contain secrets', () => {
     expect(read({ CA_FILE: '/missing', KEY: 'hunter2', KEY_FILE: '' })).toEqual({
       values: { CA_FILE: '/missing', KEY: 'hunter2' },
       problems: [],
     });
   });
 
-  test('must not also be set as a variable', async () => {
+  test('cannot also be set as a variable', async () => {
     const path = await file('hunter2');
     expect(read({ KEY: 'hunter2', KEY_FILE: path }).problems).toEqual([
       'KEY and KEY_FILE are both set: unset one of them',
@@ -48,7 +48,7 @@ describe('a secret in a file', () => {
     expect(read({ KEY: '', KEY_FILE: path })).toMatchObject({ values: { KEY: 'hunter2' }, problems: [] });
   });
 
-  test('is reported with the variable and the path, and never with the content, if the file has no usable content', async () => {
+  test('causes an error with the variable and the path, but not the content, if the file is unusable', async () => {
     const problemOf = (path: string) => read({ KEY_FILE: path }).problems;
     const path = join(directory, 'secret');
     for (const empty of ['', '\n']) {
@@ -71,15 +71,14 @@ describe('a secret in a file', () => {
   test.each([
     ['hunter2', ': no such file or directory'],
     ['postgresql://muster:hunter2@db/muster', ': no such file or directory'],
-    // The output of `openssl rand -base64 24` contains a slash in four of ten cases. The slash can be the first
-    // character.
+    // The output of `openssl rand -base64 24` contains a slash in four of ten cases, even as the first character.
     ['p4jQ/8Yw1kZ+3xNd5mB0cT7uVr2HsLfA', ': no such file or directory'],
     ['/p4jQ8Yw1kZ+3xNd5mB0cT7uVr2HsLfA', ': no such file or directory'],
     ['/dev/null/hunter2', ': not a directory'],
     [`line 1, open 'x'\nline 2`, ': no such file or directory'],
     ['x'.repeat(5_000), ': name too long'],
     ['hunter2\0', ''],
-  ])('is not printed if the variable has the secret instead of a path (%#)', (secret, reason) => {
+  ])('is not printed if the variable contains the secret instead of a path (%#)', (secret, reason) => {
     expect(read({ KEY_FILE: secret }).problems).toEqual([
       `KEY_FILE must be the path of a readable file that contains the secret${reason}`,
     ]);

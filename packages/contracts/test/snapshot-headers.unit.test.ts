@@ -8,14 +8,14 @@ const refusedPaths = (headers: Record<string, unknown>): string[] => {
   return parsed.success ? [] : parsed.errors.map((error) => error.path);
 };
 
-test('the schema uses the header names that clients send, in lowercase', () => {
+test('the schema uses the lowercase names of the headers that clients send', () => {
   const keys = Object.values(SnapshotHeaderNames).map((name) => name.toLowerCase());
   const sent = Object.fromEntries(keys.map((key) => [key, '?']));
   const named = refusedPaths(sent).map((path) => path.split('/')[1]);
   expect(named.sort()).toEqual(keys.sort());
 });
 
-test('a snapshot without headers is complete, and has neither stream nor sequence', () => {
+test('a snapshot without headers is complete and has no stream and no sequence', () => {
   expect(parse({})).toEqual({ success: true, data: { order: null, observedAt: null, complete: true, removedIds: [] } });
 });
 
@@ -39,17 +39,17 @@ test('all snapshot headers are parsed, and other headers are ignored', () => {
   });
 });
 
-test('a stream without a sequence is rejected, and so is a sequence without a stream', () => {
+test('a stream is rejected without a sequence, and a sequence without a stream', () => {
   expect(refusedPaths({ 'snapshot-stream': STREAM })).toEqual(['/snapshot-sequence']);
   expect(refusedPaths({ 'snapshot-sequence': '1' })).toEqual(['/snapshot-stream']);
 });
 
-test('a stream is converted to lower case', () => {
+test('a stream ID is converted to lower case', () => {
   const headers = { 'snapshot-stream': STREAM.toUpperCase(), 'snapshot-sequence': '1' };
   expect(parse(headers)).toMatchObject({ data: { order: { stream: STREAM } } });
 });
 
-describe('an invalid value is rejected with an error that names the header:', () => {
+describe('an error for an invalid value contains the name of the header:', () => {
   test.each([
     ['snapshot-stream', ['', 'x', STREAM.slice(1), `${STREAM}0`, `${STREAM}, ${STREAM}`, `{${STREAM}}`]],
     ['snapshot-sequence', ['', '-1', '1.5', '1e3', ' 1', '0x1', '1234567890123456', '1, 2', 'NaN']],
@@ -72,7 +72,7 @@ test.each(['0', '1', '007', '999999999999999'])('sequence %s is accepted', (sequ
   expect(parsed).toMatchObject({ data: { order: { sequence: Number(sequence) } } });
 });
 
-test('a heartbeat can name its stream', () => {
+test('a heartbeat can contain a stream ID', () => {
   expect(HeartbeatHeaders.parse({})).toEqual({ stream: null });
   expect(HeartbeatHeaders.parse({ 'snapshot-stream': STREAM.toUpperCase() })).toEqual({ stream: STREAM });
   expect(HeartbeatHeaders.safeParse({ 'snapshot-stream': 'x' }).success).toBe(false);

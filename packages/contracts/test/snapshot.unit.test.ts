@@ -44,7 +44,7 @@ test.each([null, 'c1', 7, []])('%j is not a container', (value) => {
   expect(errorsOf([value]).every(({ path }) => path.startsWith('/0'))).toBe(true);
 });
 
-test('two containers with the same dockerId are rejected with an error that names both', () => {
+test('two containers with the same dockerId are rejected with the positions of both containers', () => {
   expect(errorsOf([minimalContainer, withFields({ dockerId: 'c2' }), { ...minimalContainer, name: 'other' }])).toEqual([
     { path: '/2/dockerId', message: 'must be unique, but equals /0/dockerId' },
   ]);
@@ -68,7 +68,7 @@ describe('errors', () => {
     expect(errorsOf(Array.from({ length: 100 }, () => minimalContainer))).toHaveLength(20);
   });
 
-  test('end the parsing at the twentieth, so that later containers are not read', () => {
+  test('stop the parser after the twentieth error', () => {
     let nameReads = 0;
     const bad = Array.from({ length: 5_000 }, () => ({
       ...minimalContainer,
@@ -81,7 +81,7 @@ describe('errors', () => {
     expect(nameReads).toBeLessThanOrEqual(40);
   });
 
-  test('have a JSON Pointer as path, with ~ and / escaped', () => {
+  test('have a JSON Pointer as path, in which ~ and / are escaped', () => {
     expect(errorsOf([withFields({ labels: { 'a/b~c': 1 } })])[0]?.path).toBe('/0/labels/a~1b~0c');
     expect(errorsOf([withFields({ ports: [{ privatePort: 0, type: 'tcp' }] })])[0]?.path).toBe(
       '/0/ports/0/privatePort',
@@ -119,7 +119,7 @@ function* strings(value: unknown): Generator<string> {
   }
 }
 
-const storable = (value: string) => !value.includes('\0') && value.isWellFormed();
+const isStorable = (value: string) => !value.includes('\0') && value.isWellFormed();
 
 test('a valid snapshot is accepted', () => {
   fc.assert(
@@ -129,7 +129,7 @@ test('a valid snapshot is accepted', () => {
   );
 });
 
-test('PostgreSQL can store every accepted snapshot, and parsing it again has the same result', () => {
+test('PostgreSQL can store every accepted snapshot, and reparsing does not change the snapshot', () => {
   let acceptedCount = 0;
   fc.assert(
     fc.property(fc.oneof(anySnapshot, validSnapshot), (value) => {
@@ -140,7 +140,7 @@ test('PostgreSQL can store every accepted snapshot, and parsing it again has the
         return;
       }
       acceptedCount++;
-      expect([...strings(parsed.data)].filter((text) => !storable(text))).toEqual([]);
+      expect([...strings(parsed.data)].filter((text) => !isStorable(text))).toEqual([]);
       const again = JSON.stringify(parsed.data);
       expect(JSON.stringify(parseValid(JSON.parse(again)))).toBe(again);
       expect(new Set(parsed.data.map(({ dockerId }) => dockerId)).size).toBe(parsed.data.length);
@@ -150,7 +150,7 @@ test('PostgreSQL can store every accepted snapshot, and parsing it again has the
   expect(acceptedCount).toBeGreaterThan(100);
 });
 
-test('parseSnapshot accepts the snapshots that the documented schema accepts, except those with duplicate ids', () => {
+test('parseSnapshot accepts the same snapshots as the documented schema, except for duplicate ids', () => {
   fc.assert(
     fc.property(anySnapshot, (value) => {
       const ids = value.map(({ dockerId }) => dockerId);

@@ -11,7 +11,7 @@ test('text for a terminal is one line without control characters, and otherwise 
   expect(toTerminalText('plain, ümläut, 日本, 🚢')).toBe('plain, ümläut, 日本, 🚢');
 });
 
-test('JSON for a terminal parses to the same value and has no control character except line feeds', () => {
+test('JSON for a terminal parses to the same value and contains no control character except line feeds', () => {
   fc.assert(
     fc.property(fc.jsonValue({ noUnicodeString: false }), fc.constantFrom(0, 2), (value, indent) => {
       const hostile = { value, text: `\u009b2J\u007f\u202e\u001b[0m\n${JSON.stringify(value)}` };

@@ -34,7 +34,7 @@ test('the checksum is zlib’s CRC-32 of all preceding characters', () => {
   );
 });
 
-test('a token’s random part encodes all of the given random bytes', () => {
+test('a token’s random part encodes all given random bytes', () => {
   fc.assert(
     fc.property(kind, random, (of, bytes) => {
       const digits = formatToken(of, bytes).slice(TokenPrefixes[of].length, -6);

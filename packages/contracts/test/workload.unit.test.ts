@@ -162,7 +162,7 @@ describe('the workload of a container', () => {
     expect(deriveWorkload({ name, labels })).toEqual(expected);
   });
 
-  test('is bounded and derived quickly, whatever a label contains', () => {
+  test('has a bounded size for any labels', () => {
     const huge = `${'a-'.repeat(2_000)}💥`;
     const keys = [
       'com.docker.compose.project',
@@ -180,7 +180,7 @@ describe('the workload of a container', () => {
     }
   });
 
-  test('is well-formed, never empty and always the same, for any name and labels', () => {
+  test('is well-formed, not empty and deterministic for any name and labels', () => {
     const key = fc.constantFrom(
       'com.docker.compose.project',
       'com.docker.compose.service',

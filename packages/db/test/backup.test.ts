@@ -22,7 +22,7 @@ let dataDir: string;
 let file: string;
 let copy: string;
 
-/** A database with rows in every table, the content of its tables, and its backup. All tests share them. */
+/** A database with rows in every table, the content of its tables, and its backup, shared by all tests. */
 let fullDatabase: { dataDir: string; tables: Record<string, string[]>; bytes: Buffer };
 let removeFull: () => Promise<void>;
 
@@ -73,13 +73,13 @@ async function rewrite(change: (lines: string[]) => string[]): Promise<void> {
 }
 
 describe('a backup', () => {
-  test('restores to a database that equals the original in every row of every table', async () => {
+  test('restores every row of every table', async () => {
     await writeFile(file, fullDatabase.bytes);
     const restored = await restoreBackup({ file, dataDir: copy });
     expect(restored.appliedMigrations).toEqual([]);
     expect(restored.rows).toBe(Object.values(fullDatabase.tables).flat().length);
     expect(await withDatabase(copy, tablesAsText)).toEqual(fullDatabase.tables);
-    // A backup of the restored database equals the first backup.
+    // A backup of the restored database must equal the first backup.
     await backUpDatabase({ dataDir: copy, file: join(folder.path, 'again.backup') });
     const content = async (name: string) =>
       gunzipSync(await readFile(join(folder.path, name)))
@@ -110,7 +110,7 @@ describe('a backup', () => {
     });
   });
 
-  test('replaces an existing file only with force, is readable only by its owner, and leaves no other file', async () => {
+  test('replaces an existing file only with force, and is readable only by its owner', async () => {
     await copyFullDatabase();
     await writeFile(file, 'precious', { mode: 0o644 });
     const refusal = await rejectionOf(backUpDatabase({ dataDir, file }));
@@ -123,7 +123,7 @@ describe('a backup', () => {
     expect((await readdir(folder.path)).sort()).toEqual(['data', 'muster.backup']);
   });
 
-  test('is rejected with an explanation while a process has the database open', async () => {
+  test('fails with an explanation while a process has the database open', async () => {
     await copyFullDatabase();
     await withDatabase(dataDir, async () => {
       const refusal = await rejectionOf(backUpDatabase({ dataDir, file }));
@@ -133,7 +133,7 @@ describe('a backup', () => {
     expect(await readdir(folder.path)).toEqual(['data']);
   });
 
-  test('of a directory without a database is rejected and creates no directory', async () => {
+  test('of a directory without a database fails and creates no directory', async () => {
     expect((await rejectionOf(backUpDatabase({ dataDir, file }))).message).toBe(`There is no database in ${dataDir}.`);
     expect(await readdir(folder.path)).toEqual([]);
   });
@@ -147,7 +147,7 @@ describe('a backup', () => {
 });
 
 describe('a restore', () => {
-  test('of a backup of an older version migrates it to this version', async () => {
+  test('of an older version’s backup migrates the database to this version', async () => {
     const own = await loadMigrations();
     const older = join(folder.path, 'older');
     const [first] = own;
@@ -180,15 +180,14 @@ describe('a restore', () => {
     });
   });
 
-  test('keeps the order of the history, and new events come after it', async () => {
+  test('keeps the order of the history, to which new events are appended', async () => {
     const orderIn = async ({ prisma }: Database) => {
       const events = await prisma.containerEvent.findMany({ orderBy: [{ tx: 'asc' }, { id: 'asc' }] });
       return events.map(({ name }) => name);
     };
     await copyFullDatabase();
     const before = await withDatabase(dataDir, async (database) => {
-      // As in an old cluster, these rows have high transaction ids. The order of the transaction ids differs from that
-      // of the row ids.
+      // As in an old cluster, these rows have high transaction ids, in another order than their row ids.
       await recordEvents(database, [
         { tx: 7_000_000_000n, id: 900n, name: 'third' },
         { tx: 6_000_000_000n, id: 901n, name: 'second' },
@@ -206,14 +205,14 @@ describe('a restore', () => {
       expect(future).toEqual([]);
       expect(await orderIn(database)).toEqual([...before, 'next']);
     });
-    // A second backup and restore keeps the moved events before the newer ones.
+    // A second backup and restore keeps the moved events before the newer events.
     await backUpDatabase({ dataDir: copy, file, force: true });
     const third = join(folder.path, 'third');
     await restoreBackup({ file, dataDir: third });
     expect(await withDatabase(third, orderIn)).toEqual([...before, 'next']);
   });
 
-  test('does not cause an id to be assigned twice', async () => {
+  test('assigns no id twice', async () => {
     await writeFile(file, fullDatabase.bytes);
     await restoreBackup({ file, dataDir: copy });
     await withDatabase(copy, async ({ prisma }) => {
@@ -223,7 +222,7 @@ describe('a restore', () => {
     });
   });
 
-  test('of a file that was truncated or altered anywhere is rejected and creates nothing', async () => {
+  test('of a truncated or altered file fails and creates nothing', async () => {
     const whole = fullDatabase.bytes;
     // The first ten bytes are the gzip header, which does not affect the content.
     const places = Array.from({ length: 40 }, (_, i) => 10 + Math.floor(((whole.length - 11) * i) / 39));
@@ -255,7 +254,7 @@ describe('a restore', () => {
     expect(refusal.message).toMatch(/truncated or altered/);
   });
 
-  test('of a backup of a newer version fails with an error that names the unknown format or migration', async () => {
+  test('of a newer version’s backup fails with an error about the unknown format or migration', async () => {
     await rewrite((lines) => [lines[0]!.replace('"version":1', '"version":2'), ...lines.slice(1)]);
     expect((await rejectionOf(restoreBackup({ file, dataDir: copy }))).message).toContain('newer version of Muster');
 
@@ -269,7 +268,7 @@ describe('a restore', () => {
     expect(await readdir(folder.path)).not.toContain('copy');
   });
 
-  test('into a directory that is not empty is rejected and leaves the directory unchanged', async () => {
+  test('into a directory that is not empty fails and leaves the directory unchanged', async () => {
     await writeFile(file, fullDatabase.bytes);
     await copyFullDatabase();
     const refusal = await rejectionOf(restoreBackup({ file, dataDir }));
@@ -282,7 +281,7 @@ describe('a restore', () => {
     expect(await readdir(copy)).toEqual(['notes']);
   });
 
-  test('leaves no usable database if it was interrupted, until it is repeated', async () => {
+  test('that was interrupted leaves no usable database until the restore is repeated', async () => {
     await writeFile(file, fullDatabase.bytes);
     // Create the state after a kill in the middle of a restore.
     await mkdir(join(copy, 'postgres.restoring', 'base'), { recursive: true });
@@ -293,7 +292,7 @@ describe('a restore', () => {
     expect(await withDatabase(copy, tablesAsText)).toEqual(fullDatabase.tables);
   });
 
-  test('leaves the directory empty if it fails in the middle', async () => {
+  test('that fails in the middle leaves the directory empty', async () => {
     await writeFile(file, fullDatabase.bytes);
     const wrong = join(folder.path, 'wrong');
     for (const { name, sql } of await loadMigrations()) {
@@ -309,7 +308,7 @@ describe('a restore', () => {
   });
 });
 
-// `backupBytes` reads through a client of pg. In this test, the client is connected to a server.
+// In this test, the client of pg from which `backupBytes` reads is connected to a server.
 serverOnly(test)('a backup is read in pieces limited by bytes, even if rows are compressed on disk', async () => {
   const { url, drop } = await createEmptyServerDatabase();
   const database = await openDatabase({ url });

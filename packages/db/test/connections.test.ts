@@ -42,7 +42,7 @@ describe.each(testEngines())('a pool on %s', (engine) => {
   test.each([
     ['as broken', true],
     ['as usable', false],
-  ])('rolls back a transaction whose connection is released %s, and hides it from others', async (_how, broken) => {
+  ])('rolls back a transaction whose connection is released %s', async (_how, broken) => {
     const client = await pool.connect();
     await client.query('BEGIN');
     await client.query('CREATE TABLE abandoned (id int)');
@@ -51,7 +51,7 @@ describe.each(testEngines())('a pool on %s', (engine) => {
     expect((await pool.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });
 
-  test('has connections that work again after a statement has failed', async () => {
+  test('reuses a connection after a failed statement', async () => {
     const client = await pool.connect();
     expect(await rejectionOf(client.query('SELECT 1/0'))).toMatchObject({ code: '22012' });
     expect(await rejectionOf(client.query('SELECT $1::int', ['x']))).toMatchObject({ code: '22P02' });
@@ -91,7 +91,7 @@ serverOnly(test)(
   },
 );
 
-test('clients that connect at the same time are all accepted while the embedded database runs a few statements', async () => {
+test('the embedded database accepts all concurrent clients within a few statements', async () => {
   const pglite = await PGlite.create({ loadDataDir: await cachedTemplate([]) });
   const pool = createEmbeddedPool(pglite);
   const clientCount = 64;
@@ -109,6 +109,6 @@ test('clients that connect at the same time are all accepted while the embedded 
   await pool.end();
   await pglite.close();
   expect(accepted).toBe(clientCount);
-  // If one client were accepted per statement, all clients would take about 64 statements.
+  // If the database accepted one client per statement, it would need about 64 statements for all clients.
   expect(statements).toBeLessThan(16);
 });

@@ -46,8 +46,8 @@ async function kill(process: ChildProcess): Promise<void> {
 }
 
 /**
- * Starts a program of the tests in separate namespaces. `prepare` is a shell command that runs in them first. `through`
- * is a command that in turn starts the program.
+ * Starts a program of the tests in separate namespaces. The shell command `prepare` runs in the namespaces first.
+ * `through` is a command that starts the program.
  */
 function start(program: string, namespaces: string[], prepare = 'true', through: string[] = []) {
   const command = `${prepare} && exec ${through.join(' ')} "$0" "$1" "$2"`;
@@ -66,7 +66,7 @@ inNamespaces('an embedded database on a volume that two containers share', () =>
   // As with `docker run`, each program is process 1 of its namespace.
   const CONTAINER = ['--pid', '--fork', '--kill-child', '--mount-proc'];
 
-  test('can be open in only one container at a time, and opens in the other one as soon as the first is killed', async () => {
+  test('can be open in only one container, and opens in a second container once the first is killed', async () => {
     const first = start('./writer.js', CONTAINER);
     while (Number(await first.nextLine()) < 20);
     const second = start('./writer.js', CONTAINER);
@@ -89,7 +89,7 @@ inNamespaces('a data directory', () => {
   const remount = (options: string) => `mount --bind "$2" "$2" && mount -o remount,bind,${options} "$2"`;
   const disk = (size: string) => `mount -t tmpfs -o size=${size} muster "${folder.path}"`;
 
-  test('is rejected with a message that states the reason if it is read-only, and its data stays intact', async () => {
+  test('causes an error with the reason if it is read-only', async () => {
     const database = await openDatabase({ dataDir });
     await database.prisma.organization.create({ data: { id: 'kept', name: 'o', slug: 'kept' } });
     await database.close();
@@ -102,7 +102,7 @@ inNamespaces('a data directory', () => {
     await again.close();
   });
 
-  test('is rejected with a message that states the reason if it does not exist on a read-only file system', async () => {
+  test('causes an error with the reason if it is missing on a read-only file system', async () => {
     const { nextLine } = start(
       './writer.js',
       MOUNTS,
@@ -113,12 +113,12 @@ inNamespaces('a data directory', () => {
     );
   });
 
-  test('on a disk that is too small is rejected with a message that states the reason', async () => {
+  test('causes an error with the reason if its disk is too small', async () => {
     const { nextLine } = start('./writer.js', MOUNTS, disk('5M'));
     expect(await nextLine()).toMatch(/^DataDirectoryError: The data directory .* cannot be used: its disk is full/);
   });
 
-  test('loses nothing if its disk fills up: writes fail, reads work, and with more space writes work again', async () => {
+  test('loses nothing if its disk fills up: reads still work, and writes work again with more space', async () => {
     const { nextLine } = start('./disk-filler.js', MOUNTS, disk('60M'));
     const [, written] = /^(\d+) written, then unavailable$/.exec(await nextLine()) ?? [];
     expect(Number(written)).toBeGreaterThan(0);
@@ -128,7 +128,7 @@ inNamespaces('a data directory', () => {
 });
 
 inNamespaces('a data directory of another user', () => {
-  test('is rejected with a message that names the owner if this user cannot enter it', async () => {
+  test('causes an error with the owner if this user cannot enter it', async () => {
     await mkdir(dataDir);
     await chmod(dataDir, 0o700);
     await chown(dataDir, 12_345, 12_345);
@@ -140,9 +140,9 @@ inNamespaces('a data directory of another user', () => {
     );
   });
 
-  test('is rejected with a message that states the fix if it cannot be closed to other users', async () => {
+  test('causes an error with the fix if other users can enter it and this user cannot change its mode', async () => {
     await mkdir(dataDir);
-    // A volume that a group of users may write to, used by a process that does not own it.
+    // A volume that other users can write to, used by a process that does not own the volume.
     await chmod(dataDir, 0o777);
     await chown(dataDir, 12_345, 12_345);
     await chmod(folder.path, 0o755);
@@ -155,7 +155,7 @@ inNamespaces('a data directory of another user', () => {
   });
 });
 
-test('a data directory that cannot be created is rejected within two seconds', async () => {
+test('a data directory that cannot be created causes an error within two seconds', async () => {
   const since = performance.now();
   await expect(openDatabase({ dataDir: '/proc/1/x/y' })).rejects.toThrow(
     'The data directory /proc/1/x/y cannot be used: it, or a part of its path, does not exist and cannot be created.',

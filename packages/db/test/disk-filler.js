@@ -1,7 +1,7 @@
 /**
- * A helper process: fills the disk of an embedded database, a tmpfs, until a write fails, and prints what it can still
- * read. Afterwards, it enlarges the disk, opens the database again and prints what it can read. It uses the built
- * package, which starts faster than the sources.
+ * A helper process: fills the disk (a tmpfs) of an embedded database until a write fails, and prints how many rows can
+ * still be read. It then enlarges the disk, opens the database again and prints how many rows can be read. It uses the
+ * built package, which starts faster than the sources.
  */
 import { spawnSync } from 'node:child_process';
 import { dirname } from 'node:path';

@@ -15,7 +15,7 @@ test('the embedded database does not keep the results of queries in memory', asy
   };
   try {
     const before = await heapAfter(3);
-    // These results have 40 MiB in all.
+    // The results have a total size of 40 MiB.
     expect((await heapAfter(40)) - before).toBeLessThan(10 * 1024 * 1024);
   } finally {
     await database.close();

@@ -98,7 +98,7 @@ async function fillAccounts({ prisma }: Database, hash: Uint8Array<ArrayBuffer>,
   await prisma.serviceSecret.create({ data: { value: 'secret' } });
 }
 
-/** Records events of the only host. Events without ids get this cluster's next ids. */
+/** Records events of the database's only host. Events without ids get this cluster's next ids. */
 export async function recordEvents(
   { prisma }: Database,
   events: readonly { name: string; tx?: bigint; id?: bigint }[],

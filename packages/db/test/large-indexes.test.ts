@@ -1,4 +1,4 @@
-/** Tests migrations of a database that is in use: which statements are blocked, and how large indexes are built. */
+/** Tests migrations of a database that is in use: which statements they block, and how they build large indexes. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
@@ -65,7 +65,7 @@ serverOnly(describe)('a database in use', () => {
       return rows[0]?.indisvalid ?? null;
     });
 
-  test('is not blocked by a migration that waits for a reader, and the start succeeds once the reader is done', async () => {
+  test('stays readable while a migration waits for another reader, and the migration then succeeds', async () => {
     await startLongRead();
     await writeMigrations(folder.path, COLUMN);
     const waits: MigrationWait[] = [];
@@ -83,7 +83,7 @@ serverOnly(describe)('a database in use', () => {
     });
     expect(done).toBe(false);
     // The SELECT waits behind the migration, which stops waiting for its lock after 2 s, or somewhat later on a busy
-    // machine. Without this lock timeout, the SELECT would have to wait for the reader.
+    // machine. Without this lock timeout, the SELECT would wait for the reader.
     expect(slowestMs).toBeLessThan(5_000);
     expect(waits.length).toBeGreaterThan(0);
     expect(waits[0]).toMatchObject({
@@ -97,7 +97,7 @@ serverOnly(describe)('a database in use', () => {
     await database.close();
   });
 
-  test('is not reported to be in use by a session that itself waited for the migration', async () => {
+  test('is not reported as blocked by a session that itself waits for the migration', async () => {
     await startLongRead();
     await writeMigrations(folder.path, COLUMN);
     const migrations = await loadMigrations(folder.path);
@@ -121,7 +121,7 @@ serverOnly(describe)('a database in use', () => {
     expect(waits[0]!.blockers).toEqual([expect.stringContaining('(a report, idle in transaction')]);
   });
 
-  test('makes the start fail if it stays in use for too long, with a message that names the session', async () => {
+  test('makes the start fail with a message about the blocking session if it stays in use for too long', async () => {
     await startLongRead();
     await writeMigrations(folder.path, COLUMN);
     const migrations = await loadMigrations(folder.path);
@@ -132,7 +132,7 @@ serverOnly(describe)('a database in use', () => {
     expect(error.message).toMatch(/a table that it needs is in use by pid \d+ \(a report/);
   });
 
-  test('opens before its new large index exists, and the index is built during reads and writes', async () => {
+  test('opens before its new large index exists, and is writable while the index is built', async () => {
     await startLongRead();
     await writeMigrations(folder.path, { ...INDEX, ...COLUMN_LATER });
     const database = await open();
@@ -175,7 +175,7 @@ serverOnly(describe)('a database in use', () => {
     await database.close();
   });
 
-  test('keeps an index whose build was not recorded, and records it', async () => {
+  test('keeps an index whose build was not recorded, and records the build', async () => {
     await writeMigrations(folder.path, INDEX);
     await withClient((client) => client.query(INDEX['20260103000000_index']));
     const database = await open();
@@ -187,7 +187,7 @@ serverOnly(describe)('a database in use', () => {
     await database.close();
   });
 
-  test('gets one index from several processes that build it at the same time', async () => {
+  test('gets only one index if several processes build the index at the same time', async () => {
     await writeMigrations(folder.path, INDEX);
     const migrations = await loadMigrations(folder.path);
     await Promise.all([1, 2, 3, 4].map(() => withClient((client) => buildIndexes(client, migrations))));
@@ -198,7 +198,7 @@ serverOnly(describe)('a database in use', () => {
     expect(recorded.rowCount).toBe(1);
   });
 
-  test('does not delay a shutdown during an index build, and has the index after the next start', async () => {
+  test('can be closed during an index build, and builds the index after the next start', async () => {
     await writeMigrations(folder.path, INDEX);
     await startLongRead();
     const database = await open();
@@ -218,7 +218,7 @@ serverOnly(describe)('a database in use', () => {
 
 const COLUMN_LATER = { '20260104000000_table': 'CREATE TABLE second (id int);' };
 
-test('an embedded database gets its large indexes when it is opened', async () => {
+test('an embedded database builds large indexes when it is opened', async () => {
   const folder = await temporaryDirectory();
   await writeMigrations(folder.path, FIRST);
   const target = await emptyDatabase('pglite');
@@ -233,7 +233,7 @@ test('an embedded database gets its large indexes when it is opened', async () =
 });
 
 describe.each(testEngines())('the newest agent token of a host on %s', (engine) => {
-  test('is read from an index, so that a rotation is as fast for a host with many tokens as for any other', async () => {
+  test('is read from an index, so that a host with many tokens does not slow down a rotation', async () => {
     const db = await createTestDatabase(engine);
     const plan = await db.prisma.$transaction(async (tx) => {
       await tx.$executeRaw`SET LOCAL enable_seqscan = off`;

@@ -50,7 +50,7 @@ describe.each(testEngines())('a long text, on %s', (engine) => {
       }
     }));
 
-  test('does not affect the next statement if its own statement fails', () =>
+  test('in a failed statement does not affect the next statement', () =>
     withDatabase(engine, async (db) => {
       const broken: Statement = { name: 'broken', text: 'SELECT $1::text::int AS number' };
       expect(await rejectionOf(db.queryWithTimeout(broken, [long(1)], 5_000))).toMatchObject({ code: '22P02' });

@@ -1,4 +1,4 @@
-/** Tests the application of migrations to databases in every possible state. */
+/** Tests how migrations are applied to databases in every possible state. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createHash, randomUUID } from 'node:crypto';
 import { cp, readFile } from 'node:fs/promises';
@@ -89,11 +89,10 @@ describe.each(testEngines())('on %s,', (engine) => {
     return rows.map(({ name }) => name);
   };
 
-  test('the migrations of this version are applied once, and recorded in the same way as by Prisma', async () => {
+  test('the migrations of this version are applied once, and recorded as Prisma records them', async () => {
     const own = await loadMigrations();
     const first = await target.open();
-    // An embedded database may start from a template that already contains the migrations, so that none remains to
-    // apply.
+    // An embedded database may start from a template that already contains the migrations.
     if (engine === 'postgresql') expect(first.appliedMigrations).toEqual(own.map(({ name }) => name));
     const rows = await first.prisma.$queryRaw`
       SELECT migration_name, checksum, applied_steps_count, logs, rolled_back_at, finished_at IS NOT NULL AS finished
@@ -119,7 +118,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     await second.close();
   });
 
-  test('containers in unusual states are counted as `other`, even if an older version counted them under another name', async () => {
+  test('a migration counts containers in unusual states as `other`', async () => {
     const NAME = '20261128030100_other_states';
     const before = await openBefore(NAME);
     const hostOf = async (engineId: string, stateCounts: object, rows: object[]) => {
@@ -160,7 +159,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     await after.close();
   });
 
-  test('an API key that expires after the year 9999 gets the end of that year as its expiry, and no new key can expire later', async () => {
+  test('no API key expires after the year 9999, including keys from before the migration', async () => {
     const NAME = '20261128070000_api_key_end';
     const ENDS = [null, '2027-01-01T00:00:00Z', '9999-12-31T23:59:59.999Z', '10000-01-01T13:59:59Z', 'infinity'];
     const insertKey = ({ prisma }: Database, id: number, expiresAt: string | null) =>
@@ -186,7 +185,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     await after.close();
   });
 
-  test('the history of existing hosts begins with their enrollment, without news for clients of the stream', async () => {
+  test('the history of existing hosts begins with their enrollment, which is not sent to clients of the stream', async () => {
     const FIRST_NAME = '20261130161600_expired_clone_suspicions';
     const before = await openBefore(FIRST_NAME);
     await before.prisma.$executeRaw`INSERT INTO organizations (id, name, slug) VALUES ('org', 'Org', 'org')`;
@@ -226,7 +225,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     await after.close();
   });
 
-  test('a migration that locks a table of a running version does not read or write its rows in the same transaction', async () => {
+  test('a migration that changes the schema does not change rows in the same transaction', async () => {
     const changesSchema = /^(?:ALTER TABLE|CREATE TRIGGER)/m;
     const changesRows = /^(?:INSERT INTO|UPDATE|DELETE FROM)/m;
     for (const { name } of (await loadMigrations()).filter(({ name: each }) => each >= '20261130161600')) {
@@ -243,7 +242,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     await later.close();
   });
 
-  test('a failing migration fails the start with an error that names it, and leaves no trace in a new database', async () => {
+  test('a failing migration fails the start with its name in the error, and leaves a new database empty', async () => {
     const error = await rejectionOf(
       openWith({ '20260101000000_first': 'CREATE TABLE first (id int); SELECT nonsense();' }),
     );
@@ -258,13 +257,13 @@ describe.each(testEngines())('on %s,', (engine) => {
     await repaired.close();
   });
 
-  test('a migration that needs a missing extension fails with a message that states the fix', async () => {
+  test('a migration that needs a missing extension fails with advice', async () => {
     const error = await rejectionOf(openWith({ '20260101000000_first': 'CREATE EXTENSION pg_nonesuch;' }));
     expect(error).toBeInstanceOf(MigrationFailedError);
     expect(error.message).toMatch(/does not have the extension pg_nonesuch, .* install its contrib modules/);
   });
 
-  test('a failing migration leaves an older database unchanged, apart from migrations that succeeded before it', async () => {
+  test('a failing migration leaves an older database unchanged, except for earlier successful migrations', async () => {
     await applyFirst();
     await expect(openWith({ ...SECOND, ...BROKEN })).rejects.toThrow('20260103000000_broken failed');
 
@@ -291,7 +290,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     expect(error.message).toContain('20260101000000_first');
   });
 
-  test("a migration that Prisma's own tool started but did not finish is rejected until it is resolved", async () => {
+  test("a migration that Prisma's tool started but did not finish is rejected until an operator resolves it", async () => {
     await applyFirst();
     const database = await openWith(FIRST);
     await database.prisma.$executeRaw`UPDATE _prisma_migrations SET finished_at = NULL`;
@@ -323,7 +322,7 @@ describe.each(testEngines())('on %s,', (engine) => {
 
 // The embedded database has only one user, who has all permissions.
 serverOnly(describe)('a user of a server', () => {
-  test('gets a message that states who can create a needed extension if it has no permission to create it', async () => {
+  test('gets advice on how to create a needed extension if it has no permission to create extensions', async () => {
     const { url, drop } = await createEmptyServerDatabase();
     const role = `guest_${randomUUID().replaceAll('-', '')}`;
     const owner = new pg.Client({ connectionString: url });
@@ -346,7 +345,7 @@ serverOnly(describe)('a user of a server', () => {
 
 // Replicas cannot share an embedded database.
 serverOnly(describe).each(['postgresql'] as const)('replicas on %s', (engine) => {
-  test('apply each migration once if they start concurrently on an empty database, and none fails', async () => {
+  test('all succeed and apply each migration once if they start concurrently on an empty database', async () => {
     const target = await emptyDatabase(engine);
     const folder = await temporaryDirectory();
     // The first migration is slow, so that all replicas start before it is applied.

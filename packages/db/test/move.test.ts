@@ -25,7 +25,7 @@ import { fillEveryTable, recordEvents, tablesAsText } from './every-table.js';
 import { container, rejectionOf, temporaryDirectory, writeMigrations } from './fixtures.js';
 
 serverOnly(describe)('a move to a server', () => {
-  /** An embedded database with rows in every table. All tests share it. */
+  /** An embedded database with rows in every table, shared by all tests. */
   let original: { dataDir: string; tables: Record<string, string[]>; remove: () => Promise<void> };
   let folder: Awaited<ReturnType<typeof temporaryDirectory>>;
   let dataDir: string;
@@ -56,7 +56,7 @@ serverOnly(describe)('a move to a server', () => {
 
   const move = (url = server.url) => moveDatabase({ dataDir, url });
 
-  /** Checks that the server's database is empty, and that the directory has no record of a move. */
+  /** Checks that the server's database is empty and that the directory contains no record of a move. */
   async function expectNothingMoved(): Promise<void> {
     expect(await query(server.url, 'SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace')).toEqual(
       [],
@@ -64,7 +64,7 @@ serverOnly(describe)('a move to a server', () => {
     expect(await readdir(dataDir)).toEqual(['postgres']);
   }
 
-  test('copies every row of every table, after which Muster refuses to start on the old directory', async () => {
+  test('copies every row of every table and blocks the old directory', async () => {
     const { tables } = await move();
     expect(Object.fromEntries(tables.map(({ table, rows }) => [table, rows]))).toEqual(
       Object.fromEntries(Object.entries(original.tables).map(([table, rows]) => [table, rows.length])),
@@ -88,7 +88,7 @@ serverOnly(describe)('a move to a server', () => {
     expect(await withDatabase({ dataDir }, tablesAsText)).toEqual(original.tables);
   });
 
-  test('keeps the order of the history, puts new events after it, and assigns no id twice', async () => {
+  test('keeps the order of the history, and assigns no id twice', async () => {
     const before = await withDatabase({ dataDir }, async (database) => {
       await recordEvents(database, [
         { tx: 7_000_000_000n, id: 900n, name: 'third' },
@@ -125,7 +125,7 @@ serverOnly(describe)('a move to a server', () => {
       expect(await moved.prisma.organization.count()).toBe(1);
     });
     await rm(join(old, 'moved-to-postgresql.json'));
-    // The older version still opens its own database: no migration was applied to it.
+    // The older version still opens its database, to which no migration was applied.
     const again = await open();
     expect(again.appliedMigrations).toEqual([]);
     await again.close();
@@ -141,7 +141,7 @@ serverOnly(describe)('a move to a server', () => {
     expect((await rejectionOf(move())).message).toContain('newer version of Muster (it has the unknown migration 2099');
   });
 
-  test('is refused while a process has the embedded database open, and if there is none', async () => {
+  test('is refused while a process has the embedded database open, and if there is no embedded database', async () => {
     const database = await openDatabase({ dataDir });
     expect(await rejectionOf(move())).toBeInstanceOf(DatabaseLockedError);
     await database.close();
@@ -166,8 +166,8 @@ serverOnly(describe)('a move to a server', () => {
     expect((await move()).isRepeated).toBe(false);
   });
 
-  test('moves nothing if it fails or the copy was altered, and can be repeated', async () => {
-    // Each of these bodies of a trigger runs on the server for each container.
+  test('moves nothing if it fails or the copy is altered, and can be repeated', async () => {
+    // Each of these trigger bodies runs on the server for each container.
     const faults = [
       [`NEW.status := NEW.status || ' ';`, MoveError, 'differs from the embedded database in containers: '],
       [`IF NEW."dockerId" = 'b' THEN RETURN NULL; END IF;`, MoveError, 'in containers: '],
@@ -191,7 +191,7 @@ serverOnly(describe)('a move to a server', () => {
     expect(await withDatabase({ url: server.url }, tablesAsText)).toEqual(original.tables);
   });
 
-  test('is completed by the next call if its connection is lost during the commit', async () => {
+  test('is completed by the next call if the connection is lost during the commit', async () => {
     await interfere(server.url, 'hosts', 'DEFERRED', 'PERFORM pg_sleep(1.5);');
     const { url, cut } = await proxyTo(server.url);
     const moving = rejectionOf(move(url));
@@ -209,12 +209,12 @@ serverOnly(describe)('a move to a server', () => {
     expect((await rejectionOf(openDatabase({ dataDir }))).message).toContain('was moved to');
   });
 
-  test('counts as complete after an interruption only for the database that contains its id, and is repeated for an empty one', async () => {
+  test('counts as complete after an interruption only if the server’s database contains the id of the move', async () => {
     await move();
     const record = join(dataDir, 'moved-to-postgresql.json');
     const interrupted = (await readFile(record, 'utf8')).replace('"isComplete": true', '"isComplete": false');
     await writeFile(record, interrupted);
-    // The address and the cluster are those in which the move's transaction was committed.
+    // The move's transaction was committed at the same address and in the same cluster.
     await query(server.url, 'DROP SCHEMA public CASCADE; CREATE SCHEMA public');
     await withDatabase({ url: server.url }, () => Promise.resolve());
     expect((await rejectionOf(move())).message).toContain('is not empty: it contains');
@@ -227,7 +227,7 @@ serverOnly(describe)('a move to a server', () => {
     expect((await rejectionOf(move())).message).toContain('was moved to');
   });
 
-  test('names what is wrong with the server or its address, without the password', async () => {
+  test('reports what is wrong with the server or its address, without the password', async () => {
     const changed = (change: (url: URL) => void): string => {
       const url = new URL(server.url);
       change(url);
@@ -252,7 +252,7 @@ serverOnly(describe)('a move to a server', () => {
     await query(server.url, 'DROP DATABASE latin1');
   });
 
-  test('without the right to create a table or an extension names that right', async () => {
+  test('reports a missing right to create a table or an extension', async () => {
     const limited = new URL(server.url);
     [limited.username, limited.password] = [`limited_${limited.pathname.slice(-12)}`, 'secret'];
     await query(server.url, `CREATE ROLE ${limited.username} LOGIN PASSWORD 'secret'`);
@@ -302,7 +302,7 @@ async function query(url: string, sql: string): Promise<unknown[]> {
 }
 
 /**
- * Makes the server run the body of a trigger for each row of a table that the move creates, either before the row is
+ * Makes the server run a trigger's body for each row of a table that the move creates, either before the row is
  * inserted or at the commit. Replaces an earlier trigger. `DROP SCHEMA faults CASCADE` removes the trigger.
  */
 async function interfere(url: string, table: string, when: 'BEFORE INSERT' | 'DEFERRED', body: string): Promise<void> {
@@ -337,8 +337,9 @@ async function untilSleeping(url: string): Promise<void> {
 }
 
 /**
- * Starts a proxy for a server, and returns the URL that leads through it. `change` changes the data that the server
- * sends. `cut` ends the open connections without telling the server. The proxy ends with its connections.
+ * Starts a proxy for a server, and returns the URL of the server through the proxy. `change` changes the data that the
+ * server sends. `cut` ends the clients' connections but not the connections to the server. The proxy ends with its
+ * connections.
  */
 async function proxyTo(
   url: string,
@@ -362,12 +363,15 @@ async function proxyTo(
   return { url: proxied.href, cut: () => clients.forEach((client) => client.destroy()) };
 }
 
-/** Characters that are likely to be converted wrongly: of one to four bytes, with a meaning in SQL, JSON or COPY. */
+/**
+ * Characters that are likely to be converted wrongly: characters of one to four bytes, and characters with a meaning in
+ * SQL, JSON or COPY.
+ */
 const CHARACTERS = Array.from(
   `aA0 "'\\,(){}[]:;$%\t\n\r\u0001\u007f\u0085\u00a0\u00e9e\u0301\u200b\u2028\ud7ff\ufeff\ufffd\uffff\u{1F433}\u{10FFFF}`,
 );
 
-/** Adds 300 containers with random texts, some of them long, and random numbers. */
+/** Adds 300 containers with random numbers and random texts, of which some are long. */
 async function fillRandomly({ prisma }: Database): Promise<void> {
   const { id: hostId } = await prisma.host.findFirstOrThrow();
   const text = (length: number) =>

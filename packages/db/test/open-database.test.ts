@@ -39,7 +39,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(intactDirectory, { recursive: true, force: true }));
 
-/** Copies the intact database, which is faster than creating one, and returns the path of the copy. */
+/** Copies the intact database, which is faster than creating a database. Returns the path of the copy. */
 async function copyOfIntact(): Promise<string> {
   const dataDir = await directory();
   await cp(intactDirectory, dataDir, { recursive: true });
@@ -89,7 +89,7 @@ describe.each(testEngines())('a database on %s', (engine) => {
     }
   });
 
-  test('rolls back a failed transaction, and the next one works', async () => {
+  test('rolls back a failed transaction, after which the next transaction works', async () => {
     const { prisma } = database;
     const failing = prisma.$transaction(async (tx) => {
       await tx.organization.create({ data: organization('undone') });
@@ -120,7 +120,7 @@ describe.each(testEngines())('a database on %s', (engine) => {
 });
 
 describe('an embedded database in a directory', () => {
-  test('is readable only by its owner, and keeps its data', async () => {
+  test('keeps its data and is readable only by its owner', async () => {
     const dataDir = await directory();
     const first = await openDatabase({ dataDir });
     expect(first.appliedMigrations.length).toBeGreaterThanOrEqual(0);
@@ -133,7 +133,7 @@ describe('an embedded database in a directory', () => {
     expect(await second.prisma.organization.count()).toBe(1);
   });
 
-  test('is closed to other users again if its directory or files were opened to them', async () => {
+  test('is closed to other users again if its mode was changed', async () => {
     const dataDir = await copyOfIntact();
     const outside = join(await directory(), 'outside');
     await mkdir(dirname(outside), { recursive: true });
@@ -159,7 +159,7 @@ describe('an embedded database in a directory', () => {
     expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
   });
 
-  test('is rejected in a directory that several users can write to, and leaves the mode unchanged', async () => {
+  test('is refused in a directory that several users can write to, whose mode stays unchanged', async () => {
     const dataDir = await directory();
     await mkdir(dataDir, { recursive: true });
     await chmod(dataDir, 0o1777);
@@ -188,21 +188,18 @@ test.each([
   ['of another version', 'PG_VERSION', '9.6\n'],
   ['without their version', 'PG_VERSION', null],
   ['without their control file', 'global/pg_control', null],
-])(
-  'an embedded database whose files are %s is refused with a message that names its directory, and is not changed',
-  async (_how, file, text) => {
-    const dataDir = await copyOfIntact();
-    const path = join(dataDir, 'postgres', file);
-    await (text === null ? rm(path) : writeFile(path, text));
-    for (let attempt = 0; attempt < 2; attempt += 1) {
-      const error: unknown = await openDatabase({ dataDir }).catch((thrown: unknown) => thrown);
-      expect(error).toBeInstanceOf(DatabaseUnsuitableError);
-      expect((error as Error).message).toContain(dataDir);
-    }
-  },
-);
+])('an embedded database whose files are %s is refused with the directory in the message', async (_how, file, text) => {
+  const dataDir = await copyOfIntact();
+  const path = join(dataDir, 'postgres', file);
+  await (text === null ? rm(path) : writeFile(path, text));
+  for (let attempt = 0; attempt < 2; attempt += 1) {
+    const error: unknown = await openDatabase({ dataDir }).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(DatabaseUnsuitableError);
+    expect((error as Error).message).toContain(dataDir);
+  }
+});
 
-test('if a data directory cannot be created, the error names the directory and the reason', async () => {
+test('if a data directory cannot be created, the error contains the directory and the reason', async () => {
   const file = await directory();
   await writeFile(file, '');
   for (const [dataDir, reason] of [
@@ -235,7 +232,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server (%s)', () => {
     await expect(openDatabase({ url })).rejects.toThrow(DatabaseUnsuitableError);
   });
 
-  test('causes an error that does not contain the password if it rejects the password', async () => {
+  test('causes an error without the password if it rejects the password', async () => {
     const url = new URL(await emptyServerDatabase());
     url.username = 'nobody_here';
     url.password = 'hunter2';
@@ -246,7 +243,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server (%s)', () => {
 });
 
 test.each(['postgresql://muster:hunter2@127.0.0.1:1/muster', 'mysql://muster:hunter2@127.0.0.1/muster'])(
-  'a database that cannot be reached is reported in one line without its password: %s',
+  'an unreachable database is reported in one line without its password: %s',
   async (url) => {
     const error: unknown = await openDatabase({ url }).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(DatabaseUnreachableError);

@@ -22,7 +22,7 @@ serverOnly(describe)('history in a server database', () => {
     });
   const start = async (): Promise<void> => (await openDatabase({ url: database.url! })).close();
 
-  test('from another cluster precedes this cluster’s events and keeps its order, once Muster has started', async () => {
+  test('from another cluster keeps its order and precedes this cluster’s events after a start', async () => {
     await recordEvents(database, [
       { name: 'third', tx: 9_000_000_000n, id: 5n },
       { name: 'first', tx: 2n, id: 7n },

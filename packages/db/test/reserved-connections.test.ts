@@ -23,7 +23,7 @@ async function usingDatabase(engine: DatabaseEngine, action: (database: Database
   }
 }
 
-test('the only connection of the embedded database serves small statements before other waiting statements', () =>
+test('the only connection of the embedded database serves small statements first', () =>
   usingDatabase('pglite', async (database) => {
     const { ended, run } = recordOrder();
     const ordinary = Array.from({ length: 5 }, () => run('ordinary', database.query(ORDINARY, [])));
@@ -37,7 +37,7 @@ test('the only connection of the embedded database serves small statements befor
 serverOnly(describe)('the connections to a server', () => {
   const withDatabase = (action: (database: Database) => Promise<void>) => usingDatabase('postgresql', action);
 
-  test('are reserved for small statements, which never wait for large ones', () =>
+  test('are partly reserved for small statements, which never wait for large statements', () =>
     withDatabase(async (database) => {
       const { ended, run } = recordOrder();
       const slow = Array.from({ length: 12 }, () => run('slow', database.query(SLOW, [])));
@@ -47,7 +47,7 @@ serverOnly(describe)('the connections to a server', () => {
       await Promise.all(slow);
     }));
 
-  test('are only partly available to long statements, and further long statements wait without a connection', () =>
+  test('are only partly available to long statements', () =>
     withDatabase(async (database) => {
       const { ended, run } = recordOrder();
       const longStatements = Array.from({ length: 6 }, () => run('long', database.queryWithTimeout(SLOW, [], 5_000)));
@@ -57,7 +57,7 @@ serverOnly(describe)('the connections to a server', () => {
       await Promise.all(longStatements);
     }));
 
-  test('are released by a transaction that waits for a row, and the transaction succeeds once the row is free', () =>
+  test('are not held by a transaction that waits for a locked row', () =>
     withDatabase(async (database) => {
       const id = await createHost(database, 'held');
       let release: () => void = () => undefined;

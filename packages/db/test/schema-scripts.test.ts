@@ -72,7 +72,7 @@ describe('check-drift', () => {
 });
 
 describe('migration', () => {
-  test('writes the changes of the schema, after which the migrations match the schema', async () => {
+  test('writes a migration after which the migrations match the schema', async () => {
     await edit('engineError      String?', 'engineError      String?\n  engineFault String?');
     expect((await run('migration.ts', 'add_engine_fault')).code).toBe(0);
     const newest = (await readdir(migrations)).filter((name) => name.endsWith('_add_engine_fault'));

@@ -17,7 +17,7 @@ describe.each(testEngines())('with the schema on %s,', (engine) => {
   });
   afterAll(() => db.close());
 
-  test('an engine has one host, and may have another after that host is deleted', async () => {
+  test('an engine can have another host only after its first host is deleted', async () => {
     const first = await createHost(db, 'engine-unique');
     expect(isUniqueViolation(await rejectionOf(createHost(db, 'engine-unique')))).toBe(true);
     await db.prisma.host.update({ where: { id: first }, data: { deletedAt: new Date() } });
@@ -72,7 +72,7 @@ describe.each(testEngines())('with the schema on %s,', (engine) => {
     });
   });
 
-  test('a time that is written is read back unchanged, regardless of the time zone of the server', async () => {
+  test('a time is read as it was written, regardless of the time zone of the server', async () => {
     const at = new Date('2026-03-29T01:30:00.123Z');
     await db.prisma.serviceOutage.create({ data: { startedAt: at, endedAt: at } });
     expect(await db.prisma.serviceOutage.findFirst()).toEqual({ startedAt: at, endedAt: at });
@@ -92,7 +92,9 @@ describe.each(testEngines())('with the schema on %s,', (engine) => {
     expect(await db.prisma.containerEvent.count({ where: { hostId: id } })).toBe(0);
   });
 
-  /** Returns how many rows of a table `action` updates, and how many of these updates are HOT. */
+  /**
+   * Returns how many rows of a table `action` updates, and how many of these updates are HOT (heap-only tuple) updates.
+   */
   async function countUpdates(table: string, rows: number, action: () => Promise<void>) {
     const updates = async (): Promise<{ total: number; hot: number }> => {
       await db.prisma.$executeRaw`SELECT pg_stat_force_next_flush()`;
@@ -130,7 +132,7 @@ describe.each(testEngines())('with the schema on %s,', (engine) => {
     expect(hot).toBeGreaterThan(800);
   });
 
-  test('updates of hosts with labels are HOT as long as the labels stay, and labels are found with an index', async () => {
+  test('updates of hosts are HOT unless labels change, and labels are found with an index', async () => {
     const id = await createHost(db, 'engine-labels');
     await db.prisma.host.update({ where: { id }, data: { labels: { env: 'prod', site: 'fra' } } });
     const { total, hot } = await countUpdates('hosts', 100, async () => {
@@ -149,16 +151,15 @@ describe.each(testEngines())('with the schema on %s,', (engine) => {
   });
 });
 
-// Not on the embedded database, where two transactions never compete for a row lock because there is only one
-// connection.
+// The embedded database has only one connection, so two transactions never compete for a row lock.
 serverOnly(describe).each(['postgresql'] as const)('on %s,', (engine) => {
-  test("inserting a host's rows and updating that host do not wait for each other", async () => {
+  test("an insert of a host's rows and an update of the host do not wait for each other", async () => {
     const db = await createTestDatabase(engine);
     const hostId = await createHost(db);
     await db.prisma.$transaction(async (updating) => {
       await updating.$executeRaw`SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE`;
       await updating.$executeRaw`UPDATE hosts SET revision = revision + 1, "lastSeenAt" = now() WHERE id = ${hostId}::uuid`;
-      // This runs on another connection, where waiting for a lock would fail with the statement timeout.
+      // This query runs on another connection, where a wait for a lock would exceed the statement timeout.
       await db.prisma.container.create({ data: container(hostId, 'a') });
       await db.prisma.$transaction(async (inserting) => {
         await inserting.container.create({ data: container(hostId, 'b') });

@@ -16,7 +16,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
   /** Makes PostgreSQL raise a serialization failure. */
   const RAISE = `DO $$ BEGIN RAISE EXCEPTION 'could not serialize access' USING ERRCODE = '40001'; END $$`;
 
-  test('is repeated from its beginning if it was rolled back, and writes no row twice', () =>
+  test('is repeated from its beginning if it was rolled back', () =>
     withDatabase(async (database) => {
       let attempts = 0;
       const id = await transact(database, async (tx) => {
@@ -28,7 +28,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
       expect([id, attempts, await database.prisma.organization.count()]).toEqual(['a', 3, 1]);
     }));
 
-  test('fails after five attempts if it is always rolled back, and after one attempt with any other error', () =>
+  test('fails after five rollbacks, or after the first other error', () =>
     withDatabase(async (database) => {
       let attempts = 0;
       const always = (sql: string) =>
@@ -51,7 +51,7 @@ describe.each(testEngines())('a transaction on %s', (engine) => {
 
 // The embedded database has only one connection, so its transactions cannot deadlock.
 serverOnly(describe).each(['postgresql'] as const)('concurrent transactions on %s', (engine) => {
-  test('both succeed after a deadlock', async () => {
+  test('all succeed after a deadlock', async () => {
     const database = await createTestDatabase(engine);
     try {
       const hosts = [await createHost(database, 'one'), await createHost(database, 'two')];
@@ -77,7 +77,7 @@ serverOnly(describe).each(['postgresql'] as const)('concurrent transactions on %
     }
   });
 
-  test('fail if they exceed the statement timeout, with an error that counts as a timeout and as unavailable', async () => {
+  test('fail with a timeout, which counts as unavailable, if they exceed the statement timeout', async () => {
     const database = await createTestDatabase(engine, { statementTimeoutMs: 100 });
     try {
       const error = await rejectionOf(database.prisma.$queryRaw`SELECT pg_sleep(5)::text`);

@@ -9,7 +9,7 @@ import pg from 'pg';
 serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', () => {
   const failure = (attempt: Promise<unknown>) => attempt.then(() => null).catch((error: unknown) => error);
 
-  test('fails every call in bounded time while it is frozen, and works again once it is resumed', async () => {
+  test('fails every call in bounded time while it is frozen, and then works again', async () => {
     const cluster = await startPostgresCluster();
     const database = await openDatabase({ url: cluster.url }, { connectTimeoutMs: 300, queryTimeoutMs: 600 });
     try {
@@ -36,13 +36,13 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
     }
   });
 
-  test('fails queries immediately after the first timeout if it does not respond, until it responds again', async () => {
+  test('fails queries immediately after the first timeout until it responds again', async () => {
     const cluster = await startPostgresCluster();
     const database = await openDatabase({ url: cluster.url }, { poolMax: 2, queryTimeoutMs: 1_000 });
     try {
       await Promise.all([database.ping(), database.ping()]);
       await cluster.freeze();
-      // Two queries have a connection and two wait for one.
+      // Two queries have a connection, and two queries wait for a connection.
       await Promise.all([1, 2, 3, 4].map(() => failure(database.ping())));
       const startedAt = performance.now();
       for (let i = 0; i < 20; i++) expect(isTimeout(await failure(database.ping()))).toBe(true);
@@ -58,7 +58,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
     }
   });
 
-  test('costs one timeout, not one per statement, if it froze in the middle of a transaction', async () => {
+  test('causes only one timeout if it freezes in the middle of a transaction', async () => {
     const cluster = await startPostgresCluster();
     const queryTimeoutMs = 3_000;
     const database = await openDatabase({ url: cluster.url }, { queryTimeoutMs });
@@ -88,7 +88,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
     }
   });
 
-  test('is unavailable after it was killed, and works again after a restart with the same pool', async () => {
+  test('is unavailable after it was killed, and the same pool works again after a restart', async () => {
     const cluster = await startPostgresCluster({ durable: true });
     const database = await openDatabase({ url: cluster.url });
     try {
@@ -150,7 +150,7 @@ serverOnly(describe).each(['postgresql'] as const)('a read-only server (%s)', ()
     };
   }
 
-  test('is unavailable for every kind of call, and works again once a new connection accepts writes', async () => {
+  test('fails every kind of call, and works again once a new connection accepts writes', async () => {
     const { database, demote, promote, close } = await openSwitchableDatabase();
     const { prisma } = database;
     const writes = (id: string) => [
@@ -185,7 +185,7 @@ serverOnly(describe).each(['postgresql'] as const)('a read-only server (%s)', ()
     }
   });
 
-  test('fails the start with one sentence that states the fix', async () => {
+  test('fails the start with advice', async () => {
     const { url, demote, close } = await openSwitchableDatabase();
     try {
       await demote();

@@ -1,7 +1,7 @@
 /**
  * A helper process. Opens the embedded database of a directory, and writes organizations 0, 1, 2 and so on. Prints each
- * number once it is acknowledged. If opening fails, prints the error. It uses the built package, which starts faster
- * than the sources.
+ * number once the write is acknowledged. If the database cannot be opened, prints the error. It uses the built package,
+ * which starts faster than the sources.
  */
 import { openDatabase } from '@muster/db';
 

@@ -72,14 +72,14 @@ afterEach(async () => {
 });
 
 describe('one process', () => {
-  test('cannot acquire a lock that it already holds, and can acquire it again after a release', async () => {
+  test('cannot acquire a lock twice, unless it releases the lock in between', async () => {
     const lock = await acquireDirectoryLock(directory);
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
     await lock.release();
     await (await acquireDirectoryLock(directory)).release();
   });
 
-  test('leaves no file in the directory after a release, and can release a lock twice', async () => {
+  test('leaves no file in the directory after a release, even if it releases the lock twice', async () => {
     const lock = await acquireDirectoryLock(directory);
     expect(await readdir(directory)).toEqual(['lock.sock']);
     await Promise.all([lock.release(), lock.release()]);
@@ -116,8 +116,7 @@ describe('one process', () => {
   test('acquires the lock even if a plain file has the name of the socket', async () => {
     const file = join(directory, 'lock.sock');
     await writeFile(file, '');
-    // The kernel refuses connections to a plain file, as it does to the socket of a dead process, so the file is
-    // removed.
+    // The kernel refuses connections to a plain file, like to the socket of a dead process, so the file is removed.
     const lock = await acquireDirectoryLock(directory);
     await lock.release();
     expect(await readdir(directory)).toEqual([]);
@@ -133,7 +132,7 @@ describe('one process', () => {
 });
 
 describe('several processes', () => {
-  test('a second process is rejected while the first is alive, and gets the lock immediately after kill -9', async () => {
+  test('a second process gets the lock only after the first process ends, even with kill -9', async () => {
     const holder = await startHolding();
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
     await holder.end('SIGKILL');
@@ -142,7 +141,7 @@ describe('several processes', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  test('a holder that is stopped with SIGSTOP keeps the lock, even if hundreds of requests arrive at the same time', async () => {
+  test('a holder that is stopped with SIGSTOP keeps the lock despite hundreds of concurrent requests', async () => {
     const holder = await startHolding();
     holder.process.kill('SIGSTOP');
     // The number of concurrent requests exceeds the backlog of a listening socket.
@@ -155,14 +154,14 @@ describe('several processes', () => {
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
   });
 
-  test('a process that moves the holder’s socket and is then killed does not break the lock; the next request moves the socket back', async () => {
+  test('the lock stays held if a killed process has moved the holder’s socket, which the next request moves back', async () => {
     await startHolding();
     await rename(join(directory, 'lock.sock'), join(directory, 'lock-moved.old'));
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
     expect(await readdir(directory)).toEqual(['lock.sock']);
   });
 
-  test('exactly one of twenty concurrent requests gets the lock, even after its holder was killed', async () => {
+  test('exactly one of twenty concurrent requests gets the lock, even after the previous holder was killed', async () => {
     const [victim] = await start();
     const contenders = await start(20);
     for (let round = 0; round < 10; round += 1) {
@@ -174,7 +173,7 @@ describe('several processes', () => {
       const answers = await Promise.all(asking.map((contender) => contender.requestLock()));
       expect(answers.filter((answer) => answer === 'held')).toHaveLength(1);
       expect(answers.filter((answer) => answer === 'refused')).toHaveLength(asking.length - 1);
-      // The winner is killed and leaves its socket to the next round.
+      // The holder is killed and leaves its socket behind for the next round.
       await asking[answers.indexOf('held')]!.end('SIGKILL');
     }
     const lock = await acquireDirectoryLock(directory);

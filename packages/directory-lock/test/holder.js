@@ -21,5 +21,5 @@ for await (const line of input) {
     print(error instanceof DirectoryLockedError ? 'refused' : String(error));
   }
 }
-// Exits without a release, to test what a process leaves behind.
+// Exits without a release, as a killed process does.
 process.exit();

@@ -24,7 +24,7 @@ describe('makeDirectory', () => {
     for (const each of [path, join(directory, 'a')]) expect((await stat(each)).mode & 0o777).toBe(0o700);
   });
 
-  test('leaves an existing directory, or a link to one, unchanged', async () => {
+  test('leaves an existing directory, or a link to a directory, unchanged', async () => {
     await chmod(directory, 0o750);
     const link = join(directory, 'link');
     await symlink(directory, link);
@@ -39,7 +39,7 @@ describe('makeDirectory', () => {
     expect((await stat(join(directory, 'a', 'b', '3'))).isDirectory()).toBe(true);
   });
 
-  test('rejects within a second if a parent cannot be created, for which mkdir of Node.js 20 never ends', async () => {
+  test('rejects within a second if a parent cannot be created (with which mkdir of Node.js 20 never ends)', async () => {
     const since = performance.now();
     expect(await errorOf('/proc/1/x/y')).toMatchObject({ code: 'ENOENT' });
     expect(performance.now() - since).toBeLessThan(1_000);
@@ -65,7 +65,7 @@ describe('explainDirectoryError', () => {
     expect(await explainDirectoryError(Object.assign(new Error(), { code }), directory)).toBe(reason);
   });
 
-  test('names the mode if the owner has no permission', async () => {
+  test('mentions the mode if the owner has no permission', async () => {
     await chmod(directory, 0o500);
     expect(await explainDirectoryError(Object.assign(new Error(), { code: 'EACCES' }), directory)).toBe(
       `its mode 0500 does not let its owner, this user, write there (chmod u+rwx ${directory})`,

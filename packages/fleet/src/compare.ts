@@ -162,17 +162,19 @@ export function compareHost(expected: ExpectedHost, host: Host | undefined, read
     containersByHealth: countsOf(containers.flatMap(({ derived: { health } }) => health ?? [])),
     containersByExitReason: countsOf(sent.flatMap(({ exit }) => exit?.reason ?? [])),
   };
-  const found = { ...host, ...Object.fromEntries(BY_WORD.map((field) => [field, inOrder(host[field])])) };
+  const found = { ...host, ...Object.fromEntries(BY_WORD.map((field) => [field, sortByKey(host[field])])) };
   const differences = compareFields(name, { name, ...counts }, found);
   return [...differences, ...compareFreshness(expected, host, read)];
 }
 
 const BY_WORD = ['containersByState', 'containersByHealth', 'containersByExitReason'] as const;
 
-const inOrder = (counts: Readonly<Record<string, number>>) => Object.fromEntries(Object.entries(counts).sort());
+const sortByKey = (counts: Readonly<Record<string, number>>) => Object.fromEntries(Object.entries(counts).sort());
 
 const countsOf = (words: readonly string[]) =>
-  inOrder(words.reduce<Record<string, number>>((counts, word) => ({ ...counts, [word]: (counts[word] ?? 0) + 1 }), {}));
+  sortByKey(
+    words.reduce<Record<string, number>>((counts, word) => ({ ...counts, [word]: (counts[word] ?? 0) + 1 }), {}),
+  );
 
 /** Compares only the freshness of a host. Returns a sentence for each difference. */
 export function compareFreshness(expected: ExpectedHost, host: Host, read: Span): string[] {

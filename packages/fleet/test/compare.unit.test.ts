@@ -26,7 +26,7 @@ type ReportedContainer = Container & Pick<ContainerView, 'exit' | 'oomKilled' | 
 
 const at = '2026-11-01T12:00:00.000Z';
 const view = ({ text, derived }: SentContainer): ContainerView => ({
-  // Another serializer may write the fields in another order, which makes no difference.
+  // The order of the fields, which differs between serializers, makes no difference.
   ...(Object.fromEntries(
     Object.entries({ exit: null, ...(JSON.parse(text) as Container) }).reverse(),
   ) as ReportedContainer),
@@ -45,7 +45,7 @@ const view = ({ text, derived }: SentContainer): ContainerView => ({
 const views = expected.containers!.map(view);
 
 describe('the comparison of present containers', () => {
-  test('finds no difference if all containers are as they were sent, in any order', () => {
+  test('finds no difference if all containers are as sent, in any order', () => {
     expect(compareContainers(expected, views)).toEqual([]);
     expect(compareContainers(expected, views.toReversed())).toEqual([]);
   });
@@ -69,7 +69,7 @@ describe('the comparison of present containers', () => {
     ['workload', { workload: { kind: 'compose', project: 'shop', service: 'web', instance: '99' } }],
     ['isInfra', { isInfra: true }],
     ['removed', { removedAt: at }],
-  ])('finds one difference, which names the field, if %s differs', (field, other) => {
+  ])('finds one difference, with the name of the field, if %s differs', (field, other) => {
     const index = views.findIndex(({ health, state }) => health !== 'unhealthy' && state === 'running');
     const differences = compareContainers(expected, views.with(index, { ...views[index]!, ...other }));
     expect(differences).toEqual([expect.stringContaining(field)]);
@@ -94,7 +94,7 @@ describe('the comparison of removed containers', () => {
     ...{ dockerId, state: 'exited', status: '', removedAt: at },
   }));
 
-  test('finds no difference if the expected containers are marked as removed, even if others are marked too', () => {
+  test('finds no difference if at least the expected containers are marked as removed', () => {
     expect(compareRemoved(expected, [...removed, { ...removed[0]!, dockerId: 'other' }])).toEqual([]);
   });
 
@@ -131,7 +131,7 @@ describe('the comparison of a history', () => {
     event('gone', 'removed', 'exited', null),
   ];
 
-  test('finds no difference if each event starts with the state in which the previous one ended', () => {
+  test('finds no difference if each event starts with the state in which the previous event ended', () => {
     expect(compareHistory(host, events)).toEqual([]);
   });
 
@@ -140,13 +140,13 @@ describe('the comparison of a history', () => {
     ['exited', 2],
     ['started', 4],
     ['removed', 5],
-  ] as const)('finds that the event %s is missing, or was recorded twice', (kind, index) => {
+  ] as const)('finds that the event %s is missing or was recorded twice', (kind, index) => {
     expect(events[index]!.kind).toBe(kind);
     expect(compareHistory(host, events.toSpliced(index, 1))).not.toEqual([]);
     expect(compareHistory(host, events.toSpliced(index, 0, events[index]!))).not.toEqual([]);
   });
 
-  test('finds that an event has another workload, and that the last exit has another reason', () => {
+  test('finds an event with a wrong workload, and a wrong reason for the last exit', () => {
     const exited = { ...host, containers: [sent({ state: 'exited', exit })] };
     const ended = [...events, event('kept', 'exited', 'running', 'exited')];
     expect(compareHistory(exited, ended)).toEqual([]);
@@ -225,7 +225,7 @@ describe('the comparison of a host', () => {
     expect(compareHost(expected, { ...host, ...other }, soon)).toEqual([expect.stringContaining(what)]);
   });
 
-  test('finds a missing host, and a host that is online although it never reported', () => {
+  test('finds a missing host, and a host that is online without having reported', () => {
     expect(compareHost(expected, undefined, soon)).toHaveLength(1);
     expect(compareHost({ ...expected, containers: null }, { ...host, ...NONE }, soon)).toHaveLength(1);
   });
@@ -237,7 +237,7 @@ describe('the comparison of a host', () => {
     [301_050, 301_060, ['stale', 'offline']],
     [400_000, 401_000, ['offline']],
   ])(
-    'expects a host that was last seen at 1 s and read between %d and %d ms to be %j',
+    'for a host that was last seen at 1 s, expects a read between %d and %d ms to return %j',
     (fromMs, untilMs, freshness) => {
       expect(possibleFreshness(expected, { fromMs, untilMs })).toEqual(freshness);
     },

@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { drive, type Load } from '../src/load/driver.js';
 import { createFleet, type FleetShape, type LoadHost } from '../src/load/host.js';
 
-interface Received {
+interface ReceivedRequest {
   path: string;
   token: string;
   sequence: number;
@@ -21,12 +21,9 @@ interface FakeAnswer {
 const stops: (() => void)[] = [];
 afterEach(() => stops.splice(0).forEach((stop) => stop()));
 
-/**
- * Starts a server that sends the response that `answerTo` returns. If `answerTo` returns null, the server closes the
- * connection.
- */
+/** Starts a server that sends the responses of `answerTo`, or closes the connection if `answerTo` returns null. */
 async function fakeServer(answerTo: (count: number, request: IncomingMessage) => FakeAnswer | null) {
-  const received: Received[] = [];
+  const received: ReceivedRequest[] = [];
   const server = createServer((req, res) => {
     const { authorization = '', 'snapshot-sequence': sequence } = req.headers;
     received.push({ path: req.url!, token: authorization, sequence: Number(sequence), socket: req.socket });
@@ -58,7 +55,7 @@ const numbered = (count: number): LoadHost[] =>
 const ONCE: Omit<Load, 'port'> = { connections: 1, traffic: { kind: 'unchanged' }, until: { perHost: 1 } };
 
 describe('with the load driver', () => {
-  test('each host sends on one connection, in the order of its sequence', async () => {
+  test('each host sends on one connection, in the order of its sequence numbers', async () => {
     const { port, received } = await fakeServer(() => ({}));
     const result = await drive(workload(5), { ...ONCE, port, connections: 2, until: { perHost: 3 } });
     expect(result).toMatchObject({ sent: 15, ok: 15, refused: 0, wrong: 0, firstWrong: null, lastNotOkMs: 0 });
@@ -88,7 +85,7 @@ describe('with the load driver', () => {
     { answer: { status: 503, headers: { 'retry-after': '1' } }, refusedWithoutRetryAfter: 0 },
     { answer: { status: 503 }, refusedWithoutRetryAfter: 1 },
     { answer: { status: 429, headers: { 'retry-after': '1' } }, refusedWithoutRetryAfter: 0 },
-  ])('a storm counts $answer as a refusal and as nothing else', async ({ answer, refusedWithoutRetryAfter }) => {
+  ])('a storm counts $answer only as a refusal', async ({ answer, refusedWithoutRetryAfter }) => {
     const { port } = await fakeServer((_count, { url }) => (url === '/healthz' ? {} : answer));
     const result = await drive(numbered(1), { ...ONCE, port, isStorm: true });
     const counts = { sent: 1, ok: 0, refused: 1, refusedWithoutRetryAfter, wrong: 0 };
@@ -99,12 +96,15 @@ describe('with the load driver', () => {
   test.each([
     { status: 503, refused: 1, wrong: 0 },
     { status: 429, refused: 0, wrong: 1 },
-  ])('outside a storm, the status $status counts as: $refused refused, $wrong wrong', async ({ status, ...counts }) => {
-    const { port } = await fakeServer(() => ({ status }));
-    expect(await drive(workload(1), { ...ONCE, port })).toMatchObject({ sent: 1, ok: 0, ...counts });
-  });
+  ])(
+    'outside a storm, the status $status counts as $refused refused and $wrong wrong responses',
+    async ({ status, ...counts }) => {
+      const { port } = await fakeServer(() => ({ status }));
+      expect(await drive(workload(1), { ...ONCE, port })).toMatchObject({ sent: 1, ok: 0, ...counts });
+    },
+  );
 
-  test('a change counts as progress even if its snapshot is refused, and the next snapshot contains the change', async () => {
+  test('a change counts as progress even if its snapshot is refused', async () => {
     const { port } = await fakeServer((count) => (count === 2 ? { status: 503 } : {}));
     const hosts = workload(1);
     const traffic = { kind: 'changed', change: 'restarted', percent: 20 } as const;
@@ -134,7 +134,7 @@ describe('with the load driver', () => {
     expect(result.firstWrong).toContain(reason);
   });
 
-  test('in a storm with several connections per host, a snapshot that is not applied does not count as a wrong response', async () => {
+  test('in a storm with several connections per host, a snapshot that is not applied is not a wrong response', async () => {
     const { port } = await fakeServer(() => ({ body: { applied: false } }));
     const load: Omit<Load, 'port'> = { ...ONCE, connections: 2, traffic: { kind: 'mix' }, isStorm: true };
     expect(await drive(numbered(1), { ...load, port })).toMatchObject({ ok: 2, wrong: 0 });
@@ -148,7 +148,7 @@ describe('with the load driver', () => {
     expect(okMs.max).toBeLessThan(1_000);
   });
 
-  test('at a fixed rate, the latency of a late request is measured from its due time, but a storm skips the request', async () => {
+  test('at a fixed rate, the latency of a late request counts from its due time, but a storm skips late requests', async () => {
     const { port } = await fakeServer((count) => ({ delayMs: count === 1 ? 450 : 0 }));
     const paced: Omit<Load, 'port'> = { ...ONCE, perSecond: 50, until: { durationMs: 600 } };
     const counts = await drive(workload(1), { ...paced, port });
@@ -161,7 +161,7 @@ describe('with the load driver', () => {
     expect(skipped.sent).toBeLessThan(counts.sent);
   });
 
-  test('a storm first sends a request on each connection, and does not count these requests', async () => {
+  test('a storm first sends a request on each connection, which does not count', async () => {
     const { port, received } = await fakeServer(() => ({}));
     const result = await drive(workload(2), { ...ONCE, port, connections: 2, isStorm: true });
     expect(received.slice(0, 2).map(({ path }) => path)).toEqual(['/healthz', '/healthz']);

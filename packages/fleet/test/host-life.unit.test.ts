@@ -21,7 +21,7 @@ const HOUR = 3_600_000;
 const textsOf = ({ containers }: HostLife, atMs: number): string[] =>
   containers.map((container) => container.sent(atMs, EPOCH_MS).text);
 
-/** Returns, for each of these times, what has happened since the previous time, and the snapshot at the time. */
+/** Returns, for each time, the events since the previous time and the snapshot at this time. */
 function history(of: Partial<HostLifeOptions>, momentsMs: readonly number[]): unknown[] {
   const life = new HostLife({ ...options, ...of });
   return momentsMs.map((atMs) => {
@@ -32,7 +32,7 @@ function history(of: Partial<HostLifeOptions>, momentsMs: readonly number[]): un
 
 const everyMinute = Array.from({ length: 60 }, (_, minute) => minute * 60_000);
 
-test('one seed gives a host the same states in each run', () => {
+test('a seed gives a host the same states in each run', () => {
   expect(history({}, everyMinute)).toEqual(history({}, everyMinute));
 });
 
@@ -47,7 +47,7 @@ test.each<[string, Partial<HostLifeOptions>]>([
   expect(theirs[0]).not.toEqual(ours[0]);
 });
 
-test('the states of a host do not depend on the number of steps in which its life advances', () => {
+test('the states of a host do not depend on the number of calls of `advance`', () => {
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 0, max: 2 * HOUR }), { maxLength: 30 }), (moments) => {
       const inSteps = history({}, [...moments.sort((a, b) => a - b), 2 * HOUR]).at(-1) as { snapshot: string };
@@ -90,7 +90,7 @@ describe('the share of containers that change', () => {
   });
 });
 
-test('every state of a life is a valid snapshot in its canonical text', () => {
+test('every simulated state is a valid snapshot in canonical form', () => {
   const states = new Set<string>();
   const healths = new Set<string>();
   const reasons = new Set<string>();
@@ -116,7 +116,7 @@ test('every state of a life is a valid snapshot in its canonical text', () => {
   expect([...healths].sort()).toEqual(['health: starting', 'healthy', 'none', 'unhealthy']);
 });
 
-test('what the contracts derive from each container agrees with the model, for every orchestrator', () => {
+test('the contracts derive the model’s values from each container, for every orchestrator', () => {
   const kinds = new Set<string>();
   for (let host = 0; host < 4; host++) {
     const life = new HostLife({ ...options, host, churn: 1, faults: 0 });
@@ -137,7 +137,7 @@ test('what the contracts derive from each container agrees with the model, for e
   expect([...kinds].sort()).toEqual([...WorkloadKind.options, 'infra', 'own'].sort());
 });
 
-test('Swarm and Kubernetes create another container instead of starting one again; a slot keeps its workload', () => {
+test('Swarm and Kubernetes replace a container instead of restarting it, and a slot keeps its workload', () => {
   const life = new HostLife({ ...options, churn: 1, faults: 0 });
   const swarm = () => life.containers.filter(({ role }) => role.service.kind === 'swarm');
   const before = new Map(swarm().map((each) => [each.role, each.sent(0, EPOCH_MS)]));
@@ -155,7 +155,7 @@ test('Swarm and Kubernetes create another container instead of starting one agai
   expect(replaced).toBeGreaterThan(0);
 });
 
-test('a replaced container has a new id and the same role, and the old one is reported as removed', () => {
+test('a replaced container gets a new id in the same role, and the old container is reported as removed', () => {
   const life = new HostLife({ ...options, churn: 1, faults: 0 });
   const before = new Map(life.containers.map((container) => [container.role, container.dockerId]));
   const { removals } = life.advance(HOUR / 4);
@@ -168,7 +168,7 @@ test('a replaced container has a new id and the same role, and the old one is re
   expect(removed).toEqual(expect.arrayContaining(replaced.map(([, dockerId]) => dockerId)));
 });
 
-test('nothing happens on a host that has left for good', () => {
+test('a host that has left for good has no more events', () => {
   const life = new HostLife({ ...options, faults: 100 });
   const { events } = life.advance(1_000 * HOUR);
   expect(events.at(-1)).toEqual({ kind: 'gone' });

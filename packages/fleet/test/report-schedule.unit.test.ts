@@ -11,7 +11,7 @@ function settledSchedule(random = 0): ReportSchedule {
   return schedule;
 }
 
-test('an agent starts with a snapshot, and then follows the server’s cadence', () => {
+test('an agent starts with a snapshot and then follows the server’s reporting intervals', () => {
   expect(new ReportSchedule(5, () => 0).next()).toEqual({ report: 'snapshot', atMs: 5 });
   const schedule = settledSchedule();
   for (const atMs of [10_000, 20_000, 30_000, 40_000, 50_000]) {
@@ -39,7 +39,7 @@ test('a snapshot that the server requires is sent immediately', () => {
   expect(schedule.next()).toEqual({ report: 'snapshot', atMs: 10_000 });
 });
 
-test('a new cadence applies as soon as a response contains it, and the intervals vary at random', () => {
+test('new reporting intervals apply immediately, with random variation', () => {
   const quick = { heartbeatSeconds: 1, snapshotSeconds: 2 };
   const schedule = settledSchedule(0.5);
   schedule.answered('heartbeat', 10_000, quick);
@@ -48,7 +48,7 @@ test('a new cadence applies as soon as a response contains it, and the intervals
   expect(schedule.next()).toEqual({ report: 'snapshot', atMs: 11_900 });
 });
 
-test('nothing is sent before the retry of a failed call, nor while the network is down', () => {
+test('nothing is sent before the retry of a failed call or while the network is down', () => {
   const heartbeat = settledSchedule();
   heartbeat.failed(10_000, 700, 'heartbeat');
   expect(heartbeat.next()).toEqual({ report: 'heartbeat', atMs: 10_700 });
@@ -63,7 +63,7 @@ test('nothing is sent before the retry of a failed call, nor while the network i
   expect(changed.next()).toEqual({ report: 'snapshot', atMs: 45_000 });
 });
 
-test('the wait before a retry is random, its maximum doubles up to a minute, and it is never shorter than the server requires', () => {
+test('the random wait before a retry grows up to a minute, and is never shorter than the server requires', () => {
   expect([1, 2, 3, 7, 50].map((failures) => retryDelayMs(failures, null, 1))).toEqual([
     1_000, 2_000, 4_000, 60_000, 60_000,
   ]);

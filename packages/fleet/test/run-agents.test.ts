@@ -4,7 +4,7 @@ import { runAgents } from '../src/simulation/fleet.js';
 
 const now = () => performance.now();
 
-test('agents are woken when they are due, until the duration has passed', async () => {
+test('agents run when they are due, until the duration has passed', async () => {
   const startedAt = now();
   const woken: number[] = [];
   const agent = {
@@ -17,7 +17,7 @@ test('agents are woken when they are due, until the duration has passed', async 
   expect(now() - startedAt).toBeGreaterThanOrEqual(110);
 });
 
-test('a signal ends the sleep of all agents, and the run ends after their calls', async () => {
+test('a signal wakes all agents, and the run ends after their calls', async () => {
   const stop = new AbortController();
   const startedAt = now();
   let calls = 0;

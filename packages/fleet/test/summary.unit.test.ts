@@ -27,13 +27,13 @@ test.each([
   [{ statuses: [200, 503], allow5xx: true }, true],
   [{ differences: ['one'] }, false],
   [{ differences: ['one'], allow5xx: true }, false],
-])('a run with %j: passed is %j', (change, passed) => {
+])('a run with %j has passed: %j', (change, passed) => {
   const summary = summarize(run(change));
   expect(summary.passed).toBe(passed);
   expect(summaryText(summary)).toContain(passed ? 'Passed.' : 'FAILED.');
 });
 
-test('a summary contains the number of all differences and the first twenty of them, and never contains the API key', () => {
+test('a summary contains the number of differences and the first twenty differences, but not the API key', () => {
   const differences = Array.from({ length: 30 }, (_, i) => `difference ${i}.`);
   const summary = summarize(run({ differences }));
   expect(summary.differences).toEqual({ count: 30, first: differences.slice(0, 20) });
@@ -47,7 +47,7 @@ test('a summary contains the number of all differences and the first twenty of t
   expect(JSON.stringify(summary) + text).not.toContain(options.key);
 });
 
-test('a line of progress shows hosts, rates, latency, errors by kind, retries and cadence', () => {
+test('a progress line shows hosts, rates, latency, errors by kind, retries and intervals', () => {
   const metrics = new Metrics();
   recordLatency(metrics.recent.latencies, 20);
   for (let i = 0; i < 62; i++) increment(metrics.recent.counts, 'snapshot');
@@ -64,7 +64,7 @@ test('a line of progress shows hosts, rates, latency, errors by kind, retries an
   );
 });
 
-test('a percentile is the smallest value that is at least as large as the given share of the values', () => {
+test('a percentile is the smallest value that the given share of the values does not exceed', () => {
   const latencies = createLatencies();
   expect(latencyOf(latencies)).toEqual({ p50: NaN, p95: NaN, p99: NaN, max: NaN });
   for (let us = 100; us >= 1; us--) recordLatency(latencies, us / 1_000);

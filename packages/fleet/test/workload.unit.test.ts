@@ -17,7 +17,7 @@ const SHAPE: HostShape = { seed: 1, index: 0, containers: 50, mix: 'varied' };
 const running: HostShape = { ...SHAPE, mix: 'running' };
 
 describe('in the workload', () => {
-  test('equal seeds give equal snapshots, with and without `remember`, and other seeds or hosts give other snapshots', () => {
+  test('equal seeds give equal snapshots, and other seeds or hosts give other snapshots', () => {
     const progress = advance(NO_PROGRESS, 'restarted', 7);
     const snapshot = simulateHost(SHAPE).snapshot(progress);
     expect(simulateHost(SHAPE, { remember: false }).snapshot(progress)).toEqual(snapshot);
@@ -25,7 +25,7 @@ describe('in the workload', () => {
     expect(simulateHost({ ...SHAPE, index: 1 }).snapshot(progress)).not.toEqual(snapshot);
   });
 
-  test('every snapshot is valid, and canonical except for order', () => {
+  test('every snapshot is valid and, except for its order, canonical', () => {
     for (let index = 0; index < 20; index++) {
       const snapshot = simulateHost({ ...SHAPE, index }).snapshot(advance(NO_PROGRESS, 'aged', 13));
       const parsed = parseSnapshot(JSON.parse(JSON.stringify(snapshot)));
@@ -37,7 +37,7 @@ describe('in the workload', () => {
   test.each([
     { kind: 'aged' as const, fields: ['status'] },
     { kind: 'restarted' as const, fields: ['restartCount', 'startedAt', 'status'] },
-  ])('a change of kind $kind touches the given number of containers, and only $fields', ({ kind, fields }) => {
+  ])('a change of kind $kind changes the given number of containers, and only $fields', ({ kind, fields }) => {
     const host = simulateHost(running);
     let progress = NO_PROGRESS;
     for (let i = 0; i < 120; i++) {
@@ -55,18 +55,18 @@ describe('in the workload', () => {
     }
   });
 
-  test('no container changes twice before all have changed once', () => {
+  test('no container changes twice before all containers have changed once', () => {
     const counts = (touches: number) => [0, 1, 2].map((place) => touchesOf(touches, place, 3));
     expect(counts(0)).toEqual([0, 0, 0]);
     expect(counts(4)).toEqual([2, 1, 1]);
     expect(counts(6)).toEqual([2, 2, 2]);
   });
 
-  test('a change of 0 % touches no container, and any larger change touches at least one', () => {
+  test('a change of 0 % changes no container, and any larger change at least one container', () => {
     expect([touchesOfPercent(0, 50), touchesOfPercent(2, 10), touchesOfPercent(2, 200)]).toEqual([0, 1, 4]);
   });
 
-  test('the containers of a varied fleet have the same distribution of states as those of a real fleet', () => {
+  test('a varied fleet has the state distribution of a real fleet', () => {
     const containers = Array.from({ length: 100 }, (_, index) =>
       simulateHost({ ...SHAPE, index }).snapshot(NO_PROGRESS),
     ).flat();
@@ -86,7 +86,7 @@ describe('in the requests of a fleet', () => {
     ...{ seed: 1, containers: 7, mix: 'running' },
   };
 
-  test('a body with one replaced container equals the whole snapshot byte for byte', () => {
+  test('a body with a replaced container equals the newly encoded snapshot', () => {
     const [host] = createFleet(shape);
     const simulated = simulateHost({ seed: 1, index: 0, containers: 7, mix: 'running' });
     host!.next({ kind: 'unchanged' }, 0);
@@ -144,7 +144,7 @@ describe('in a fleet with numbered snapshots', () => {
     });
   };
 
-  test('half of the requests are heartbeats, four tenths are unchanged snapshots, and one tenth are new snapshots, in a fixed order', () => {
+  test('half of the requests are heartbeats, 40 % are unchanged snapshots, and 10 % are new snapshots', () => {
     const beat = '{"digest":null}';
     const round = (generation: number) => [1, 2, 3, 4, 5].flatMap(() => [generation, beat]);
     expect(sent(false)).toEqual([...round(1), ...round(2), 3]);

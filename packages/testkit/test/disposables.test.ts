@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { withDisposables } from '../src/disposables.js';
 
-test('all resources are disposed of, the last one first, even if the action and a disposal fail', async () => {
+test('all resources are disposed of in reverse order, even if the action and a disposal fail', async () => {
   const disposed: string[] = [];
   const run = withDisposables(async (use) => {
     for (const name of ['first', 'second']) use(name, (resource) => disposed.push(resource));
@@ -12,7 +12,7 @@ test('all resources are disposed of, the last one first, even if the action and 
   expect(disposed).toEqual(['second', 'first']);
 });
 
-test('the result is returned after all resources are disposed of, and an error of a disposal is thrown', async () => {
+test('the result is returned after all resources are disposed of, unless a disposal fails', async () => {
   let isDisposed = false;
   const result = await withDisposables(async (use) => use('result', () => (isDisposed = true)));
   expect([result, isDisposed]).toEqual(['result', true]);

@@ -7,7 +7,7 @@ import { hasDockerEngine, startDockerEngine } from '../src/docker/engine.js';
 jest.setTimeout(180_000);
 
 runIf(hasDockerEngine(), test)(
-  'an engine that was killed restarts with its containers, and leaves nothing behind when it is closed',
+  'a killed engine restarts with its containers, and leaves nothing behind when it is closed',
   async () => {
     const engine = await startDockerEngine();
     const dir = dirname(engine.socketPath);

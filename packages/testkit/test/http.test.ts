@@ -51,7 +51,7 @@ test('send returns a response with any status, and sends the token and the JSON 
   });
 });
 
-test('a content type in the headers replaces the default, which is JSON', async () => {
+test('a content type in the headers replaces the default JSON type', async () => {
   await http.send({ method: 'POST', path: '/', headers: { 'Content-Type': 'text/plain' }, body: Buffer.from('text') });
   expect(received.at(-1)!.headers['content-type']).toBe('text/plain');
 });
@@ -61,7 +61,7 @@ test.each<[string, Call, string]>([
   ['does not begin in time', { path: '/silent', timeoutMs: 200 }, 'UND_ERR_HEADERS_TIMEOUT'],
   ['is lost after the request was sent', { path: '/silent', lose: 'when-sent' }, 'LOST'],
   ['is lost when it begins', { path: '/', lose: 'when-answered' }, 'LOST'],
-])('a call whose response %s fails, and the server has received the request', async (_what, call, code) => {
+])('a call whose response %s fails after the server has received the request', async (_what, call, code) => {
   await expect(http.send({ ...call, method: 'POST', body: 'x'.repeat(100_000) })).rejects.toThrow(BrokenCallError);
   expect(results.at(-1)).toMatchObject({ code });
   expect(received.at(-1)).toMatchObject({ path: `/base${call.path}`, body: 'x'.repeat(100_000) });

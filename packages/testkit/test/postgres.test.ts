@@ -44,7 +44,7 @@ async function untilFree(url: string): Promise<void> {
 const cluster = await startIfInstalled(startPostgresCluster);
 
 runIf(cluster !== null, describe)('a PostgreSQL server for tests', () => {
-  test('accepts connections, restarts on the same port after a crash, and ends when it is stopped', async () => {
+  test('restarts on the same port after a crash, and ends when it is stopped', async () => {
     const server = cluster!;
     expect(Number.parseInt(server.version, 10)).toBeGreaterThanOrEqual(15);
     expect(await isListening(server.url)).toBe(true);
@@ -57,7 +57,7 @@ runIf(cluster !== null, describe)('a PostgreSQL server for tests', () => {
     await server.stop();
   });
 
-  test('restarts after a crash, although it rejects connections until its recovery is complete', async () => {
+  test('waits for the recovery after a crash, during which the server rejects connections', async () => {
     const server = await startPostgresCluster({ durable: true });
     try {
       let rejections = 0;
@@ -101,7 +101,7 @@ runIf(cluster !== null, describe)('a PostgreSQL server for tests', () => {
     expect(await isListening(server.url)).toBe(false);
   });
 
-  test('ends soon after the process that started it is killed, even while the server is frozen', async () => {
+  test('ends soon after the process that started it is killed, even if the server is frozen', async () => {
     const starter = spawn(
       process.execPath,
       ['--import', 'tsx', fileURLToPath(new URL('./start-and-wait.ts', import.meta.url))],

@@ -9,7 +9,7 @@ runIf(cluster !== null, test)("pid returns the id of the server's first process"
   const server = cluster!;
   try {
     const pid = await server.pid();
-    // The first process has the command line of pg_ctl; all others have titles.
+    // The first process has the command line of pg_ctl. All other processes have titles.
     expect(readFileSync(`/proc/${pid}/cmdline`, 'utf8')).toMatch(/postgres\0-D\0/);
   } finally {
     await server.stop();

@@ -1,17 +1,26 @@
-import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
-import { SNAPSHOT_CONTAINERS_MAX, fitContainer, parseStatus, type Container, type Health } from '@muster/contracts';
+import { SNAPSHOT_CONTAINERS_MAX, type Container, type Health } from '@muster/contracts';
 import pMap from 'p-map';
 import type { Logger } from 'pino';
 import { sortByName } from '../lib/sort-by-name.js';
 import type { EngineClient } from './client.js';
-import type { ContainerConfig } from './container-config.js';
 import { EngineError } from './errors.js';
 import { createImageDigests } from './image-digests.js';
-import { createRedactor, type RedactionPatterns } from './redact.js';
-import type { ListedContainer } from './shapes.js';
-import { ageRange, minAgeMs } from './status-age.js';
 import { createExitHistory, type ExitHistory } from './exit-history.js';
-import { NOT_INSPECTED, isCreated, toContainer, toHealth, toName, type Inspected } from './to-container.js';
+import {
+  dropUnconfirmed,
+  isSameEnd,
+  isUnconfirmed,
+  listedHealth,
+  NEW_INVENTORY_ENTRY,
+  factsAfterChange,
+  UNCONFIRMED_MS_MAX,
+  type InventoryEntry,
+} from './inventory-entry.js';
+import type { RedactionPatterns } from './redact.js';
+import { createContainerRedaction } from './redact-containers.js';
+import type { ListedContainer } from './shapes.js';
+import { minAgeMs } from './status-age.js';
+import { NOT_INSPECTED, isCreated, toContainer, toName, type Inspected } from './to-container.js';
 
 /** The result of reading an engine. */
 export interface InventoryReading {
@@ -65,18 +74,6 @@ const RETRY_MS_MAX = 600_000;
 /** If so many inspections of a container failed in succession, it is inspected no sooner because it ended. */
 const FAILURES_MAX_AT_END = 3;
 
-/**
- * How long facts are used, in milliseconds, if the list does not show whether they are still correct. The period is
- * shorter than the interval between regular readings, so that each of these readings updates the facts.
- */
-const UNCONFIRMED_MS_MAX = 50_000;
-
-/**
- * How long the start of a container can take, in milliseconds. While a container starts, an inspection may still return
- * the facts from before the start. Lists that are read later show the age since the beginning of the start.
- */
-const START_MS_MAX = 2_000;
-
 /** Maximum number of inspections of containers that were never started, in each period of `UNCONFIRMED_MS_MAX`. */
 const CREATED_INSPECTIONS_MAX = 200;
 
@@ -86,51 +83,6 @@ const CREATED_INSPECTIONS_MAX = 200;
  */
 const NEW_CONTAINER_MS_MAX = 60_000;
 const NEW_CONTAINER_INTERVAL_MS = 5_000;
-
-/** Maximum time, in milliseconds, for which the search for secrets blocks heartbeats and events. */
-const YIELD_INTERVAL_MS = 20;
-
-/** What is known about a container. Times are milliseconds of a monotonic clock. */
-interface Entry {
-  /** The result of the last successful inspection; null if there is none, or if the container has started since. */
-  inspected: Inspected | null;
-  /** The inspection before the last event or change of state, if the container had exited by then; null otherwise. */
-  ended: Inspected | null;
-  /** When the last successful inspection started. */
-  inspectedAt: number;
-  /** When the engine last reported the health, in an inspection or an event. */
-  healthAt: number;
-  /** True if the health is known to be outdated, so that an inspection is needed. */
-  isHealthOutdated: boolean;
-  /**
-   * The configuration in the last successful inspection. It remains valid, because a container's image never changes.
-   */
-  config: ContainerConfig | undefined;
-  /** The container's state in the last list. */
-  state: string;
-  /** The minimum age according to the last list. It never decreases while the container keeps running. */
-  ageMs: number;
-  /** When the container was first listed. */
-  firstListedAt: number;
-  /** Number of inspections that have failed since the last successful one. */
-  failures: number;
-  /** The container is not inspected before this time. */
-  retryAt: number;
-}
-
-const NEW_ENTRY: Readonly<Entry> = {
-  inspected: null,
-  ended: null,
-  inspectedAt: 0,
-  healthAt: 0,
-  isHealthOutdated: false,
-  config: undefined,
-  state: '',
-  ageMs: 0,
-  firstListedAt: 0,
-  failures: 0,
-  retryAt: 0,
-};
 
 /**
  * Creates an inventory of the engine that `client` calls. Text that matches the patterns is redacted. `now` returns
@@ -145,13 +97,13 @@ export function createInventory(
 ): Inventory {
   // An event replaces the entry of a container. An inspection that is in flight at that time then writes its outdated
   // result to the replaced entry, which is no longer read.
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, InventoryEntry>();
   const imageDigests = createImageDigests(client, now);
+  const redactAll = createContainerRedaction(redaction, log);
   let areInspectionsFailing = false;
   let createdWindow = { endsAt: Number.NEGATIVE_INFINITY, left: 0 };
-  let isRedactionLimited = false;
 
-  function replaceEntry(id: string, changes: Partial<Entry>): void {
+  function replaceEntry(id: string, changes: Partial<InventoryEntry>): void {
     const entry = entries.get(id);
     if (entry !== undefined) entries.set(id, { ...entry, ...changes });
   }
@@ -162,11 +114,11 @@ export function createInventory(
     const ageMs = minAgeMs(listed.Status) ?? 0;
     // Another state, or a lower age, shows that the container has started or exited since the last list.
     const isSameRun = known !== undefined && known.state === listed.State && known.ageMs <= ageMs;
-    const entry: Entry = isSameRun
+    const entry: InventoryEntry = isSameRun
       ? known
       : {
-          ...(known ?? { ...NEW_ENTRY, firstListedAt: now() }),
-          ...outdated(known),
+          ...(known ?? { ...NEW_INVENTORY_ENTRY, firstListedAt: now() }),
+          ...factsAfterChange(known),
           state: listed.State,
         };
     entry.ageMs = ageMs;
@@ -186,7 +138,12 @@ export function createInventory(
    * Inspects a container. If the inspection fails, or is postponed after an earlier failure, drops the facts that may
    * be outdated. Returns the entry to use, because an event may have replaced `entry` in the meantime.
    */
-  async function update(entry: Entry, listed: ListedContainer, reading: Reading, signal: AbortSignal): Promise<Entry> {
+  async function update(
+    entry: InventoryEntry,
+    listed: ListedContainer,
+    reading: Reading,
+    signal: AbortSignal,
+  ): Promise<InventoryEntry> {
     if (now() >= entry.retryAt && reading.failures.size < FAILED_INSPECTIONS_MAX) {
       const beganAt = now();
       const result = await tryInspect(listed.Id, signal);
@@ -236,7 +193,7 @@ export function createInventory(
   }
 
   /** Returns the maximum age of an inspection of a created container, in milliseconds. */
-  const createdIntervalMs = ({ firstListedAt }: Entry): number =>
+  const createdIntervalMs = ({ firstListedAt }: InventoryEntry): number =>
     now() - firstListedAt < NEW_CONTAINER_MS_MAX ? NEW_CONTAINER_INTERVAL_MS : UNCONFIRMED_MS_MAX;
 
   /**
@@ -249,7 +206,7 @@ export function createInventory(
       createdWindow = { endsAt: now() + UNCONFIRMED_MS_MAX, left: CREATED_INSPECTIONS_MAX };
     const due = listed
       .filter(isCreated)
-      .map(({ Id }) => ({ Id, entry: entries.get(Id) ?? NEW_ENTRY }))
+      .map(({ Id }) => ({ Id, entry: entries.get(Id) ?? NEW_INVENTORY_ENTRY }))
       .filter(({ entry }) => entry.inspected === null || now() - entry.inspectedAt > createdIntervalMs(entry))
       .filter(({ entry }) => now() >= entry.retryAt)
       .sort((a, b) => a.entry.inspectedAt - b.entry.inspectedAt)
@@ -271,28 +228,6 @@ export function createInventory(
       log.warn(details, 'cannot inspect some containers: their start times are missing');
     }
     areInspectionsFailing = containers > 0;
-  }
-
-  /**
-   * Redacts and shortens containers in the order of their ids, so that equal states give equal results even if a limit
-   * is reached.
-   */
-  async function redactAll(containers: Container[]): Promise<Container[]> {
-    const redactor = createRedactor(redaction);
-    const redacted: Container[] = [];
-    let yieldedAt = performance.now();
-    for (const container of containers.sort((a, b) => (a.dockerId < b.dockerId ? -1 : 1))) {
-      // A truncated secret would not be found, so fields are shortened after the search.
-      redacted.push(fitContainer(redactor.redact(container)));
-      if (performance.now() - yieldedAt < YIELD_INTERVAL_MS) continue;
-      await yieldToEventLoop();
-      yieldedAt = performance.now();
-    }
-    const texts = redactor.withheldCount();
-    const isNewlyLimited = texts > 0 && !isRedactionLimited;
-    isRedactionLimited = texts > 0;
-    if (isNewlyLimited) log.warn({ texts }, 'too much text to search for secrets: the rest is sent as [redacted]');
-    return redacted;
   }
 
   return {
@@ -329,7 +264,7 @@ export function createInventory(
     invalidate(id, hasEnded = false) {
       const entry = entries.get(id);
       const mayRetry = hasEnded && (entry?.failures ?? 0) < FAILURES_MAX_AT_END;
-      replaceEntry(id, { ...outdated(entry), ...(mayRetry ? { retryAt: 0 } : {}) });
+      replaceEntry(id, { ...factsAfterChange(entry), ...(mayRetry ? { retryAt: 0 } : {}) });
     },
     recordHealth(id, health) {
       const inspected = entries.get(id)?.inspected ?? null;
@@ -347,28 +282,6 @@ export function createInventory(
   };
 }
 
-/** Returns the facts of a container that may have started or exited since its inspection. */
-function outdated(entry: Entry | undefined): Pick<Entry, 'inspected' | 'ended'> {
-  const inspected = entry?.inspected ?? null;
-  return { inspected: null, ended: inspected?.run?.isRunning === false ? inspected : null };
-}
-
-/**
- * Returns whether a container that cannot be inspected is still in the state of its last inspection. This is the case
- * if the list shows the same exit code, and an age that does not contradict the inspection. The reason of the exit is
- * then still correct.
- */
-function isSameEnd<E extends Entry>(
-  entry: E,
-  { Status }: ListedContainer,
-  listedAt: number,
-): entry is E & { ended: Inspected } {
-  const code = /^Exited \((-?\d+)\)/.exec(Status)?.[1];
-  if (code === undefined || entry.ended?.run?.exitCode !== Number(code)) return false;
-  const age = ageRange(Status);
-  return age === null || listedAt - age.maxMs <= entry.inspectedAt;
-}
-
 /** Why an inspection failed. `isListOutdated` is true if the container or the engine may be gone. */
 interface InspectionFailure {
   reason: string;
@@ -384,49 +297,6 @@ interface Reading {
   /** The failed inspections, by the container's id. */
   failures: Map<string, InspectionFailure>;
 }
-
-/**
- * Returns whether the inspected facts may be outdated. This is the case if the container may have started or exited
- * since its inspection, or if the list lacks its health. Only the list is used, because events may have been missed.
- */
-function isUnconfirmed(entry: Entry, inspected: Inspected, listed: ListedContainer, listedAt: number): boolean {
-  if (entry.isHealthOutdated || isHealthUnconfirmed(entry, inspected, listed, listedAt)) return true;
-  const ageMs = minAgeMs(listed.Status);
-  // After a restart within a second, the list can show the same state and age as before.
-  if (/^Up Less than a second\b/.test(listed.Status)) return true;
-  if (ageMs === null) return listedAt - entry.inspectedAt > UNCONFIRMED_MS_MAX;
-  return listedAt - ageMs > entry.inspectedAt - START_MS_MAX;
-}
-
-/** Returns whether the list lacks the health of a running container, and the engine last reported it too long ago. */
-const isHealthUnconfirmed = (
-  { healthAt, isHealthOutdated }: Entry,
-  { health }: Inspected,
-  listed: ListedContainer,
-  listedAt: number,
-): boolean =>
-  listed.State === 'running' &&
-  health !== null &&
-  listedHealth(listed) === null &&
-  (isHealthOutdated || listedAt - healthAt > UNCONFIRMED_MS_MAX);
-
-/**
- * Drops the inspected facts if the list shows that the container has started or exited since its inspection. Otherwise,
- * drops only the health, if it may be outdated. The health is then inspected as soon as possible.
- */
-function dropUnconfirmed(entry: Entry, listed: ListedContainer, listedAt: number): void {
-  const { inspected, inspectedAt } = entry;
-  if (inspected === null) return;
-  const age = ageRange(listed.Status);
-  if (age !== null && listedAt - age.maxMs > inspectedAt) entry.inspected = null;
-  else if (isHealthUnconfirmed(entry, inspected, listed, listedAt)) {
-    Object.assign(entry, { inspected: { ...inspected, health: null }, isHealthOutdated: true });
-  }
-}
-
-/** Returns the health in the list. Podman's list does not contain it before version 6. */
-const listedHealth = ({ Health, Status }: ListedContainer): Health | null =>
-  toHealth(Health?.Status) ?? parseStatus(Status).health;
 
 const firstByName = (listed: readonly ListedContainer[]): ListedContainer[] =>
   sortByName(listed, toName, ({ Id }) => Id).slice(0, SNAPSHOT_CONTAINERS_MAX);

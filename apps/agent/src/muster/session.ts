@@ -1,13 +1,11 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { ACCEPTS_PORT_RANGES, Accepts, MUSTER_VERSION, ProblemTypes, type EnrollResponse } from '@muster/contracts';
+import { ProblemTypes } from '@muster/contracts';
 import type { Logger } from 'pino';
-import { z } from 'zod';
-import { SERVER_BACKOFF, retryDelayMs } from '../lib/backoff.js';
 import type { MachineFacts } from '../engine/identity.js';
 import { ExitCodes, StopError } from '../exit.js';
 import type { AgentState, Enrollment, StateStore } from '../state/state-store.js';
 import type { Answer, MusterClient } from './client.js';
+import { createEnrolling, type GracePeriod } from './enroll.js';
+import { offersPortRanges } from './features.js';
 import {
   NOT_ENROLLED,
   describeEnrollTokenRejection,
@@ -89,11 +87,7 @@ export interface Session {
 export interface SessionWaits {
   /** Wait between two attempts while the machine is unauthorized. The wait grows from `minMs` to `maxMs`. */
   unauthorized: { minMs: number; maxMs: number };
-  /**
-   * The grace period: how long an enrollment waits if a host with this machine's identity might still be alive. The API
-   * states it in `Retry-After`. Without that header, it is `defaultMs`. It is never longer than `maxMs`.
-   */
-  identity: { maxMs: number; defaultMs: number };
+  identity: GracePeriod;
   /**
    * How long after the start the token is not rotated. During this time, the API can detect that another machine uses
    * the same token. It then refuses to rotate the token, because the rotation would disconnect one of the machines.
@@ -150,12 +144,6 @@ const DAY_MS = 86_400_000;
 const PREVIOUS_TOKEN_MS = 30 * DAY_MS;
 
 /**
- * Tolerance for the end of the grace period (see `SessionWaits.identity`), in milliseconds. After the whole grace
- * period, a `Retry-After` longer than this shows that the host with this machine's identity has reported again.
- */
-const REMAINING_GRACE_MS = 5_000;
-
-/**
  * Creates a session from the stored state. Throws `StopError` if the state is for another API, or for a deleted host.
  */
 export function createSession(options: SessionOptions): Session {
@@ -192,63 +180,11 @@ export function createSession(options: SessionOptions): Session {
     if (!(await saveIfPossible(next))) state = next;
   }
 
-  async function enroll(token: string, facts: MachineFacts, signal: AbortSignal): Promise<Answer<EnrollResponse>> {
-    // Check that the state can be written before the API issues a token. On a full disk, the token would be lost.
-    await save(state);
-    const engineId = state.identity ?? facts.engineId ?? (await createRandomIdentity());
-    let answer = await enrollAs(engineId, token, facts, signal);
-    if (isRefusal(answer, ProblemTypes.engineIdInUse)) {
-      log.warn({ engineId }, 'another live host uses this identity (a cloned machine?): enrolling with a random one');
-      answer = await client.enroll(token, { ...enrollFacts(facts), engineId: await createRandomIdentity() }, signal);
-    }
-    if (answer.kind === 'ok') {
-      const { hostId, agentToken } = answer.data;
-      const enrolled = { musterUrl, hostId, agentToken, issuedAt: wallNow().toISOString(), previousToken: null };
-      const enrolledWith = hashEnrollToken(token);
-      const acceptsPortRanges = offersPortRanges(answer.data);
-      const initial = { acceptedAt: null, enrolledWith, isSuperseded: false, acceptsPortRanges };
-      const enrollment: Enrollment = { ...enrolled, ...initial };
-      await save({ ...state, enrollment, retiredEnrollToken: null });
-      log.info({ hostId, musterUrl }, 'enrolled');
-    }
-    return answer;
-  }
-
-  /**
-   * Enrolls with the identity `engineId`. If the API answers that a live host uses this identity, there are two
-   * possibilities. The host is another machine, or it is this machine before it was reinstalled. The function therefore
-   * waits for the grace period (see `SessionWaits.identity`). If the host reports again during that time, it is another
-   * machine. The grace period is counted as the sum of the delays. A measured time would include the response times of
-   * the API, and timers can fire early in a busy process.
-   */
-  async function enrollAs(engineId: string, token: string, facts: MachineFacts, signal: AbortSignal) {
-    let waitedMs = 0;
-    let graceMs: number | null = null;
-    for (let tries = 1; ; tries++) {
-      const answer = await client.enroll(token, { ...enrollFacts(facts), engineId }, signal);
-      if (!isRefusal(answer, ProblemTypes.engineIdInUse)) return answer;
-      const { retryAfterMs } = answer;
-      graceMs ??= Math.min(retryAfterMs ?? waits.identity.defaultMs, waits.identity.maxMs);
-      const hasReportedAgain = waitedMs >= graceMs && (retryAfterMs === null || retryAfterMs > REMAINING_GRACE_MS);
-      const remainingMs = waits.identity.maxMs - waitedMs;
-      if (hasReportedAgain || remainingMs <= 0) return answer;
-      const delayMs = Math.min(remainingMs, retryDelayMs(tries, retryAfterMs, random(), SERVER_BACKOFF));
-      const details = { engineId, retryInMs: Math.round(delayMs) };
-      log.warn(details, 'a host with this machine’s identity was seen recently: checking whether it is alive');
-      await sleep(delayMs, undefined, { signal });
-      waitedMs += delayMs;
-    }
-  }
-
-  /**
-   * Generates an identity and saves it before use. If the answer to an enrollment is lost, the next attempt therefore
-   * enrolls the same host.
-   */
-  async function createRandomIdentity(): Promise<string> {
-    const identity = `agent-${randomUUID()}`;
-    await save({ ...state, identity });
-    return identity;
-  }
+  const enroll = createEnrolling({
+    ...{ client, musterUrl, wallNow, random, log },
+    state: { current: () => state, save },
+    gracePeriod: waits.identity,
+  });
 
   /** Returns whether the API has accepted the current token. Until then, the previous token remains valid. */
   const isAccepted = ({ acceptedAt, previousToken }: Enrollment): boolean =>
@@ -406,16 +342,3 @@ export function createSession(options: SessionOptions): Session {
     },
   };
 }
-
-/** Returns whether an answer of the API lists the feature. Answers of earlier versions have no such list. */
-const offersPortRanges = (data: unknown): boolean =>
-  z.object({ accepts: Accepts }).safeParse(data).data?.accepts.includes(ACCEPTS_PORT_RANGES) ?? false;
-
-const enrollFacts = ({ name, engine, os, arch, reported }: MachineFacts) => ({
-  name,
-  engine,
-  os,
-  arch,
-  agentVersion: MUSTER_VERSION,
-  facts: reported,
-});

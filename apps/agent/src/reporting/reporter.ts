@@ -21,7 +21,7 @@ import {
   scheduleAfterServerFailure,
   scheduleAfterSnapshotAnswer,
   scheduleAfterSnapshotStart,
-  scheduleAfterSnapshotDelay,
+  scheduleSnapshotRetry,
   scheduleSnapshotWithin,
   createSchedule,
 } from './schedule.js';
@@ -379,7 +379,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     }
     schedule =
       delayed === 'snapshots'
-        ? scheduleAfterSnapshotDelay(schedule, now(), delayMs)
+        ? scheduleSnapshotRetry(schedule, now(), delayMs)
         : scheduleAfterServerFailure(schedule, now(), delayMs, action);
   }
 

@@ -197,7 +197,7 @@ export const scheduleAfterServerFailure = (
 });
 
 /** Retries the snapshot after `delayMs`. Heartbeats continue as usual. */
-export const scheduleAfterSnapshotDelay = (schedule: Schedule, now: number, delayMs: number): Schedule => ({
+export const scheduleSnapshotRetry = (schedule: Schedule, now: number, delayMs: number): Schedule => ({
   ...schedule,
   snapshotAt: now,
   notBefore: now,

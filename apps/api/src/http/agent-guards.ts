@@ -1,7 +1,7 @@
 import { HeartbeatHeaders } from '@muster/contracts';
 import type { Request } from 'express';
 import type { AgentIdentity, EnrollmentIdentity } from '../services/enrollment/index.js';
-import type { SnapshotRefusals } from '../services/sync/index.js';
+import type { SnapshotRefusalRecorder } from '../services/sync/index.js';
 import type { Authenticate } from './auth.js';
 import type { DelayRefusal } from './delay-refusals.js';
 import { createKeyedMutex } from './keyed-mutex.js';
@@ -14,7 +14,7 @@ export type AgentGuards = Pick<Guards, 'agent' | 'enroll'>;
 export interface AgentGuardOptions {
   authenticateAgent: Authenticate<AgentIdentity>;
   authenticateEnrollment: Authenticate<EnrollmentIdentity>;
-  refusals: SnapshotRefusals;
+  refusals: SnapshotRefusalRecorder;
   limits: AgentLimits;
   enrollmentLimit: EnrollmentLimit;
   delayRefusal: DelayRefusal;

@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 import { endAfterRequest } from './end-after-request.js';
 import { securityHeaders } from './security-headers.js';
 import { waitForResponse, type Connections } from './connections.js';
-import { SMALL_CHUNKS } from './limit-small-chunks.js';
+import { SMALL_CHUNKS_ERROR_CODE } from './limit-small-chunks.js';
 
 /**
  * Maximum milliseconds until the server closes the connection of a refused client. Data that arrives until then is read
@@ -42,7 +42,7 @@ const PROBLEM_BY_ERROR_CODE: Readonly<Record<string, ProblemFacts>> = {
     status: 413,
     detail: 'The chunk extensions are too large.',
   },
-  [SMALL_CHUNKS]: {
+  [SMALL_CHUNKS_ERROR_CODE]: {
     type: ProblemTypes.invalidRequest,
     title: 'Bad request',
     status: 400,

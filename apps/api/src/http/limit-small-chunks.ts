@@ -13,7 +13,7 @@ const BODY_LIMIT = { chunksFree: 1_024, chunkBytesMin: 256 };
 const REMAINDER_LIMIT = { chunksFree: 64, chunkBytesMin: 4_096 };
 
 /** The code of the error for a body in too many small chunks. */
-export const SMALL_CHUNKS = 'SMALL_CHUNKS';
+export const SMALL_CHUNKS_ERROR_CODE = 'SMALL_CHUNKS';
 
 /**
  * Watches a body sent with `Transfer-Encoding: chunked`, and calls `refuse` once if the body arrives in many small
@@ -34,7 +34,7 @@ export function limitSmallChunks(req: IncomingMessage, res: ServerResponse, refu
     bytes += chunk.length;
     if (chunks <= limits.chunksFree || bytes >= chunks * limits.chunkBytesMin) return push(chunk, encoding);
     isRefused = true;
-    refuse(Object.assign(new Error('The body arrived in too many small chunks.'), { code: SMALL_CHUNKS }));
+    refuse(Object.assign(new Error('The body arrived in too many small chunks.'), { code: SMALL_CHUNKS_ERROR_CODE }));
     return false;
   };
   // Node discards an unread body after the response without calling `push`, so the body is read here instead.

@@ -7,7 +7,12 @@ import type { AgentLimits } from '../http/limit-agents.js';
 import type { EnrollmentLimit } from '../http/limit-enrollments.js';
 import { route, type Route } from '../http/route.js';
 import type { AgentTokenService, EnrollmentService } from '../services/enrollment/index.js';
-import { bodyDigest, type DigestSalts, type HeartbeatService, type SnapshotRefusals } from '../services/sync/index.js';
+import {
+  bodyDigest,
+  type DigestSalts,
+  type HeartbeatService,
+  type SnapshotRefusalRecorder,
+} from '../services/sync/index.js';
 import type { ContainerService } from '../services/container.js';
 
 export interface AgentRouteOptions {
@@ -16,7 +21,7 @@ export interface AgentRouteOptions {
   digestSalts: DigestSalts;
   enrollment: EnrollmentService;
   heartbeats: HeartbeatService;
-  refusals: SnapshotRefusals;
+  refusals: SnapshotRefusalRecorder;
   cadence: Cadence;
   /** Records the result of a snapshot in the metrics. */
   recordSnapshot: (summary: SyncSummary) => void;

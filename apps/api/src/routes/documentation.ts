@@ -19,7 +19,7 @@ const ASSETS_PATH = `${Paths.docs}/swagger-ui-${SWAGGER_UI_VERSION}`;
 const START_SCRIPT_PATH = `${Paths.docs}/start.js`;
 
 /** The page's policy allows only files of this server, and data: URLs for the icons in Swagger UI's style sheet. */
-const PAGE_POLICY = [
+const PAGE_CSP = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
@@ -76,10 +76,7 @@ export function documentationRoutes(basePath: string): Route[] {
       res.set('Cache-Control', 'no-cache').type('application/json').send(text);
     }),
     route({ ...page, path: Paths.docs, answers: { 200: 'text/html' } }, ({ res }) => {
-      res
-        .set({ 'Cache-Control': 'no-cache', 'Content-Security-Policy': PAGE_POLICY })
-        .type('html')
-        .send(pageOf(basePath));
+      res.set({ 'Cache-Control': 'no-cache', 'Content-Security-Policy': PAGE_CSP }).type('html').send(pageOf(basePath));
     }),
     route({ ...page, path: START_SCRIPT_PATH, answers: { 200: 'text/javascript' } }, ({ res }) => {
       res.set('Cache-Control', 'no-cache').type('text/javascript').send(startScriptOf(basePath));

@@ -12,7 +12,7 @@ const HASHED_FILES_PATH = '/assets';
  * The policy allows the page to load and run only files of this server. The page has no inline scripts or styles, so
  * markup in a container's name or label never runs.
  */
-const PAGE_POLICY = [
+const PAGE_CSP = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
@@ -26,7 +26,7 @@ const PAGE_POLICY = [
 
 const PAGE_HEADERS = {
   'Cache-Control': 'no-cache',
-  'Content-Security-Policy': PAGE_POLICY,
+  'Content-Security-Policy': PAGE_CSP,
   'Cross-Origin-Opener-Policy': 'same-origin',
   Vary: 'Accept',
 };

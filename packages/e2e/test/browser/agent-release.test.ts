@@ -15,7 +15,8 @@ const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.met
 const RELEASE = 'apps/agent/release';
 
 /**
- * Replaces the real build, which takes a minute. Fails if there is a file `fail`, and succeeds if there is a file `go`.
+ * Replaces the real build, which takes a minute. Waits until there is a file `fail` or `go`, and then fails or
+ * succeeds.
  */
 const BUILD = `until [ -e go ] || [ -e fail ]; do sleep 0.1; done
 if [ -e fail ]; then echo 'no space left' >&2; exit 1; fi
@@ -45,7 +46,7 @@ describeInChromium('the agent release', () => {
   });
   beforeEach(() => dashboard.signIn(visit.context));
 
-  /** Restarts the API, which has no release and starts to build one. */
+  /** Restarts the API, which has no release and starts a build. */
   async function restartWithoutRelease(): Promise<void> {
     await dashboard.muster.stop();
     for (const name of ['go', 'fail', RELEASE]) await rm(join(dir, name), { recursive: true, force: true });
@@ -74,7 +75,7 @@ describeInChromium('the agent release', () => {
     expect(await findViolations(visit.page)).toEqual([]);
   }
 
-  test('is announced on “Add a host” while it is built, and the open page shows its commands when it is ready', async () => {
+  test('is announced on “Add a host” while it is built, and then replaces the announcement with the commands', async () => {
     await openCommands();
     const preparing = notes('The agent’s installer is being prepared');
     await preparing.waitFor();
@@ -87,7 +88,7 @@ describeInChromium('the agent release', () => {
     await checkPage('add-host-ready');
   });
 
-  test('is explained on “Add a host” if it cannot be built, and the open page shows how to build it', async () => {
+  test('is explained on “Add a host” if it cannot be built, with advice on how to build it', async () => {
     await restartWithoutRelease();
     await openCommands();
     await notes('The agent’s installer is being prepared').waitFor();
@@ -99,7 +100,7 @@ describeInChromium('the agent release', () => {
     await checkPage('add-host-failed');
   });
 
-  test('is compared with the agents on “Hosts”, which counts the outdated ones, and lists only these on request', async () => {
+  test('is compared with the agents on “Hosts”, which counts and filters the outdated agents', async () => {
     const { page } = visit;
     const { muster } = dashboard;
     for (const [name, agentVersion] of [
@@ -110,7 +111,7 @@ describeInChromium('the agent release', () => {
       const host = await enrollRawHost(muster, { name, agentVersion });
       await host.sync([]);
     }
-    // A host that was enrolled by the current agent, which was then replaced by an older one.
+    // The current agent enrolled this host, and an older agent then replaced the current agent.
     const host = await enrollRawHost(muster, { name: 'downgraded', agentVersion: MUSTER_VERSION });
     await host.sync([]);
     await host.beat([], { agentVersion: '0.2.0' });

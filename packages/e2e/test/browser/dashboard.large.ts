@@ -28,7 +28,7 @@ const CHURN_PER_MINUTE = 0.02;
 /** The snapshot interval that the API requests. */
 const SNAPSHOT_SECONDS = 60;
 
-/** Number of times that each page is opened. The figure is the median. */
+/** How often each page is opened. The figure is the median of all openings. */
 const OPENINGS = 7;
 
 const MINUTE_MS = 60_000;
@@ -122,7 +122,7 @@ describeLargeFleet.each([
     await takePictures(page, `${name}-${hosts}`);
     const session = await context.newCDPSession(page);
     const traffic = await countTraffic(page);
-    // The stream was opened before the count began.
+    // The stream was opened before the measurement of the traffic began.
     await page.reload();
     await firstHost(page).waitFor();
     await page.getByText('Live', { exact: true }).waitFor();
@@ -176,7 +176,7 @@ describeLargeFleet('10,000 hosts that all report', () => {
     await database.close();
   });
 
-  test('are shown as their agents report them, every 120 s', async () => {
+  test('are shown as their agents report, every 120 s', async () => {
     simulator = simulate(dashboard!, 10_000, '--containers 5 --faults 0 --ramp 4m --duration 9m --sockets 64');
     const { page, context } = await openSignedIn(browser!, dashboard!);
     await waitForReports(dashboard!, 10_000);

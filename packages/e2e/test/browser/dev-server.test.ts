@@ -77,7 +77,7 @@ describeInChromium('the dashboard in development', () => {
     await rm(sources, { recursive: true, force: true });
   });
 
-  test('shows an edit of its sources without a reload, keeps the entered text, and signs in through the proxy', async () => {
+  test('shows an edit of its sources without a reload and keeps entered text', async () => {
     const { page } = visit;
     await page.goto(await dashboard.muster.setupLink());
     await page.getByRole('heading', { name: 'Welcome to Muster' }).waitFor();
@@ -100,7 +100,7 @@ describeInChromium('the dashboard in development', () => {
     expect(page.url()).toBe(`${url}/add-host`);
   });
 
-  test('does not make a request from another site look like a request from the dashboard', async () => {
+  test('does not forward a request from another site as a request from the dashboard', async () => {
     const { email, password } = OWNER;
     const headers = { Origin: 'http://other.example' };
     const response = await visit.context.request.post(`${url}/api/session`, { headers, data: { email, password } });

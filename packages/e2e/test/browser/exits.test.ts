@@ -66,14 +66,16 @@ describeInChromium('how a container’s process ended', () => {
     await page.getByRole('heading', { name }).waitFor();
   };
 
-  /** Waits until the page fits the window of a phone. The layout may change until the last element was resized. */
+  /**
+   * Waits until the page fits the window of a phone. The layout may change until the last element has its final size.
+   */
   const fitPhone = async (): Promise<void> => {
     await page.setViewportSize({ width: 390, height: 844 });
     const fits = () => document.documentElement.scrollWidth <= document.documentElement.clientWidth;
     await waitUntil(page, fits, { timeoutMs: 5_000 });
   };
 
-  test('is on the page of a container that ran out of memory, with its time, its restarts and its event', async () => {
+  test('is on the page of a container that ran out of memory, with the time, the restarts and the event', async () => {
     await openContainer('shop-worker-1');
     const details = page.getByRole('region', { name: 'Details' });
     for (const text of ['out of memory', '137', '3 min', 'Restarts by the engine']) {
@@ -84,7 +86,7 @@ describeInChromium('how a container’s process ended', () => {
     await fitPhone();
   });
 
-  test('is on the page of a container that could not start, with the message of the engine', async () => {
+  test('is on the page of a container that could not start, with the engine’s message', async () => {
     await openContainer('shop-web-1');
     await page.getByText('could not start: port 8080 is already in use').first().waitFor();
     await page.getByRole('region', { name: 'Details' }).getByText(PORT_MESSAGE).waitFor();
@@ -94,7 +96,7 @@ describeInChromium('how a container’s process ended', () => {
     await fitPhone();
   });
 
-  test('is in lists and in the list of problems, which does not contain the stopped container', async () => {
+  test('is in lists and, except for a stopped container, in the list of problems', async () => {
     await page.goto(dashboard.url);
     for (const problem of ['Out of memory', 'Crashed (1)', 'Could not start: port 8080 is already in use']) {
       await page.getByText(problem).first().waitFor();

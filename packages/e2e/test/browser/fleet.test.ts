@@ -22,7 +22,7 @@ import { seedFleet } from '../support/seed-fleet.js';
 
 const HOSTS = 500;
 
-/** Maximum traffic of an idle fleet page while `CHANGES_PER_MINUTE` containers change. */
+/** Maximum traffic of an idle fleet page while `CHANGES_PER_MINUTE` containers change in a minute. */
 const TRAFFIC_BYTES_PER_MINUTE_MAX = 200_000;
 /** Number of containers that change in a minute: 2 % of the 50 containers of each host. */
 const CHANGES_PER_MINUTE = 500;
@@ -70,7 +70,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
   const countOf = async (link: Locator): Promise<number> =>
     Number(/^[\d,]+/.exec(await link.innerText())![0].replaceAll(',', ''));
 
-  test('has a fleet page on which each number leads to a list of exactly that many hosts or containers', async () => {
+  test('has a fleet page on which each number is a link to a list with this number of entries', async () => {
     await open('/');
     const links = page.getByRole('region', { name: 'Fleet summary' }).getByRole('link');
     await page.getByRole('link', { name: /^1\s*possible clone$/ }).waitFor();
@@ -94,7 +94,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     expect(new URL(page.url()).pathname).toBe('/hosts');
   });
 
-  test('has a list of problems in which each row leads to the host, the container or a list of exactly what it counts', async () => {
+  test('has a list of problems in which each row is a link to its hosts or containers', async () => {
     await open('/');
     const links = page.getByRole('region', { name: 'Needs attention' }).getByRole('link');
     await links.first().waitFor();
@@ -123,7 +123,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     ]);
   });
 
-  test('has a map with one cell per host that can be used with the keyboard and has no accessibility violations', async () => {
+  test('has a map of hosts that can be used with the keyboard and has no accessibility violations', async () => {
     await open('/');
     const map = page.getByRole('listbox', { name: /^Map of 500 hosts/ });
     await map.focus();
@@ -137,7 +137,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await heading('zurich-edge-02').waitFor();
   });
 
-  test('has a table of all hosts that the server filters, sorts and counts, and that scrolls to its end', async () => {
+  test('has a table of all hosts that can be scrolled to its end, filtered and sorted', async () => {
     await open('/hosts');
     await page.getByText('500 hosts', { exact: true }).waitFor();
     expect(await page.getByRole('table', { name: 'Hosts' }).getAttribute('aria-rowcount')).toBe('501');
@@ -211,7 +211,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     expect(await state.evaluate(isCutOff)).toBe(false);
   });
 
-  test('lets a user delete selected hosts after one question that lists their names, and records each deletion in the audit log', async () => {
+  test('lets a user delete selected hosts after confirmation, and records each deletion in the audit log', async () => {
     await open('/hosts?q=host-49');
     await page.getByText('11 hosts', { exact: true }).waitFor();
     await page.getByRole('checkbox', { name: 'Select host-491', exact: true }).click();
@@ -233,7 +233,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await page.getByText('497 hosts', { exact: true }).waitFor();
   });
 
-  test('can be searched by name from any page with the keyboard, and the page of an unknown host leads to the search', async () => {
+  test('can be searched by name from any page with the keyboard, even from the page of an unknown host', async () => {
     await open('/hosts/01a21f53-0000-7000-8000-000000000000');
     await heading('Host not found').waitFor();
     await page.getByRole('navigation', { name: 'Main' }).waitFor();
@@ -360,7 +360,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
         await other.getByRole('link', { name: 'zurich-renamed' }).waitFor();
         await other.getByText('Live', { exact: true }).waitFor();
       }
-      // On a busy device, several tabs may open a stream at first. Then all of them except one close their streams.
+      // On a busy device, several tabs may open a stream at first. All tabs except one then close their streams.
       await eventually(() => expect(openStreams()).toBe(1));
       expect(streams).toBeGreaterThan(1);
       await dashboard!.api.call('updateHost', { params, body: { name: 'zurich-edge-02' } });
@@ -373,34 +373,34 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     ['content', true],
     ['headers and content', false],
   ])(
-    'is polled and not shown as live behind a proxy that holds back the %s of the stream',
+    'is polled and not shown as live behind a proxy that buffers the %s of the stream',
     async (_what, sendsHeaders) => {
-      const proxy = await startHoldingProxy(dashboard!.url, sendsHeaders);
-      const held = await browser!.newContext();
+      const proxy = await startBufferingProxy(dashboard!.url, sendsHeaders);
+      const proxyContext = await browser!.newContext();
       try {
-        await held.addCookies(await context.cookies());
-        const { page: heldPage } = await openPage(held);
+        await proxyContext.addCookies(await context.cookies());
+        const { page: proxiedPage } = await openPage(proxyContext);
         const { port } = proxy.address() as AddressInfo;
-        await heldPage.goto(`http://127.0.0.1:${port}/hosts?q=zurich`);
-        await heldPage.getByRole('link', { name: 'zurich-edge-01' }).waitFor();
+        await proxiedPage.goto(`http://127.0.0.1:${port}/hosts?q=zurich`);
+        await proxiedPage.getByRole('link', { name: 'zurich-edge-01' }).waitFor();
         const openedAt = Date.now();
-        expect(await heldPage.getByText('Live', { exact: true }).count()).toBe(0);
+        expect(await proxiedPage.getByText('Live', { exact: true }).count()).toBe(0);
         const [host] = (await dashboard!.api.call('listHosts', { query: { q: 'zurich-edge-01' } })).items;
         await dashboard!.api.call('updateHost', { params: { hostId: host!.id }, body: { name: 'zurich-polled' } });
-        await heldPage.getByText('Not live', { exact: false }).waitFor();
-        await heldPage.getByRole('link', { name: 'zurich-polled' }).waitFor();
+        await proxiedPage.getByText('Not live', { exact: false }).waitFor();
+        await proxiedPage.getByRole('link', { name: 'zurich-polled' }).waitFor();
         expect(Date.now() - openedAt).toBeLessThan(20_000);
-        expect(await heldPage.getByText('Live', { exact: true }).count()).toBe(0);
+        expect(await proxiedPage.getByText('Live', { exact: true }).count()).toBe(0);
         await dashboard!.api.call('updateHost', { params: { hostId: host!.id }, body: { name: 'zurich-edge-01' } });
       } finally {
-        await held.close();
+        await proxyContext.close();
         proxy.closeAllConnections();
         await new Promise((resolve) => proxy.close(resolve));
       }
     },
   );
 
-  test('costs an idle fleet page less than 200 kB a minute while 2 % of its containers change', async () => {
+  test('causes less than 200 kB of traffic a minute on an idle page while 2 % of its containers change', async () => {
     await failContainers(db);
     const idle = await browser!.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
     try {
@@ -428,7 +428,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
       expect(bytesByPath['/api/stream']).toBeGreaterThan(0);
       expect(bytes / minutes).toBeLessThan(TRAFFIC_BYTES_PER_MINUTE_MAX);
 
-      // The page shows the newest change, which it got from the stream without requesting the list again.
+      // The page shows the newest change, which came from the stream and not from a new request of the list.
       const [newest] = (await dashboard!.api.call('listEvents', { query: { limit: 1 } })).items;
       await changes.first().getByRole('link', { name: newest!.name }).waitFor();
       expect(idleErrors.list).toEqual([]);
@@ -461,10 +461,10 @@ async function changeHosts(db: TestDatabase): Promise<void> {
 }
 
 /**
- * Starts a proxy that forwards everything except event streams. It holds back the content of an event stream and,
- * unless `sendsHeaders` is true, also the headers of the response.
+ * Starts a proxy that never sends the content of an event stream. Unless `sendsHeaders` is true, it does not send the
+ * headers of the stream either. It forwards everything else.
  */
-async function startHoldingProxy(target: string, sendsHeaders: boolean): Promise<Server> {
+async function startBufferingProxy(target: string, sendsHeaders: boolean): Promise<Server> {
   const { hostname, port } = new URL(target);
   const server = createServer((incoming, outgoing) => {
     const { method, url, headers } = incoming;

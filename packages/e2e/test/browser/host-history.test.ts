@@ -21,7 +21,7 @@ describeLargeFleet('the history of a host', () => {
 
   const hoursAgo = (hours: number) => new Date(Date.now() - hours * 3_600_000);
 
-  /** Makes a host older, and adds a silence, an engine that was down, and two upgrades to its history. */
+  /** Backdates a host's enrollment, and adds an offline period, an engine failure and two upgrades to its history. */
   async function addPast({ id: hostId }: RawHost): Promise<void> {
     const { prisma } = db;
     const { organizationId } = await prisma.host.update({
@@ -43,7 +43,7 @@ describeLargeFleet('the history of a host', () => {
     const [{ tx, id } = { tx: 0n, id: 0n }] = await prisma.hostEvent.findMany({ where: { hostId } });
     await prisma.hostEvent.createMany({
       data: events.map(([kind, hours, from, to], index) => ({
-        // Events of the same transaction, after its first one.
+        // Events of the same transaction, after its first event.
         ...{ tx, id: id + BigInt(1_000 + index), hostId, organizationId, kind, at: hoursAgo(hours) },
         ...(from === null ? {} : { from }),
         ...(to === null ? {} : { to }),
@@ -82,7 +82,7 @@ describeLargeFleet('the history of a host', () => {
     dashboard.api.call('getHostAvailability', { params: { hostId: edge!.id }, query: { window } });
 
   test.each(Object.entries(VIEWPORTS))(
-    'is an uptime bar with a percentage and the periods in words, %s',
+    'is an uptime bar with a percentage and a text for each period, %s',
     async (size, viewport) => {
       await page.setViewportSize(viewport);
       await page.goto(`${dashboard.url}/hosts/${edge!.id}`);
@@ -116,7 +116,7 @@ describeLargeFleet('the history of a host', () => {
   );
 
   test.each(Object.entries(VIEWPORTS))(
-    'puts the host among those with the lowest availability, %s',
+    'puts the host in the list of the lowest availability, %s',
     async (size, viewport) => {
       await page.setViewportSize(viewport);
       await page.goto(`${dashboard.url}/hosts`);
@@ -133,7 +133,7 @@ describeLargeFleet('the history of a host', () => {
     },
   );
 
-  test('is a list of events in plain words, which grows without a reload, and which the Events page has, too', async () => {
+  test('is a list of events that grows without a reload and is also on the Events page', async () => {
     await page.goto(`${dashboard.url}/hosts/${edge!.id}`);
     const events = page.getByRole('region', { name: 'Host events' });
     for (const words of [/^Offline since /, 'Back after 4 h', 'Engine down', 'Agent upgraded', 'Enrolled']) {

@@ -50,7 +50,7 @@ describeInChromium('the labels of hosts', () => {
     await setLabels(db, { env: 'test' });
   });
 
-  test('are edited on the page of a host, and an error names the key', async () => {
+  test('can be edited on the page of a host, and an error contains the label’s key', async () => {
     await page.goto(`${dashboard.url}/hosts/${web.id}`);
     await page.getByRole('link', { name: 'env=prod' }).waitFor();
     await page.getByRole('listitem').filter({ hasText: 'env=prod' }).getByText('operator').waitFor();
@@ -69,7 +69,7 @@ describeInChromium('the labels of hosts', () => {
     expect(await labelsOf(web)).toEqual({ env: 'staging', team: 'web' });
   });
 
-  test('are set and removed on several selected hosts at once', async () => {
+  test('can be set and removed on several selected hosts at once', async () => {
     await page.goto(`${dashboard.url}/hosts`);
     await page.getByLabel('Select web-01').check();
     await page.getByLabel('Select db-01').check();
@@ -107,7 +107,7 @@ describeInChromium('the labels of hosts', () => {
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Remove filter Host label: site=fra' }).waitFor();
     expect(await add.evaluate((button) => button === document.activeElement)).toBe(true);
-    // A label that was typed also applies when the field is left, but not after Escape.
+    // A typed label applies when the field loses the focus, but not after Escape.
     await add.click();
     await entry.pressSequentially('nothing');
     await page.keyboard.press('Escape');
@@ -128,7 +128,7 @@ describeInChromium('the labels of hosts', () => {
     await page.getByText('1 host', { exact: true }).waitFor();
   });
 
-  test('filter the lowest availability, the events of hosts and the fleet, and links keep them', async () => {
+  test('filter the lowest availability, the events of hosts and the fleet, and links keep the filter', async () => {
     await syncHosts();
     const requested: string[] = [];
     page.on('response', (response) => {
@@ -160,7 +160,7 @@ describeInChromium('the labels of hosts', () => {
     await page.getByRole('button', { name: 'Remove filter Host label: env=prod' }).waitFor();
   });
 
-  test('filter the builds of an image visibly, and its links keep them', async () => {
+  test('filter the builds of an image, and links keep the filter', async () => {
     await page.goto(`${dashboard.url}/images?hostLabel=env%3Dprod`);
     await page.locator('.image-builds').click();
     await page.getByRole('heading', { name: 'shop/web:1' }).waitFor();
@@ -198,7 +198,7 @@ describeInChromium('the labels of hosts', () => {
     expect(await page.getByLabel('Set labels').getAttribute('aria-invalid')).toBe('false');
   });
 
-  test('and facts may be missing in the answers of a server of an earlier version', async () => {
+  test('can be missing, like the facts about a host, in responses of an earlier version', async () => {
     // A message of the live stream would add the fields.
     await page.route('**/api/stream*', (route) => route.abort());
     await page.route('**/api/hosts/*', async (route) => {
@@ -226,7 +226,7 @@ describeInChromium('the labels of hosts', () => {
     expect(items[0]?.labels).toEqual({ env: 'prod', site: 'muc' });
   });
 
-  test('and what tells hosts with the same name apart leave room for the name and the table on a phone', async () => {
+  test('leave room on a phone for the table and for hosts with the same long name', async () => {
     const engineId = (number: number) => `ABCD123${number}-0000-4000-8000-000000000000`;
     const twins = [];
     for (const number of [1, 2]) {
@@ -261,7 +261,7 @@ describeInChromium('the labels of hosts', () => {
   });
 
   test.each(Object.entries(VIEWPORTS))(
-    'do not make a page wider than the screen, even 64 long ones: %s',
+    'do not make a page wider than the screen, even if a host has 64 long labels: %s',
     async (size, viewport) => {
       await setLabels(web, longLabels());
       await page.setViewportSize(viewport);

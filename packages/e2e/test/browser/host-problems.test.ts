@@ -74,7 +74,7 @@ describeInChromium.each(Object.entries(VIEWPORTS))('the problems of a host, %s',
       selector,
     );
 
-  test('are shown on its page, each with its name, start time and complete message, within the width of the page', async () => {
+  test('are on the host’s page with the name, start time and complete message, within the width of the page', async () => {
     await page.goto(`${dashboard.url}/hosts/${host.id}`);
     const list = page.getByRole('list', { name: 'Problems' });
     await list.waitFor();
@@ -91,7 +91,7 @@ describeInChromium.each(Object.entries(VIEWPORTS))('the problems of a host, %s',
     expect(await overflowingElements('.problems')).toEqual([]);
   });
 
-  test('are named on its tile, which comes before the tiles of healthy hosts', async () => {
+  test('are on the host’s tile, before the tiles of healthy hosts', async () => {
     await page.goto(dashboard.url);
     const tiles = page.locator('a.tile');
     await tiles.first().waitFor();
@@ -109,7 +109,7 @@ describeInChromium.each(Object.entries(VIEWPORTS))('the problems of a host, %s',
     expect(await overflowingElements('.attention')).toEqual([]);
   });
 
-  test('are named in its heading when containers are grouped by host', async () => {
+  test('are in the host’s heading when containers are grouped by host', async () => {
     await page.goto(`${dashboard.url}/containers?group=host`);
     await page.getByRole('button', { name: /web-01.*Container list refused/ }).waitFor();
     await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, `problems-groups-${size}.png`), fullPage: true });

@@ -97,7 +97,7 @@ describeInChromium('text from outside Muster with characters that change the wri
     ['audit', () => '/settings/audit'],
   ];
 
-  test.each(PAGES)('on the page "%s" is isolated and does not affect other text', async (name, path) => {
+  test.each(PAGES)('on the page "%s" is isolated from other text', async (name, path) => {
     await page.goto(dashboard.url + path());
     await page.getByText(RLO, { exact: false }).first().waitFor();
     await waitUntilLoaded(page);
@@ -160,8 +160,8 @@ describeInChromium('text from outside Muster with characters that change the wri
 
 /**
  * Describes the places in a page where characters that change the writing direction have an effect. There are three
- * kinds of faults: a text that contains such a character outside an isolate, an attribute that contains one (attributes
- * cannot be isolated), and any other text that the browser draws from right to left.
+ * kinds of faults: such a character in a text outside an isolate, such a character in an attribute (attributes cannot
+ * be isolated), and any other text that the browser draws from right to left.
  */
 const directionFaults = (page: Page): Promise<string[]> =>
   page.evaluate(() => {

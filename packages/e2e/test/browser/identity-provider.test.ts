@@ -30,7 +30,7 @@ describeInChromium('signing in with an identity provider', () => {
 
   const signInLink = () => visit.page.getByRole('link', { name: 'Sign in with Example Inc.' });
 
-  test('leads a member to the requested page, and rejects users without an account', async () => {
+  test('takes a member to the requested page, and rejects users without an account', async () => {
     const { page, context } = visit;
     // Create the owner account, and then remove its session.
     await dashboard.signIn(context);
@@ -40,7 +40,7 @@ describeInChromium('signing in with an identity provider', () => {
     await page.goto(`${dashboard.url}/ports?port=443`);
     await signInLink().click();
     await page.getByText('None of your groups gives you access to this Muster server', { exact: false }).waitFor();
-    // End the session at the identity provider, too.
+    // Also end the session at the identity provider.
     await context.clearCookies();
 
     provider.visitor = 'ada';
@@ -56,7 +56,7 @@ describeInChromium('signing in with an identity provider', () => {
     ['does not confirm the address', { email: 'zoe@example.org' }, 'does not confirm your email address'],
     ['has an address of another domain', { ...VERIFIED, email: 'zoe@example.net' }, 'addresses of your domain may not'],
     ['sends too many groups', { ...VERIFIED, email: 'zoe@example.org', hasgroups: true }, 'in so many groups'],
-  ])('says why it is refused if the provider %s', async (_case, profile, message) => {
+  ])('shows the reason for a refusal if the provider %s', async (_case, profile, message) => {
     const { page } = visit;
     provider.people.set('zoe', profile);
     provider.visitor = 'zoe';
@@ -65,7 +65,7 @@ describeInChromium('signing in with an identity provider', () => {
     await page.getByText(message, { exact: false }).waitFor();
   });
 
-  test('gives the role of the groups, and ends all sessions once no group grants a role', async () => {
+  test('gives the role of the user’s groups, and ends all sessions once no group grants a role', async () => {
     const { page, context } = visit;
     const zoe: Profile = { ...VERIFIED, name: 'Zoe', email: 'zoe@example.com' };
     provider.people.set('zoe', { ...zoe, groups: ['ops-admins'] });
@@ -76,7 +76,7 @@ describeInChromium('signing in with an identity provider', () => {
     const sessionUrl = dashboard.url + Paths.session;
     expect(await (await context.request.get(sessionUrl)).json()).toMatchObject({ role: 'admin' });
 
-    // Another tab signs in again after the person has left the group. This ends the session of the first tab, too.
+    // Another tab signs in again after the user has left the group. This also ends the session of the first tab.
     provider.people.set('zoe', { ...zoe, groups: ['guests'] });
     const tab = await context.newPage();
     await tab.goto(`${dashboard.url}/sign-in`);

@@ -62,7 +62,7 @@ describeInChromium('images', () => {
     for (const { host, containers } of hosts) await host.sync(containers);
   });
 
-  test('are grouped by repository, and lead to the hosts and containers of each build', async () => {
+  test('are grouped by repository, with links to the hosts and containers of each build', async () => {
     await page.goto(`${dashboard.url}/images?q=web`);
     await page.getByRole('link', { name: '2 builds on 3 hosts' }).click();
     await page.getByRole('heading', { name: WEB }).waitFor();
@@ -91,7 +91,7 @@ describeInChromium('images', () => {
     await page.getByRole('region', { name: 'Details' }).getByText('Image digest').waitFor();
   });
 
-  test('without digests are not said to differ, and an image without a name has its id', async () => {
+  test('are not called different builds without digests, and show their id without a name', async () => {
     await page.goto(`${dashboard.url}/images?q=demo`);
     await page.getByRole('link', { name: '1 to 2 builds on 2 hosts' }).click();
     await page.getByText('It is unknown whether these are different builds').first().waitFor();
@@ -104,13 +104,13 @@ describeInChromium('images', () => {
     await page.getByRole('region', { name: 'Details' }).getByText(`<none> (${shortId})`).first().waitFor();
   });
 
-  test('can be more than 500, and fit the window of a phone', async () => {
+  test('can be more than 500 and fit the window of a phone', async () => {
     await page.goto(`${dashboard.url}/images`);
     const last = page.getByRole('rowheader', { name: 'registry.example.com:5000/shop/web' });
     const more = page.getByRole('button', { name: /more/i });
     for (let pages = 0; pages < 20 && (await last.count()) === 0; pages++) {
       const shown = await page.getByRole('row').count();
-      // The button is disabled while a page loads. A page also loads when the button becomes visible.
+      // The button is disabled while the next page loads. The next page also loads when the button becomes visible.
       await more.dispatchEvent('click', {}, { timeout: 2_000 }).catch(() => undefined);
       await waitUntil(page, (rows) => document.querySelectorAll('tr').length > rows, { arg: shown });
     }
@@ -121,7 +121,7 @@ describeInChromium('images', () => {
     await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, 'images-many.png') });
     await page.setViewportSize({ width: 360, height: 800 });
     expect(await overflowOf(page)).toBe(0);
-    // This report leaves out the 500 images, so that the picture shows all kinds of rows.
+    // This report does not contain the 500 images, so that the picture shows all kinds of rows.
     for (const { host, containers } of hosts)
       await host.sync(containers.filter(({ name }) => !name.startsWith('many-')));
     await page.goto(`${dashboard.url}/images`);

@@ -25,11 +25,11 @@ describeInChromium('the token of a one-time link', () => {
   function expectHidden(token: string, path: string): void {
     expect(page.url()).toBe(dashboard.url + path);
     for (const request of requests) expect(request.headers()['referer'] ?? '').not.toContain(token);
-    // The first request is skipped, because it requests the link itself.
+    // The first request is skipped, because its URL is the link.
     for (const request of requests.slice(1)) expect(request.url()).not.toContain(token);
   }
 
-  test('is removed from the URL of a setup link immediately, survives a reload, and is deleted after use', async () => {
+  test('is removed from a setup link’s URL immediately, and from the tab after use', async () => {
     const link = new URL(await dashboard.muster.setupLink());
     const token = link.hash.replace('#token=', '');
     await page.goto(link.href);
@@ -63,7 +63,7 @@ describeInChromium('the token of a one-time link', () => {
     }
   }
 
-  test.each(['#', '?'])('is removed from the URL of an invitation if it follows "%s"', async (delimiter) => {
+  test.each(['#', '?'])('is removed from an invitation’s URL if it follows "%s"', async (delimiter) => {
     const { token } = await invite(`${delimiter === '#' ? 'fragment' : 'query'}@example.org`);
     await page.goto(`${dashboard.url}/invitation${delimiter}token=${token}`);
     await page.getByLabel('Your name').waitFor();
@@ -72,7 +72,7 @@ describeInChromium('the token of a one-time link', () => {
     await page.getByLabel('Your name').waitFor();
   });
 
-  test('replaces the token of a link that was opened earlier in the same tab', async () => {
+  test('replaces the token of an earlier link in the same tab', async () => {
     const firstInvitation = await invite('first@example.org');
     const secondInvitation = await invite('second@example.org');
     await page.goto(firstInvitation.link.href);

@@ -40,7 +40,7 @@ describeInChromium('the list of containers', () => {
   test.each([
     ['CSV, for a spreadsheet', 'csv', (text: string) => text.trim().split('\n').slice(1)],
     ['NDJSON, for a program', 'ndjson', (text: string) => text.trim().split('\n')],
-  ])('is exported as "%s" with exactly the containers that match the filters', async (menuItem, format, linesOf) => {
+  ])('is exported as "%s" with only the containers that match the filters', async (menuItem, format, linesOf) => {
     await page.goto(`${dashboard.url}/containers?q=web-2`);
     await row('shop-web-2').waitFor();
     await page.getByRole('button', { name: 'Export' }).click();
@@ -53,7 +53,7 @@ describeInChromium('the list of containers', () => {
     expect(lines[0]).toContain('shop-web-2');
   });
 
-  test('is sorted by change on the page of a host, but not in the list of all hosts', async () => {
+  test('can be sorted by the last change only on the page of a host', async () => {
     await page.goto(`${dashboard.url}/containers`);
     await row('shop-db-1').waitFor();
     await page.getByRole('button', { name: 'Image' }).waitFor();
@@ -66,7 +66,7 @@ describeInChromium('the list of containers', () => {
     await page.getByRole('table').getByRole('link', { name: 'shop-db-1', exact: true }).waitFor();
   });
 
-  test('is grouped by image, with headings that count the containers and show them when they are opened', async () => {
+  test('is grouped by image under headings with counts, which show the containers when they are opened', async () => {
     await page.goto(`${dashboard.url}/containers`);
     await row('shop-db-1').waitFor();
     await page.getByRole('button', { name: 'Group' }).click();
@@ -81,7 +81,7 @@ describeInChromium('the list of containers', () => {
     expect(await groupTable.getByRole('link', { name: 'shop-db-1' }).count()).toBe(0);
   });
 
-  test('shows the selected columns, including after a reload', async () => {
+  test('shows the selected columns, even after a reload', async () => {
     await page.goto(`${dashboard.url}/containers`);
     await row('shop-db-1').waitFor();
     const header = (name: string) => table().getByRole('columnheader', { name });
@@ -170,7 +170,7 @@ describeInChromium('the list of containers', () => {
     };
     const firstLoad = await load();
     const secondLoad = await load();
-    // The test only prints the times, because other processes on the machine also increase them.
+    // The test prints the times without checking them, because other processes on the machine increase the times.
     process.stderr.write(
       `the list of containers was usable after ${firstLoad.ms} ms with ${firstLoad.bytes} bytes of script, again after ${secondLoad.ms} ms\n`,
     );

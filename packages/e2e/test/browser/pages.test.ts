@@ -79,7 +79,7 @@ describeInChromium('each page', () => {
     await dashboard.close();
   });
 
-  /** Returns a signed-in browser page for a theme. All tests with this theme share it. */
+  /** Returns a signed-in browser page, which all tests with this theme share. */
   async function openPageFor(theme: Theme): Promise<{ page: Page; errors: PageErrors }> {
     let opened = browserPages.get(theme);
     if (opened === undefined) {
@@ -108,7 +108,7 @@ describeInChromium('each page', () => {
         if (CHECKED_WIDTHS.includes(width)) expect([width, await findViolations(page)]).toEqual([width, []]);
       }
       expect(errors.list).toEqual([]);
-      // If the page stayed open, it would keep updating during the tests of the other theme.
+      // An open page would continue to update during the tests of the other theme.
       await page.goto('about:blank');
     },
   );

@@ -28,7 +28,7 @@ describeInChromium('from the first start to a fleet', () => {
   };
   const heading = (name: string | RegExp) => page.getByRole('heading', { level: 1, name });
 
-  test('the setup link creates the owner, and an empty fleet leads to the page that adds a host and waits for its report', async () => {
+  test('the setup link creates the owner, and an empty fleet leads to “Add a host”, which waits for a report', async () => {
     await page.goto(await dashboard.muster.setupLink());
     await page.getByLabel('Your name').fill(OWNER.name);
     await page.getByLabel('Email').fill(OWNER.email);
@@ -62,7 +62,7 @@ describeInChromium('from the first start to a fleet', () => {
     expect(await page.evaluate(() => 'isTheSamePage' in window)).toBe(true);
   });
 
-  test('the slash key focuses the search from any page, and the URL of a list contains its search term and filters', async () => {
+  test('the slash key focuses the search on any page, and a list’s URL contains its search term and filters', async () => {
     await openPath('/events');
     await heading('Events').waitFor();
     await page.keyboard.press('/');
@@ -90,7 +90,7 @@ describeInChromium('from the first start to a fleet', () => {
     expect(await table.getByRole('link', { name: 'shop-web-1' }).count()).toBe(0);
   });
 
-  test('a host whose engine is down is shown as "engine down", and its containers are not counted as running', async () => {
+  test('a host whose engine is down is "engine down", and its containers do not count as running', async () => {
     host.server.setFault('list', { kind: 'status', status: 500 });
     host.server.dropEventStreams();
     await openPath('/');
@@ -129,7 +129,7 @@ describeInChromium('from the first start to a fleet', () => {
     }
   });
 
-  test('after a token rotation, the agent is refused until it gets the new token, and the host keeps its ID', async () => {
+  test('after a manual token rotation, the agent is refused until it gets the new token', async () => {
     const before = await dashboard.api.call('listHosts', { query: { q: 'web-01' } });
     await openPath(`/hosts/${before.items[0]!.id}`);
     await heading('web-01').waitFor();
@@ -186,8 +186,8 @@ describeInChromium('from the first start to a fleet', () => {
     await page.getByRole('link', { name: /^web-01 online/ }).waitFor();
   });
 
-  test('a list is refreshed even if the stream sends no messages, and the page does not show "Live" while the stream lags', async () => {
-    // Replaces the live stream with one that stays connected and carries only messages from the test.
+  test('a list is refreshed even if the stream is silent, and the page is not "Live" while the stream lags', async () => {
+    // Replaces the live stream with a stream that stays connected and contains only messages from the test.
     await page.addInitScript(() => {
       const bytes = (text: string) => new TextEncoder().encode(text);
       const body = new ReadableStream<Uint8Array>({
@@ -205,7 +205,7 @@ describeInChromium('from the first start to a fleet', () => {
     await openPath('/containers');
     const table = page.getByRole('table', { name: 'Containers' });
     await table.getByRole('link', { name: 'shop-web-1' }).waitFor();
-    // The connection is open, but nothing arrives, so the page must not claim to be live.
+    // The connection is open but silent, so the page must not claim to be live.
     await page.getByText('Not live', { exact: false }).waitFor();
     runContainer(host, 'shop-unseen-1');
     await table.getByRole('link', { name: 'shop-unseen-1' }).waitFor({ timeout: 90_000 });
@@ -250,7 +250,7 @@ describeInChromium('from the first start to a fleet', () => {
     }
   });
 
-  test('a member becomes a viewer only after confirmation, and the admin keys that the member created are revoked', async () => {
+  test('a member becomes a viewer only after confirmation, and loses the admin keys that the member created', async () => {
     await openPath('/settings/members');
     await page.getByLabel('Email').fill('dan@example.org');
     await page.getByLabel('Role', { exact: true }).selectOption('admin');
@@ -291,7 +291,7 @@ describeInChromium('from the first start to a fleet', () => {
     expect([await role.inputValue(), await isRevoked()]).toEqual(['viewer', true]);
   });
 
-  test('a user whose session ends sees the sign-in page, and returns to the previous page after signing in', async () => {
+  test('a user whose session ends can sign in again and returns to the same page', async () => {
     await openPath('/ports');
     await heading('Ports').waitFor();
     await visit.context.request.delete(`${dashboard.url}/api/session`, { headers: { Origin: dashboard.url } });

@@ -65,7 +65,7 @@ beforeAll(async () => {
   one = await enrollRawHost(dashboard.muster, { name: 'edge-01' });
   two = await enrollRawHost(dashboard.muster, { name: 'edge-02' });
   await one.sync([...others, old, task('t1', 'web', 1), task('d1', 'db', 1)]);
-  // The task of slot 1 crashes twice on one host, and three times on the other one.
+  // The task of slot 1 crashes twice on one host and three times on the other host.
   for (const id of ['t1', 't2']) {
     await one.sync([...others, old, task('d1', 'db', 1), task(id, 'web', 1)]);
     await one.sync([...others, old, task('d1', 'db', 1), crashed(task(id, 'web', 1))]);
@@ -97,7 +97,7 @@ describeInChromium('the dashboard', () => {
   const rows = () => page.getByRole('region', { name: /containers/i }).getByRole('row');
   const picture = (name: string) => page.screenshot({ path: join(SCREENSHOT_DIRECTORY, `${name}.png`) });
 
-  test('leaves infra containers out of its lists, says how many there are, and shows and marks them on request', async () => {
+  test('hides infra containers, shows their number, and lists them on request', async () => {
     await open('/');
     await page.getByRole('link', { name: '3 infra containers' }).waitFor();
     await open('/containers');
@@ -118,7 +118,7 @@ describeInChromium('the dashboard', () => {
     await rows().getByRole('link', { name: '222222222222-infra' }).waitFor();
   });
 
-  test('shows a range of ports as one port, and finds the container by a port inside the range', async () => {
+  test('shows a range of ports as one entry, and finds its container by any port of the range', async () => {
     await open('/containers');
     await page.getByRole('link', { name: '16384–32767/udp', exact: true }).waitFor();
     await open(`/hosts/${one!.id}/containers/relay`);
@@ -134,7 +134,7 @@ describeInChromium('the dashboard', () => {
     await page.getByText('No container publishes port 32768').waitFor();
   });
 
-  test('shows the tasks of a Swarm service as one crash loop, whose URL does not name a container or host', async () => {
+  test('shows the tasks of a Swarm service as one crash loop, with a link to the workload', async () => {
     await open('/');
     const loop = page.getByRole('link', { name: /Crash loop: 5 exits in 1 h, last code 1/ });
     await loop.click();
@@ -153,7 +153,7 @@ describeInChromium('the dashboard', () => {
     expect(await overflowOf(page)).toBe(0);
   });
 
-  test('separates the services of two Swarm clusters with the same stack on the page of a workload', async () => {
+  test('can show the services of two Swarm clusters with the same stack separately', async () => {
     const three = await enrollRawHost(dashboard.muster, { name: 'edge-03' });
     const other = task('x1', 'web', 1);
     await three.sync([{ ...other, labels: { ...other.labels, 'com.docker.swarm.service.id': 'two-web' } }]);
@@ -174,7 +174,7 @@ describeInChromium('the dashboard', () => {
     await three.sync([]);
   });
 
-  test('groups a stack on several hosts as one project, and lists its services as groups', async () => {
+  test('groups a stack on several hosts as one project, and its containers by service', async () => {
     await open('/containers?group=project');
     const group = page.getByRole('button', { name: /^shop/ });
     await group.getByText('2 hosts').waitFor();
@@ -191,7 +191,7 @@ describeInChromium('the dashboard', () => {
     await picture('services');
   });
 
-  test('shows a recreation by Compose as one entry, and leads from the old container to the new one', async () => {
+  test('shows a recreation by Compose as one entry, and links the old container to the new container', async () => {
     containers = [...others, old, next];
     await report();
     await open('/containers?project=blog');

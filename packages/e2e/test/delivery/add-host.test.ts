@@ -48,7 +48,7 @@ describeInChromium('the commands of the page “Add a host”', () => {
     return page.evaluate('navigator.clipboard.readText()');
   }
 
-  /** Waits for the host, and for the page to show it. Returns the names of its containers. */
+  /** Waits until the page shows the host. Returns the names of the host's containers. */
   async function hostContainers(): Promise<string[]> {
     await visit.page.getByRole('heading', { name: 'Host connected' }).waitFor();
     const names = await eventually(async () => {
@@ -89,7 +89,7 @@ describeInChromium('the commands of the page “Add a host”', () => {
       env: { PATH: `${bin}:${process.env['PATH']}`, DOCKER_HOST: `unix://${socketPath}` },
     });
     expect([await shell.ended, shell.stderr()]).toEqual([0, '']);
-    // In a directory other than `/`, the script starts no service, so the host reports only once.
+    // With `--root`, the script starts no service, so the host reports only once.
     await visit.page.getByRole('heading', { name: 'Host connected' }).waitFor();
     expect((await dashboard.muster.host()).containerCount).toBe(24);
     await engine.close();
@@ -106,8 +106,8 @@ describeInChromium('the commands of the page “Add a host”', () => {
       expect(await hostContainers()).toEqual(['muster-agent', 'shop']);
       await expectFewRights(machine, 'docker');
 
-      // The command replaces the container, but the volume keeps the enrollment. The token is used up, but it is not
-      // needed again.
+      // The command replaces the container, but the volume keeps the enrollment. The token has no uses left, but the
+      // agent does not need it again.
       const { id } = await dashboard.muster.host();
       await runOn(machine, command);
       await eventually(async () => expect((await dashboard.muster.containers('&state=running')).length).toBe(2));

@@ -27,10 +27,10 @@ interface Recap {
 runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
   let dir: string;
   let muster: Muster;
-  /** The URL of nginx in front of Muster, whose certificate is issued by a private CA. */
+  /** The URL of nginx in front of Muster. A private CA has issued its certificate. */
   let url: string;
   let certificates: Certificates;
-  /** The URL of the HTTP proxy, and the addresses to which clients asked it to connect. */
+  /** The URL of the HTTP proxy, and the addresses to which clients connected through the proxy. */
   let proxyUrl: string;
   const tunnels: string[] = [];
   const closers: (() => Promise<unknown>)[] = [];
@@ -56,7 +56,7 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     for (const close of closers) await close();
   });
 
-  /** A proxy for CONNECT. It connects only to this machine. */
+  /** Starts a proxy for CONNECT, which connects only to this machine. */
   function startProxy(): Server {
     return createServer().on('connect', ({ url: authority }, client) => {
       tunnels.push(authority!);
@@ -73,7 +73,7 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     });
   }
 
-  /** Lets a server listen on a free port of this machine, and returns the port. */
+  /** Makes a server listen on a free port of this machine, and returns the port. */
   async function listen(server: Server): Promise<number> {
     closers.unshift(async () => {
       server.closeAllConnections();
@@ -142,7 +142,7 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     return { output, recap: { changed: Number(numbers[1]), failed: Number(numbers[2]) } };
   }
 
-  test('enrolls the host without showing the token, changes nothing when repeated, and installs a new release', async () => {
+  test('enrolls the host, changes nothing when it is repeated, and installs a new release', async () => {
     const token = await muster.enrollmentToken();
     const first = await runRole(token);
     expect(first).toMatchObject({ recap: { failed: 0 } });
@@ -163,7 +163,7 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     expect((await muster.host()).id).toBe(id);
   }, 120_000);
 
-  test('trusts a private CA, and gives the password of a proxy only to the agent, without showing it', async () => {
+  test('gives the agent a private CA and the password of a proxy, and does not show the password', async () => {
     const settings = { HTTPS_PROXY: 'http://me:word-of-the-proxy@127.0.0.1:9', NO_PROXY: '127.0.0.1' };
     const { output, recap } = await runRole(undefined, settings);
     expect({ output, recap }).toMatchObject({ recap: { failed: 0 } });
@@ -179,7 +179,7 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     expect(tunnels).toEqual([new URL(url).host]);
   }, 60_000);
 
-  test('stops with the installer’s reason, which does not contain the token, if the token is refused', async () => {
+  test('stops with the installer’s reason, without the token, if the token is refused', async () => {
     await rm(join(dir, 'root'), { recursive: true, force: true });
     const token = `muster_enroll_${'0'.repeat(32)}`;
     const { output, recap } = await runRole(token);

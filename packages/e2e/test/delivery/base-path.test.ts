@@ -1,6 +1,7 @@
 /**
- * Tests two Muster servers on one origin behind nginx. nginx passes requests below `/kept` on with this path, and
- * removes the path `/cut` from the others. The configuration of nginx is the one in docs/reverse-proxy.md.
+ * Tests two Muster servers on one origin behind nginx. nginx keeps the path `/kept` in the requests to one server, and
+ * removes the path `/cut` from the requests to the other server. The configuration of nginx is from
+ * docs/reverse-proxy.md.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -184,7 +185,7 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
     }
   }
 
-  test('signs in to both servers at the same time, and shows each fleet live, also after a reload', async () => {
+  test('signs in to both servers in one browser, and shows each server’s fleet live', async () => {
     await inBrowser(async (context, page) => {
       for (const server of [kept, cut]) {
         const link = (await readFile(join(server.dataDir, 'setup-link'), 'utf8')).trim();
@@ -231,7 +232,7 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
     });
   });
 
-  test('signs in through an identity provider, and opens the requested page', async () => {
+  test('signs in through an identity provider and opens the requested page', async () => {
     await inBrowser(async (_context, page) => {
       provider.visitor = 'ada';
       await page.goto(`${kept.url}/ports?port=443`);
@@ -241,14 +242,14 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
     });
   });
 
-  test('shows its API documentation, which reads the document below the path', async () => {
+  test('shows its API documentation below the path', async () => {
     await inBrowser(async (_context, page) => {
       await page.goto(`${cut.url}/docs`);
       await page.getByText('/api/hosts', { exact: true }).first().waitFor();
     });
   });
 
-  test('serves agents and the command line through the path, and an install script with the public URL', async () => {
+  test('serves agents, the command line and an install script below the path', async () => {
     await enroll(kept);
     for (const server of [kept, cut]) {
       const doctor = await runAgent(server, ['doctor', '--json']);
@@ -268,7 +269,7 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
     }
   });
 
-  test('names the missing setting if a proxy rewrites the header Host and MUSTER_PUBLIC_URL is not set', async () => {
+  test('suggests MUSTER_PUBLIC_URL if it is not set and a proxy rewrites the header Host', async () => {
     await inBrowser(async (_context, page) => {
       const link = new URL((await readFile(join(unset.dataDir, 'setup-link'), 'utf8')).trim());
       // Without TLS, browsers send no Sec-Fetch-Site, except to the loopback interface.
@@ -280,9 +281,9 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
     });
   });
 
-  test('says what to set if a proxy serves the page below a path that MUSTER_PUBLIC_URL does not have', async () => {
+  test('suggests MUSTER_PUBLIC_URL if a proxy serves the page below another path', async () => {
     await inBrowser(async (_context, page) => {
-      // This is what a proxy that removes the path would send: the page of a server with another path.
+      // This is the response of a proxy that removes the path: the page of a server with another path.
       await page.route('**/assets/**', (route) => route.abort());
       await page.goto(`http://127.0.0.1:${ports.plain}/`);
       await page

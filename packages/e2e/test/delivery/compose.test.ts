@@ -50,7 +50,7 @@ runIf(hasCompose, describe)('deploy/compose.yaml', () => {
     }
   });
 
-  test('restricts every service, and publishes ports only on this machine unless TLS is used', async () => {
+  test('restricts every service, and publishes ports without TLS only on this machine', async () => {
     const args = ['-f', FILE, '--profile', 'tls', 'config', '--format', 'json'];
     const { stdout } = await run(versions.v2!, args, { cwd: ROOT, env: variables() });
     const { services } = JSON.parse(stdout) as { services: Record<string, Service> };
@@ -119,7 +119,7 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
   }, 180_000);
   afterAll(() => engine.close(), 60_000);
 
-  test('starts Muster on an empty machine, with a setup link, and an agent that reports the containers', async () => {
+  test('starts Muster on an empty machine with a setup link and a reporting agent', async () => {
     await compose('v2', ['up', '--detach']);
     expect(await curl('http://127.0.0.1:3000/')).toContain('<title>Muster');
     const setupLink = await compose('v2', ['exec', '-T', 'muster', 'cat', '/var/lib/muster/setup-link']);
@@ -138,7 +138,7 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
     expect(files).toBe('admin-key\nsetup-link\n');
   });
 
-  test('gives each secret to one user, and none to the environment or the command of a container', async () => {
+  test('gives each secret to one user, and puts no secret into an environment or a command', async () => {
     const ids = (await engine.docker('ps', '--all', '--quiet')).split('\n');
     const all = await engine.docker('inspect', ...ids);
     const volume = (name: string) => ['--volume', `deploy_${name}:/volume:ro`];
@@ -162,7 +162,7 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
     await expect(engine.docker(...other)).rejects.toThrow('Permission denied');
   });
 
-  test('gives Muster a role of PostgreSQL that owns its database and has no further rights', async () => {
+  test('gives Muster a PostgreSQL role that owns its database and has no other rights', async () => {
     const url = new URL((await compose('v2', ['exec', '-T', 'muster', 'cat', '/run/muster-secrets/url'])).trim());
     url.hostname = await addressOf('postgres', 'deploy_database');
     const query = `select rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls, pg_get_userbyid(datdba)
@@ -172,7 +172,7 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
     expect(stdout.trim()).toBe('f|f|f|f|f|muster');
   });
 
-  test('lets only the agent use the engine’s proxy, for the agent’s calls', async () => {
+  test('allows only the agent’s calls to the engine’s proxy', async () => {
     const address = await addressOf('engine-proxy', 'deploy_engine');
     const ask = (service: string, path: string) => {
       const script = `fetch('http://${address}:2375${path}', { signal: AbortSignal.timeout(2_000) })
@@ -185,7 +185,7 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
   });
 
   runIf(hasCaddy, test)(
-    'keeps the data after `down` and `up`, does not enroll again, and serves HTTPS with the profile `tls`',
+    'keeps the data and the enrollment after `down` and `up`, and serves HTTPS with the profile `tls`',
     async () => {
       const before = await onlineHost();
       await compose('v2', ['down']);
@@ -210,7 +210,7 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
     120_000,
   );
 
-  test('does not start Muster with a secret that it cannot read, and the error names the variable only', async () => {
+  test('reports an unreadable secret without its content', async () => {
     const volume = ['--volume', 'deploy_database-secrets:/run/muster-secrets'];
     await engine.docker('run', '--rm', ...volume, 'stand-in', 'chown', '0:0', '/run/muster-secrets/url');
     const variable = ['--env', 'DATABASE_URL_FILE=/run/muster-secrets/url'];

@@ -62,7 +62,7 @@ afterAll(async () => {
   await rm(clone, { recursive: true });
 });
 
-test('the first start prepares the agent’s installer in the background, and the second one reuses it', async () => {
+test('the first start prepares the agent’s installer in the background, and the second start reuses the installer', async () => {
   const agentDirectory = join(clone, 'apps/agent');
   await start();
   expect(await describeRelease()).toMatchObject({ state: 'preparing', version: null });

@@ -15,7 +15,7 @@ const HELM = join(TOOLS, 'bin/helm');
 const missing = existsSync(HELM) ? null : 'Helm is missing: run scripts/check-deploy once, which builds it';
 const TO_JSON = 'import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(sys.stdin))))';
 
-interface Rendered {
+interface RenderedObject {
   kind: string;
   data: Record<string, string>;
   spec: {
@@ -39,7 +39,7 @@ runIf(isAvailable(missing) && cluster !== null, describe)('the Helm chart', () =
   let secretFile: (name: string) => string;
   const secrets: Record<string, string> = {};
 
-  // Starts the API as a pod would: with the variables of the rendered Deployment and the files of the rendered Secret.
+  // Starts the API like a pod, with the variables of the rendered Deployment and the files of the rendered Secret.
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'muster-helm-'));
     secretFile = (name) => join(dir, name);
@@ -61,8 +61,8 @@ runIf(isAvailable(missing) && cluster !== null, describe)('the Helm chart', () =
     const env = Object.fromEntries(
       containers[0].env.map(({ name, value }) => [name, value.replace('/run/secrets/muster', dir)]),
     );
-    // Listens on the loopback interface instead of all addresses. The chart has no admin key, and startApi would set
-    // one.
+    // Listens on the loopback interface instead of all addresses. The chart has no admin key, but startApi would set an
+    // admin key.
     const own = { HOST: '127.0.0.1', PORT: String(port), MUSTER_DATA_DIR: dir, MUSTER_ADMIN_KEY: '' };
     api = await startApi({ env: { ...env, ...own } });
   }, 120_000);
@@ -71,14 +71,14 @@ runIf(isAvailable(missing) && cluster !== null, describe)('the Helm chart', () =
     await rm(dir, { recursive: true, force: true });
   });
 
-  test('starts the server, whose probes succeed and which accepts only the ServiceMonitor’s token', async () => {
+  test('starts a server whose probes succeed and whose metrics need the ServiceMonitor’s token', async () => {
     const status = async (path: string, headers = {}) => (await fetch(`${api.url}${path}`, { headers })).status;
     expect([await status('/healthz'), await status('/readyz'), await status('/metrics')]).toEqual([200, 200, 401]);
     expect(await status('/metrics', { authorization: `Bearer ${secrets['MUSTER_METRICS_TOKEN']}` })).toBe(200);
     expect(secrets['MUSTER_SECRET']).toMatch(/^[0-9A-Za-z]{48}$/);
   });
 
-  test('after SIGTERM, the server fails its readiness probe and still serves for as long as the chart says', async () => {
+  test('makes the server drain after SIGTERM for the configured time', async () => {
     const stopping = performance.now();
     const stopped = api.stop('SIGTERM');
     await new Promise((resolve) => setTimeout(resolve, 500));
@@ -88,12 +88,12 @@ runIf(isAvailable(missing) && cluster !== null, describe)('the Helm chart', () =
     expect(performance.now() - stopping).toBeGreaterThanOrEqual(2_000);
   });
 
-  function render(values: Record<string, string>): Rendered[] {
+  function render(values: Record<string, string>): RenderedObject[] {
     const chart = join(ROOT, 'deploy/helm/muster');
     const set = Object.entries(values).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
     const yaml = execFileSync(HELM, ['template', 'muster', chart, '--kube-version', '1.29', ...set]);
     return JSON.parse(
       execFileSync(join(TOOLS, 'venv/bin/python'), ['-c', TO_JSON], { input: yaml, encoding: 'utf8' }),
-    ) as Rendered[];
+    ) as RenderedObject[];
   }
 });

@@ -37,8 +37,8 @@ async function run(command: string[], env: Record<string, string> = {}): Promise
 }
 
 /**
- * The image is built once, by the command in docs/deploy.md, from a clone of HEAD. The clone shares turbo's cache with
- * this checkout. This cannot hide a change, because the cache identifies each entry by a hash of its sources.
+ * The image is built once, with the command in docs/deploy.md, from a clone of HEAD. The clone shares turbo's cache
+ * with this checkout. The cache cannot hide a change, because it identifies each entry by a hash of its sources.
  */
 describeImage('the image of the server', () => {
   let engine: DockerEngine;
@@ -53,7 +53,7 @@ describeImage('the image of the server', () => {
     const limits = ['--read-only', '--tmpfs', '/tmp', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
     const settings = { MUSTER_PUBLIC_URL: url, MUSTER_HEARTBEAT_SECONDS: '1', MUSTER_DRAIN_SECONDS: '2' };
     const env = Object.entries(settings).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
-    // The image's own interval is longer, which would only make the test wait.
+    // The image's interval is longer, and the test would have to wait.
     const interval = ['--health-interval', '1s'];
     await docker('run', '--detach', '--name', name, ...limits, ...interval, ...env, ...options, IMAGE);
     await eventually(
@@ -107,10 +107,10 @@ describeImage('the image of the server', () => {
     for (const close of closers) await close();
   });
 
-  test('runs as a user who is not root and may write only to the volume and to temporary directories', async () => {
+  test('runs as a user other than root, who can write only to the volume and to temporary directories', async () => {
     expect(await docker('exec', 'server', 'id')).toBe(`uid=${USER}(muster) gid=${USER}(muster) groups=${USER}(muster)`);
     const writable = ['find', '/', '-xdev', '(', '-type', 'f', '-o', '-type', 'd', ')', '-writable'];
-    // `--read-only` is omitted, so that only the modes of the files decide.
+    // Without `--read-only`, only the modes of the files decide.
     const found = await docker(
       'run',
       '--rm',
@@ -126,7 +126,7 @@ describeImage('the image of the server', () => {
     await expect(docker('exec', 'server', 'touch', '/muster/file')).rejects.toThrow('Read-only file system');
   });
 
-  test('contains neither sources, tests and development tools nor files of the checkout', async () => {
+  test('contains no sources, tests, development tools or paths of the checkout', async () => {
     const files = (await docker('run', '--rm', IMAGE, 'find', '/muster')).split('\n');
     expect(files).toContain('/muster/node_modules/@muster/api/dist/main.js');
     expect(files.some((path) => path.includes('/@muster/db/prisma/migrations/'))).toBe(true);
@@ -140,7 +140,7 @@ describeImage('the image of the server', () => {
     expect(await docker('run', '--rm', IMAGE, 'sh', '-c', grep)).toBe('');
   });
 
-  test('an agent from the server’s own release reports the containers of the engine that runs the server', async () => {
+  test('serves an agent that reports the containers of the server’s engine', async () => {
     await engine.run('web', ['--label', 'team=shop']);
     const script = await (await fetch(`${url}/install.sh`)).text();
     expect(script).toContain(url);
@@ -166,7 +166,7 @@ describeImage('the image of the server', () => {
   });
 
   runIf(findChromium() !== null, test)(
-    'serves the dashboard, which shows a container of the engine that runs the server',
+    'serves the dashboard, which shows a container of the server’s engine',
     async () => {
       const client = createClient({ url, key: await adminKey('server') });
       const { items } = await client.call('listHosts');
@@ -196,11 +196,11 @@ describeImage('the image of the server', () => {
     expect(JSON.stringify(hosts)).toContain('"containerCount":2');
   });
 
-  test('completes requests on docker stop, ends with exit code 0, and keeps its data in the volume, which can be backed up', async () => {
+  test('completes requests on docker stop, and keeps its data in a volume that can be backed up', async () => {
     const key = await adminKey('server');
     const before = performance.now();
     const stopped = docker('stop', 'server');
-    // While it drains, the server still answers, but is not ready.
+    // A draining server still answers, but is not ready.
     await eventually(async () => expect((await fetch(`${url}/readyz`)).status).toBe(503), 2_000, 50);
     expect(await runningContainers(key)).toEqual(['server', 'web']);
     await stopped;
@@ -230,14 +230,14 @@ describeImage('the image of the server', () => {
     await eventually(async () => expect(await runningContainers(key)).toEqual(['server', 'web']));
   });
 
-  test('has the version of Node.js of which the repository has the hashes, in each form', async () => {
+  test('has the version of Node.js for which the repository has hashes', async () => {
     const dockerfile = await readFile(join(ROOT, 'deploy/image/Dockerfile'), 'utf8');
     const versions = [...dockerfile.matchAll(/node:([\d.]+)-/g)].map(([, version]) => version);
     expect(versions).toEqual([NODE_VERSION, NODE_VERSION]);
     expect(await docker('run', '--rm', IMAGE, 'node', '--version')).toBe(`v${NODE_VERSION}`);
   });
 
-  test('sends no secret, database, Git history or build output to the engine when it is built from public images', async () => {
+  test('is built without sending secrets, databases, Git history or build output to the engine', async () => {
     const clone = join(directory, 'clone');
     const secrets = [
       '.env',

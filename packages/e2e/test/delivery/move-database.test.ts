@@ -36,7 +36,7 @@ CREATE EVENT TRIGGER pause ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECU
 serverOnly(describe)('muster move-database', () => {
   const key = newToken();
   let folder: string;
-  /** The directory of an embedded database to which an agent and the dashboard of an owner were connected. */
+  /** The directory of an embedded database that an agent and an owner's dashboard have used. */
   let original: string;
   let agentToken: string;
   let digest: string;
@@ -110,7 +110,7 @@ serverOnly(describe)('muster move-database', () => {
     return rowCount!;
   };
 
-  test('lets agents, API keys and signed-in browsers continue, without a new snapshot', async () => {
+  test('keeps agents, API keys and sessions valid, without a new snapshot', async () => {
     const urlFile = join(folder, 'url');
     await writeFile(urlFile, `${server.url}\n`);
     const move = startMove({ DATABASE_URL_FILE: urlFile });
@@ -132,7 +132,7 @@ serverOnly(describe)('muster move-database', () => {
     expect(mistake.stderr()).toMatch(/^muster: The data of \S+ was moved to postgresql:\S+ on \S+: set DATABASE_URL/);
   });
 
-  test('interrupted or killed at any point moves nothing or everything, and the next call completes the move', async () => {
+  test('moves nothing or everything if it is interrupted or killed, and the next call completes the move', async () => {
     await withConnection(server.url, (client) => client.query(PAUSES));
     for (const [statement, signal, exitCode] of [
       ['CREATE', 'SIGKILL', null],

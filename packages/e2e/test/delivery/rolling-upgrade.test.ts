@@ -1,6 +1,6 @@
 /**
  * Tests a rolling upgrade from version 0.2.0, the first version that supports it. A replica of each version runs on one
- * PostgreSQL database, and the reports of each host go to one of the two at random.
+ * PostgreSQL database, and each report of a host goes to a random replica.
  */
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -36,7 +36,7 @@ async function post(url: string, token: string, body: unknown, headers: Record<s
 
 type State = 'running' | 'exited';
 
-/** A host whose containers the test changes. It computes what the API must write for each of its reports. */
+/** A host whose containers the test changes. It computes what the API must write for each report. */
 class ReportingHost {
   readonly containers = new Map<string, State>();
   /** The number of events of each kind that the reports must have recorded. */
@@ -74,7 +74,7 @@ class ReportingHost {
   }
 
   /**
-   * Sends the present state to one replica as a snapshot, and the digest of that state to another replica in a
+   * Sends the present state to one replica in a snapshot, and the digest of this state to another replica in a
    * heartbeat.
    */
   async report(snapshotTo: Api, heartbeatTo: Api, expected: object): Promise<void> {
@@ -178,7 +178,7 @@ suite('a rolling upgrade from version 0.2.0', () => {
     await expectExactly(current);
   });
 
-  test('reports through both versions lose no change, and neither version undoes what the other wrote', async () => {
+  test('reports to both versions lose no change, and no version undoes a change from the other version', async () => {
     await reportTo([old, current], 25);
     await expectExactly(old);
     await expectExactly(current);
@@ -195,12 +195,12 @@ suite('a rolling upgrade from version 0.2.0', () => {
     await expectExactly(current);
   });
 
-  test('a replica of version 0.2.0 that restarts after the migration exits, and states why', async () => {
+  test('a replica of version 0.2.0 that restarts after the migration exits with the reason', async () => {
     await expect(startReplica(version.mainOf('api'))).rejects.toThrow(/newer version of Muster/);
     await reportTo([old, current], 2);
   });
 
-  test('when the old replica has stopped, this version serves all hosts without losing a change', async () => {
+  test('after the old replica stops, this version serves all hosts without losing a change', async () => {
     const reports = reportTo([current], 10);
     expect(await old.stop('SIGTERM')).toBe(0);
     await reports;

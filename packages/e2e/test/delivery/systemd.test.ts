@@ -27,9 +27,9 @@ const CLOUD_CONFIG = join(ROOT, 'deploy/cloud-init/muster-agent.yaml');
 const START_MS_MAX = 90_000;
 /** `systemd-analyze security` rates from 0 (no exposure) to 100. */
 const EXPOSURE_MAX = 15;
-/** The address of nginx, which passes requests on to the server. */
+/** The address of nginx, which forwards requests to the server. */
 const HTTPS_URL = 'https://127.0.0.1:3443';
-/** The ID of the group that owns the engine's socket. It has no name. */
+/** The ID of the group that owns the engine's socket. This group has no name. */
 const ENGINE_GROUP = 4_321;
 
 runIf(hasSystemd(), describe)('under systemd', () => {
@@ -51,7 +51,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'muster-opt-'));
-    // The server’s user must be able to read it.
+    // The server’s user must be able to read this file.
     await chmod(directory, 0o755);
     const application = join(directory, 'application');
     await writeServerFiles(application);
@@ -78,7 +78,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       '/etc/muster/environment': 'MUSTER_DRAIN_SECONDS=6\nMUSTER_AGENT_RELEASE_DIR=/opt/muster/agent-release\n',
       '/etc/muster/admin-key': `${adminKey}\n`,
       '/etc/cloud/cloud.cfg': CLOUD_CFG,
-      // As docs/deploy.md describes.
+      // The commands are from docs/deploy.md.
       '/etc/systemd/system/muster.service.d/secrets.conf': [
         '[Service]',
         'LoadCredential=admin-key:/etc/muster/admin-key',
@@ -108,7 +108,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     expect(execFileSync('systemd-analyze', rate, { encoding: 'utf8' })).toContain('OK');
   });
 
-  test('runs the server as a user without privileges, who can write only its state', async () => {
+  test('runs the server as an unprivileged user who can write only to the state directory', async () => {
     const pid = await property('MainPID');
     const processStatus = await machine.run(`cat /proc/${pid}/status`);
     const user = (await machine.run('id --user muster')).trim();
@@ -132,7 +132,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     expect(await machine.run('journalctl --unit=muster --no-pager')).not.toContain(adminKey);
   });
 
-  test('serves requests while it stops, then exits cleanly, can be backed up, and keeps its data', async () => {
+  test('serves requests until it has stopped, and keeps its data, which can be backed up', async () => {
     const tokens = `curl -s --fail -H 'Authorization: Bearer ${adminKey}' http://127.0.0.1:3000/api/enrollment-tokens`;
     await machine.run(`${tokens} -H 'Content-Type: application/json' -d '{"name":"kept"}'`);
     await machine.run('systemctl stop --no-block muster');
@@ -171,7 +171,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     };
     const processId = (): Promise<string> => property('MainPID', 'muster-agent');
 
-    test('runs as a service that reports the engine, with no more rights than it needs', async () => {
+    test('runs as a service that reports the engine’s containers with minimal rights', async () => {
       const { token } = await call<EnrollmentTokenCreated>('/api/enrollment-tokens', { name: 'machine' });
       expect(await install(`--token ${token}`)).toContain('The agent runs as the service muster-agent');
       await eventually(async () => {
@@ -192,7 +192,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       }
     });
 
-    test('is not restarted by a second installation, and is started again after it was killed', async () => {
+    test('is restarted after it was killed, but not by a second installation', async () => {
       const before = await processId();
       expect(await install('')).toContain('The agent runs as the service muster-agent');
       expect(await processId()).toBe(before);
@@ -205,7 +205,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       await eventually(async () => expect((await hosts())[0]).toMatchObject({ freshness: 'online' }));
     });
 
-    test('is not started again and again if a setting is invalid', async () => {
+    test('is not restarted endlessly if a setting is invalid', async () => {
       await machine.run('echo "LOG_LEVEL=\'loud\'" >>/etc/muster-agent/config && systemctl restart muster-agent');
       await eventually(async () => expect(await property('ActiveState', 'muster-agent')).toBe('failed'));
       expect(await property('ExecMainStatus', 'muster-agent')).toBe('2');
@@ -216,7 +216,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     });
 
     runIf(hasNginx(), test)(
-      'is updated to the server’s new release by its timer, without manual work',
+      'is updated to the server’s new release by its timer',
       async () => {
         await machine.run('systemd-run --quiet --unit=nginx-tls nginx -e /etc/tls/nginx.log -c /etc/tls/nginx.conf');
         const script = `curl -fsS --retry 20 --retry-connrefused --retry-delay 1 --cacert /etc/tls/ca.pem ${HTTPS_URL}/install.sh`;
@@ -227,7 +227,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
 
         const before = await processId();
         const hash = await makeNewRelease();
-        // The clock of the machine cannot be set, so the timer elapses a second after its start, in addition to daily.
+        // The clock of the machine cannot be set, so the timer also elapses a second after its start.
         const soon = '[Timer]\nOnActiveSec=1s\nRandomizedDelaySec=0\nAccuracySec=100ms\n';
         const dropIns = '/run/systemd/system/muster-agent-update.timer.d';
         await machine.run(`mkdir -p ${dropIns} && printf '%s' '${soon}' >${dropIns}/soon.conf`);
@@ -248,7 +248,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     /** Changes the executable in the server's release. Returns the hash of the new executable. */
     async function makeNewRelease(): Promise<string> {
       const name = `muster-agent-linux-${process.arch}`;
-      // The system ignores data that follows the sections of an executable.
+      // The system ignores data after the sections of an executable.
       await appendFile(join(release, name), '\n');
       const hash = createHash('sha256')
         .update(await readFile(join(release, name)))
@@ -268,24 +268,21 @@ runIf(hasSystemd(), describe)('under systemd', () => {
       await expect(machine.run('ls /var/lib/muster-agent /etc/muster-agent')).rejects.toThrow('No such file');
     });
 
-    runIf(hasCloudInit(), test)(
-      'is installed by the commands of the cloud-init configuration, which delete the file with the token',
-      async () => {
-        const { token } = await call<EnrollmentTokenCreated>('/api/enrollment-tokens', { name: 'cloud' });
-        const config = (await readFile(CLOUD_CONFIG, 'utf8'))
-          .replace('https://muster.example.com', 'http://127.0.0.1:3000')
-          .replace('muster_enroll_REPLACE_ME', token);
-        expect(config).toContain(token);
-        await machine.run(`cat >/root/user-data <<'END'\n${config}\nEND`);
-        for (const stage of ['init', 'modules --mode config', 'modules --mode final']) {
-          await machine.run(`${CLOUD_INIT} --file /root/user-data ${stage}`);
-        }
-        await eventually(async () => {
-          expect(await hosts()).toEqual([expect.objectContaining({ freshness: 'online', containerCount: 24 })]);
-        });
-        expect(await property('ActiveState', 'muster-agent')).toBe('active');
-        await expect(machine.run('ls /run/muster-agent/install')).rejects.toThrow('No such file');
-      },
-    );
+    runIf(hasCloudInit(), test)('is installed by cloud-init, which then deletes the file with the token', async () => {
+      const { token } = await call<EnrollmentTokenCreated>('/api/enrollment-tokens', { name: 'cloud' });
+      const config = (await readFile(CLOUD_CONFIG, 'utf8'))
+        .replace('https://muster.example.com', 'http://127.0.0.1:3000')
+        .replace('muster_enroll_REPLACE_ME', token);
+      expect(config).toContain(token);
+      await machine.run(`cat >/root/user-data <<'END'\n${config}\nEND`);
+      for (const stage of ['init', 'modules --mode config', 'modules --mode final']) {
+        await machine.run(`${CLOUD_INIT} --file /root/user-data ${stage}`);
+      }
+      await eventually(async () => {
+        expect(await hosts()).toEqual([expect.objectContaining({ freshness: 'online', containerCount: 24 })]);
+      });
+      expect(await property('ActiveState', 'muster-agent')).toBe('active');
+      await expect(machine.run('ls /run/muster-agent/install')).rejects.toThrow('No such file');
+    });
   });
 });

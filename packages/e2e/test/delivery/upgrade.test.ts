@@ -1,6 +1,6 @@
 /**
  * Tests upgrades from version 0.1.0, which is built from git and first runs with its own data. All replicas of 0.1.0
- * are stopped before this version starts. A backup is made in between, and the last test downgrades to it
+ * are stopped before this version starts. In between, a backup is made, which the last test restores to downgrade
  * (docs/upgrading.md).
  */
 import { execFile } from 'node:child_process';
@@ -35,10 +35,10 @@ suite('an upgrade from version 0.1.0', () => {
     let muster: Muster;
     /** The host of an agent of version 0.1.0, and the host of an agent of this version. */
     let hosts: FleetHost[] = [];
-    /** The session of the owner, and the key of a viewer, both of version 0.1.0. */
+    /** The session of the owner and the key of a viewer, which version 0.1.0 created. */
     let cookie = '';
     let viewerKey = '';
-    /** The answers of version 0.1.0 directly before it was stopped. */
+    /** The responses of version 0.1.0 immediately before it was stopped. */
     let before: Awaited<ReturnType<typeof readEverything>>;
 
     /** The URL of the database on the server; null for the embedded database. */
@@ -90,7 +90,7 @@ suite('an upgrade from version 0.1.0', () => {
           )
         : run('pg_dump', '--no-password', '--file', join(directory, 'backup'), databaseUrl);
 
-    /** Restores the backup to the directory `restored`, or to the database on the server after emptying it. */
+    /** Restores the backup to the directory `restored`, or to the emptied database on the server. */
     async function restore(): Promise<void> {
       const backup = join(directory, 'backup');
       if (databaseUrl === null) {
@@ -101,7 +101,7 @@ suite('an upgrade from version 0.1.0', () => {
       await run('psql', '--no-psqlrc', '--set=ON_ERROR_STOP=1', ...empty, '--file', backup, databaseUrl);
     }
 
-    test('agents of both versions enroll at version 0.1.0 and report to it', async () => {
+    test('agents of both versions enroll at version 0.1.0 and report', async () => {
       const start = async (name: string, main: string) =>
         startHost(muster, directory, name, await muster.enrollmentToken(name), main);
       const [oldMain, currentMain] = agentMains();
@@ -117,7 +117,7 @@ suite('an upgrade from version 0.1.0', () => {
       expect(await versions(muster)).toEqual({ old: '0.1.0', current: MUSTER_VERSION });
     });
 
-    test('version 0.1.0 gets a large range of ports as single ports, at most as many as it expects', async () => {
+    test('an agent of this version sends single ports up to the limit to version 0.1.0', async () => {
       const { engine } = hosts[1]!;
       engine.start(engine.create({ name: 'current-relay', image: 'coturn/coturn:4.6', ports: RELAY_PORTS }));
       await eventually(async () => {
@@ -131,7 +131,7 @@ suite('an upgrade from version 0.1.0', () => {
       expect(hosts[1]!.agent.stderr()).toBe('');
     });
 
-    test('everything is listed as before', async () => {
+    test('this version lists everything as version 0.1.0 did', async () => {
       await Promise.all(hosts.map(({ agent }) => agent.stop()));
       before = await readEverything(muster.client);
       expect(before.containers).toHaveLength(5);
@@ -153,7 +153,7 @@ suite('an upgrade from version 0.1.0', () => {
       expect(await viewer.call('getSession')).toMatchObject({ apiKey: { name: 'a viewer' }, role: 'viewer' });
     });
 
-    test('agents of both versions continue without enrolling again', async () => {
+    test('agents of both versions continue without another enrollment', async () => {
       hosts.forEach((host, index) => {
         host.agent = startAgent(muster, directory, host.name, host.server, null, agentMains()[index]);
       });
@@ -164,7 +164,7 @@ suite('an upgrade from version 0.1.0', () => {
         await expectContainers(muster, host, states);
       }
       expect((await muster.hosts()).map(({ id }) => id).sort()).toEqual(before.hosts.map(({ id }) => id).sort());
-      // Until the API has answered, an agent sends ranges as single ports, of which some are cut off.
+      // Until the API has answered, an agent sends ranges as single ports, up to the limit.
       await eventually(async () => {
         expect(await muster.hosts()).toMatchObject([
           { freshness: 'online', problems: [] },
@@ -173,14 +173,14 @@ suite('an upgrade from version 0.1.0', () => {
       });
     });
 
-    test('an agent of this version sends the range of ports after the server is upgraded', async () => {
+    test('an agent of this version sends a range of ports after the server’s upgrade', async () => {
       const range = { ip: '0.0.0.0', ...RELAY_PORTS[0], type: 'tcp', count: RELAY_PORTS.length };
       await eventually(async () => expect(await relayPorts(muster)).toEqual([range]));
       const { items } = await muster.client.call('listContainers', { query: { q: 'current-relay' } });
       expect(items[0]).not.toHaveProperty('truncated');
     });
 
-    test('an agent that is upgraded keeps its host', async () => {
+    test('an upgraded agent keeps its host', async () => {
       const host = hosts[0]!;
       await host.agent.stop();
       host.agent = startAgent(muster, directory, host.name, host.server, null);
@@ -198,13 +198,13 @@ suite('an upgrade from version 0.1.0', () => {
       await Promise.all(hosts.map(({ agent }) => agent.stop()));
       await restore();
       await muster.start('restored', old.mainOf('api'));
-      // A restore numbers the events again, in the same order.
+      // A restore assigns new ids to the events, in the same order.
       const withoutIds = ({ events, ...rest }: typeof before) => ({
         ...rest,
         events: events.map((event) => ({ ...event, id: null })),
       });
       expect(withoutIds(await readEverything(muster.client))).toEqual(withoutIds(before));
-      // The first agent is downgraded too.
+      // The first agent is also downgraded.
       hosts.forEach((host, index) => {
         host.agent = startAgent(muster, directory, host.name, host.server, null, agentMains()[index]);
       });

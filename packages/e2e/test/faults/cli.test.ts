@@ -6,18 +6,18 @@ const parse = (args: readonly string[]) => faults.parse(args);
 commandLine.configureOutput({ writeErr: () => undefined });
 
 describe('the command line', () => {
-  test('requests all tests and writes into the document if it has no options', () => {
+  test('without options requests all tests and writes to the document', () => {
     const all = { only: Object.keys(GUARANTEES), quick: false, out: 'docs/reliability.md' };
     expect(parse([])).toEqual(all);
     expect(parse(['--'])).toEqual(all);
   });
 
-  test('with --quick writes a document only if it also has --out', () => {
+  test('with --quick writes a document only with --out', () => {
     expect(parse(['--quick'])).toEqual({ only: Object.keys(GUARANTEES), quick: true });
     expect(parse(['--quick', '--out', 'x.md'])).toMatchObject({ quick: true, out: 'x.md' });
   });
 
-  test('with --only requests the named tests, always in the same order', () => {
+  test('with --only requests the listed tests in the usual order', () => {
     expect(parse(['--only', 'leaks,kill'])).toMatchObject({ only: ['kill', 'leaks'] });
   });
 

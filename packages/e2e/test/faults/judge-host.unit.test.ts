@@ -29,8 +29,8 @@ const viewsOf = (generation: number): ContainerView[] =>
   }));
 
 /**
- * Returns the events of the marker container as its image changes from one of these generations to the next. The newest
- * event is first, as in the API's responses.
+ * Returns the events of the marker container, whose image changes from each generation to the next. The newest event is
+ * first, as in the API's responses.
  */
 const historyOf = (...generations: number[]): ContainerEvent[] =>
   generations
@@ -54,7 +54,7 @@ const historyOf = (...generations: number[]): ContainerEvent[] =>
 const expected = { host: HOST, base: 4, acked: [5, 7], sent: 8 };
 
 describe('judgeHost', () => {
-  test('accepts the last acknowledged snapshot of a host, or a snapshot that was sent after it', () => {
+  test('accepts the last acknowledged snapshot of a host, or a snapshot that was sent later', () => {
     expect(judgeHost(expected, viewsOf(7), historyOf(4, 5, 7))).toEqual({ found: 7, lost: null, torn: null });
     expect(judgeHost(expected, viewsOf(8), historyOf(4, 5, 7, 8))).toEqual({ found: 8, lost: null, torn: null });
   });

@@ -29,7 +29,7 @@ async function openProxy(...urls: string[]): Promise<Proxy> {
   return proxy;
 }
 
-test('requests are forwarded with their bodies to ready replicas only, and responses are returned completely', async () => {
+test('complete requests are forwarded only to ready replicas, and complete responses are returned', async () => {
   let isReady = true;
   const echo: RequestListener = (req, res) => {
     if (req.url === '/readyz') res.writeHead(isReady ? 200 : 503).end();
@@ -48,7 +48,7 @@ test('requests are forwarded with their bodies to ready replicas only, and respo
   await client.close();
 });
 
-test('a request that a replica drops is not sent to another replica', async () => {
+test('a request that a replica drops is not retried', async () => {
   let droppedRequests = 0;
   const dropRequest: RequestListener = (req, res) => {
     if (req.url === '/readyz') {

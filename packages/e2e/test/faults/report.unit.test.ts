@@ -14,7 +14,7 @@ const sectionOf = (id: string) =>
 const where = { where: 'commit abc', quick: false };
 
 describe('a finding', () => {
-  test('does not meet its requirement if there was no attempt', () => {
+  test('does not meet its requirement without an attempt', () => {
     expect(never('lost', 0, 0, 'acks').met).toBe(false);
     expect(always('answered', 0, 0, 'requests').met).toBe(false);
   });
@@ -47,7 +47,7 @@ describe('the document', () => {
   });
 });
 
-test('the terminal output shows the requirements that are not met, and the number of guarantees that hold', () => {
+test('the terminal output shows the unmet requirements and the number of guarantees that hold', () => {
   const text = renderTerminal([record(), record({ findings: [never('lost', 0, 1, 'acks')] })]);
   expect(text).toMatch(/1200 ms +NOT MET/);
   expect(text).toContain('1 of 2 guarantees hold');

@@ -89,7 +89,7 @@ async function cli(...args: string[]): Promise<{ code: number | null; out: strin
 }
 
 describe('muster login', () => {
-  test('saves the key in a file that only the user can read, later commands use it, and logout deletes it', async () => {
+  test('saves the key for later commands in a file that only the user can read, until logout', async () => {
     const env = { XDG_CONFIG_HOME: join(dir, 'config'), MUSTER_URL: '', MUSTER_KEY: '' };
     const login = start(['login', `${muster.url}/`], env, `${muster.key}\n`);
     expect({ code: await login.ended, out: login.stdout() }).toEqual({ code: 0, out: '' });
@@ -134,18 +134,17 @@ describe('muster hosts, containers and events', () => {
     expect(hosts.out + containers.out + events.out).not.toContain('\u001b');
   });
 
-  test('show that the state of a container is the last known one if its host is not online', async () => {
+  test('mark the state of a container as last known if its host is not online', async () => {
     await eventually(async () => expect((await muster.host()).freshness).toBe('stale'));
     const { out } = await cli('containers', '--host', 'edge-1');
     expect(out).toMatch(/\nname-of-web +edge-1 +was running +healthy .* \d+[sm] stale +web\n/);
     expect(out).toMatch(/ was exited /);
-    // Scripts read the reported state.
+    // CSV, which scripts read, contains the reported state.
     expect((await cli('containers', '--state', 'running', '-o', 'csv')).out).toContain('name-of-web,edge-1,running,');
   });
 
-  test('print CSV, and JSON with all fields of the API', async () => {
-    // The host may become stale during the command, so the output must equal the host as it was either before or after
-    // the command.
+  test('print CSV, or JSON with all fields of the API', async () => {
+    // The host may become stale during the command, so the output must equal the host before or after the command.
     const hostBefore = await muster.host();
     const [host] = JSON.parse((await cli('hosts', '-o', 'json')).out) as unknown[];
     expect([hostBefore, await muster.host()]).toContainEqual(host);
@@ -159,7 +158,7 @@ describe('muster hosts, containers and events', () => {
     expect((await cli('containers', '--host', 'nowhere')).err).toBe('muster: no host is named nowhere\n');
   });
 
-  test('show the problems of a host: codes in the table, messages in the wide table, in JSON and in CSV', async () => {
+  test('show the codes of a host’s problems in the table, and the messages in other formats', async () => {
     const before = new Date(Date.now() - 5_000).toISOString();
     await heartbeat([
       { code: 'list_refused', message: 'the engine answered 500\u001b[2J' },
@@ -184,7 +183,7 @@ describe('muster hosts, containers and events', () => {
     expect((await cli('hosts')).out).toMatch(/\nedge-1 +\w+ +\d+[sm] +- +2 +Docker/);
   });
 
-  test('miss no change with --watch or --follow, and end when they are interrupted', async () => {
+  test('show every change with --watch or --follow until they are interrupted', async () => {
     const events = start(['events', '--follow', '-o', 'json']);
     const watch = start(['containers', '--watch', '-o', 'json']);
     const followedEvents = () =>
@@ -206,7 +205,7 @@ describe('muster hosts, containers and events', () => {
 });
 
 describe('muster enroll-token', () => {
-  test('prints only the new token, lists the token without its secret, and revokes it', async () => {
+  test('creates, lists and revokes a token, and shows its secret only once', async () => {
     const made = await cli('enroll-token', 'create', 'rack 4', '--uses', '3', '--expires', '7d');
     expect(made.code).toBe(0);
     expect(made.out).toMatch(/^muster_enroll_[0-9A-Za-z]{49}\n$/);
@@ -224,7 +223,7 @@ describe('muster enroll-token', () => {
   });
 });
 
-test('muster hosts -o wide marks the agents that are older than the server’s release, and only these', async () => {
+test('muster hosts -o wide marks only agents that are older than the server’s release', async () => {
   const release = join(dir, 'no-release');
   const { out: token } = await cli('enroll-token', 'create', 'agents', '--uses', '2');
   for (const [name, agentVersion] of [
@@ -252,7 +251,7 @@ test('muster hosts -o wide marks the agents that are older than the server’s r
   for (const { id, name } of await muster.hosts()) if (name !== 'edge-1') await muster.deleteHost(id);
 });
 
-test('muster export writes all items, to standard output or a file', async () => {
+test('muster export writes all items to standard output or to a file', async () => {
   const file = join(dir, 'containers.csv');
   expect(await cli('export', 'containers', '--file', file)).toEqual({ code: 0, out: '', err: '' });
   expect(await readFile(file, 'utf8')).toContain('name-of-web');
@@ -260,7 +259,7 @@ test('muster export writes all items, to standard output or a file', async () =>
   expect(lines.map((line) => (JSON.parse(line) as { kind: string }).kind)).toContain('created');
 });
 
-test('muster hosts sorts versions as versions', async () => {
+test('muster hosts sorts versions by their numbers', async () => {
   const { out: token } = await cli('enroll-token', 'create', 'versions', '--uses', '2');
   for (const [name, version] of [
     ['newer', '29.10.0'],
@@ -279,7 +278,7 @@ test('muster hosts sorts versions as versions', async () => {
 });
 
 describe('a command that fails', () => {
-  test('prints one line with the reason and exits with the code for its kind of failure', async () => {
+  test('prints the reason in one line and exits with the code for the kind of failure', async () => {
     const unknown = start(['hosts'], { MUSTER_KEY: 'muster_key_nonsense' });
     expect(await unknown.ended).toBe(3);
     expect(unknown.stderr()).toMatch(/^muster: .+\n$/);
@@ -290,7 +289,7 @@ describe('a command that fails', () => {
     expect((await cli('events', '--kind', 'exploded')).code).toBe(2);
   });
 
-  test('exits with 2 and names the option if only the API rejects the value', async () => {
+  test('exits with 2 and reports the option if the API rejects a value', async () => {
     const long = 'x'.repeat(2_000);
     expect(await cli('containers', '--search', long)).toEqual({
       ...{ code: 2, out: '', err: 'muster: --search must be at most 1024 characters\n' },

@@ -1,4 +1,4 @@
-/** Tests that no machine disconnects the agent of another one, with the real API and real agents. */
+/** Tests that no machine disconnects the agent of another machine, with the real API and real agents. */
 import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,9 +15,7 @@ const AGENT_SH = fileURLToPath(new URL('../../../../examples/agent.sh', import.m
 /** The API's grace period: after this many milliseconds without a call, a host no longer counts as alive. */
 const GRACE_MS = 30_000;
 
-/**
- * The maximum time until the API suspects a clone, or until a machine gets its own identity. The first takes a minute.
- */
+/** The maximum time until the API suspects a clone, which takes a minute, or until a machine gets its own identity. */
 const NOTICED_MS_MAX = 120_000;
 
 /** The interval at which scenarios poll the API. It is long, because a scenario takes a minute or more. */
@@ -39,7 +37,7 @@ beforeAll(async () => {
   await muster.start();
   for (const [name, scenario] of Object.entries(SCENARIOS)) {
     runs[name] = scenario();
-    // A failure is reported by the test that awaits the scenario.
+    // The test that awaits the scenario reports a failure.
     runs[name].catch(() => undefined);
   }
 }, 120_000);
@@ -59,7 +57,7 @@ async function startEngine(name: string, engineId = `ID:${name}`): Promise<Repla
 
 const stateDir = (name: string): string => join(dir, 'agents', name);
 
-/** Runs an agent on the machine `name`, without an enrollment token if it is null. */
+/** Runs an agent on the machine `name`. A null `token` means no enrollment token. */
 function startAgent(name: string, { server }: Replay, token: string | null, args: string[] = []): Program {
   const program = startProgram(mainOf('agent'), {
     args,
@@ -85,7 +83,7 @@ function startScript(name: string, token: string): Program {
 
 const hostsOf = async (name: string): Promise<Host[]> => (await muster.hosts()).filter((host) => host.name === name);
 
-/** Resolves with the hosts of this name once there are `count` and all are online with one container. */
+/** Resolves with the hosts of this name once there are `count` hosts, all online with one container. */
 const onlineHosts = (name: string, count = 1): Promise<Host[]> =>
   eventually(
     async () => {
@@ -99,7 +97,7 @@ const onlineHosts = (name: string, count = 1): Promise<Host[]> =>
     POLL_MS,
   );
 
-/** Creates a container, and resolves when it is in Muster. */
+/** Creates a container, and resolves when Muster lists the container. */
 async function expectReports({ engine }: Replay, name: string): Promise<void> {
   const id = engine.create({ name, image: 'nginx' });
   engine.start(id);
@@ -113,7 +111,10 @@ function expectNeverRejected(...agents: Program[]): void {
   for (const agent of agents) expect(agent.stderr()).not.toContain('rejects');
 }
 
-/** Enrolls the machine `name`, and starts a copy of it after its first report. Resolves when the API notices the copy. */
+/**
+ * Enrolls the machine `name`, and starts a copy of the machine after the first report. Resolves when the API notices
+ * the copy.
+ */
 async function startCopiedMachine(name: string) {
   const copyName = `${name}-copy`;
   const [engine, copyEngine] = [await startEngine(name), await startEngine(copyName, `ID:${name}`)];
@@ -179,7 +180,7 @@ const SCENARIOS = {
     expect(JSON.parse(await readFile(join(stateDir(copyName), 'agent.json'), 'utf8'))).toMatchObject({
       enrollment: null,
     });
-    // The original stays superseded until the copy has been silent for ten minutes, or until its own agent is
+    // The original stays superseded until the copy has been silent for ten minutes or the original's agent is
     // restarted.
     await original.agent.stop();
     const restarted = startAgent('copied', original.engine, null);
@@ -227,15 +228,14 @@ const SCENARIOS = {
 } satisfies Record<string, () => Promise<void>>;
 
 describe('two machines with the same engine id', () => {
-  test('become two hosts, and the second does not disconnect the first', () => runs['twoMachines']);
+  test('become two hosts that both stay connected', () => runs['twoMachines']);
 
-  test('are copies of each other: `leave` on the copy does not disconnect the original', () => runs['leaveOnCopy']);
+  test('if one is a copy, `leave` on the copy does not disconnect the original', () => runs['leaveOnCopy']);
 
-  test('are copies of each other: `leave` on the original does not disconnect the copy', () => runs['leaveOnOriginal']);
+  test('if one is a copy, `leave` on the original does not disconnect the copy', () => runs['leaveOnOriginal']);
 });
 
-test('a machine that loses its state at a restart stays one host, and takes one use of its enrollment token', () =>
-  runs['lostState']);
+test('a machine that loses its state stays one host and uses its enrollment token only once', () => runs['lostState']);
 
 describe('examples/agent.sh and an agent on one machine', () => {
   test('are two hosts, even if the script starts while the agent is stopped', () => runs['scriptAfterAgent']);
@@ -243,7 +243,7 @@ describe('examples/agent.sh and an agent on one machine', () => {
   test('are two hosts if the script starts first', () => runs['scriptBeforeAgent']);
 });
 
-test('examples/agent.sh prints why the API refuses to enroll it', async () => {
+test('examples/agent.sh prints why the API refuses an enrollment', async () => {
   await startEngine('refused');
   const script = startScript('refused', 'muster_enroll_invalid');
   expect(await script.ended).not.toBe(0);

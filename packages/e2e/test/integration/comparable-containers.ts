@@ -3,8 +3,8 @@ import type { DockerEngine } from '@muster/testkit';
 import type { EngineInspect, EngineListEntry } from '@muster/testkit/engine-replay';
 
 /*
- * Containers in a form in which tests can compare those of Muster with those of the engine. The conversion shares no
- * code with the agent, so that a test detects mistakes of the agent. Ages in a status ("Up 5 seconds") are masked,
+ * Converts the containers of Muster and of the engine to a form in which tests can compare them. The conversion shares
+ * no code with the agent, so that a test detects the agent's mistakes. Ages in a status ("Up 5 seconds") are masked,
  * because they depend on the time of the query.
  */
 export interface Comparable {

@@ -47,7 +47,7 @@ afterAll(async () => {
   for (const close of closers) await close();
 }, 60_000);
 
-interface Ended {
+interface ProgramResult {
   code: number | null;
   stdout: string;
   stderr: string;
@@ -59,7 +59,7 @@ function start(command: string, args: string[], env: Record<string, string>): Ch
   return child;
 }
 
-async function run(command: string, args: string[], env: Record<string, string>, input = ''): Promise<Ended> {
+async function run(command: string, args: string[], env: Record<string, string>, input = ''): Promise<ProgramResult> {
   const child = start(command, args, env);
   child.stdin!.end(input);
   const ended = new Promise<number | null>((resolve) => void child.once('close', resolve));
@@ -67,24 +67,24 @@ async function run(command: string, args: string[], env: Record<string, string>,
   return { code, stdout, stderr };
 }
 
-/** Deletes all hosts, so that the next test starts without any. */
+/** Deletes all hosts, so that the next test starts without hosts. */
 const deleteHosts = async (): Promise<void> => {
   for (const { id } of await muster.hosts()) await muster.deleteHost(id);
 };
 
 describe('curl … /install.sh | sh', () => {
   const env = () => ({ PATH: '/usr/bin:/bin', DOCKER_HOST: `unix://${engineSocket}` });
-  const install = async (root: string, args: string[], script?: string): Promise<Ended> =>
+  const install = async (root: string, args: string[], script?: string): Promise<ProgramResult> =>
     run('sh', ['-s', '--', '--root', root, ...args], env(), script ?? (await muster.text('/install.sh')));
 
-  /** Runs the installed agent, with no Node.js on the PATH. */
-  const agent = (root: string, ...args: string[]): Promise<Ended> =>
+  /** Runs the installed agent without Node.js on the PATH. */
+  const agent = (root: string, ...args: string[]): Promise<ProgramResult> =>
     run(join(root, 'usr/local/bin/muster-agent'), args, {
       ...{ PATH: '/nonexistent', DOCKER_HOST: `unix://${engineSocket}` },
       ...{ MUSTER_STATE_DIR: join(root, 'var/lib/muster-agent'), MUSTER_CONFIG: join(root, 'etc/muster-agent/config') },
     });
 
-  test('installs an agent that reports the host, changes nothing if run again, and uninstalls all files', async () => {
+  test('installs a reporting agent, changes nothing if it is run again, and uninstalls all files', async () => {
     const root = join(dir, 'machine');
     const first = await install(root, ['--token', await muster.enrollmentToken()]);
     expect([first.code, first.stderr]).toEqual([0, '']);
@@ -111,7 +111,7 @@ describe('curl … /install.sh | sh', () => {
     await deleteHosts();
   });
 
-  test('rejects an enrollment token that the API does not know, before it downloads anything', async () => {
+  test('rejects an unknown enrollment token before it downloads anything', async () => {
     const root = join(dir, 'refused');
     const token = await muster.enrollmentToken();
     const other = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`;
@@ -136,7 +136,7 @@ describe('curl … /install.sh | sh', () => {
     await deleteHosts();
   });
 
-  test('stops agents that were started by hand before it uninstalls, whatever state directory they use', async () => {
+  test('stops manually started agents before it uninstalls, for any state directory', async () => {
     const root = join(dir, 'by-hand');
     expect(await install(root, ['--token', await muster.enrollmentToken()])).toMatchObject({ code: 0, stderr: '' });
     const binary = join(root, 'usr/local/bin/muster-agent');
@@ -255,7 +255,7 @@ describe('the units of the update', () => {
 });
 
 describe('examples/agent.sh', () => {
-  test('has at most thirty lines of code, reports all containers, and reports no empty list if the engine does not respond', async () => {
+  test('reports all containers in at most thirty lines of code, but no empty list if the engine does not respond', async () => {
     const script = await readFile(join(ROOT, 'examples/agent.sh'), 'utf8');
     expect(script.split('\n').filter((line) => /^\s*[^#\s]/.test(line)).length).toBeLessThanOrEqual(30);
     const env = {

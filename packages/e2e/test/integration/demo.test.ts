@@ -9,14 +9,14 @@ import { eventually, mainOf, startProgram, type Program } from '@muster/testkit'
 
 const run = promisify(execFile);
 
-/** A running demo, its temporary directory, and the three `curl` commands that it printed. */
+/** A running demo with its temporary directory and the three `curl` commands that it printed. */
 interface Demo {
   dir: string;
   program: Program;
   lines: string[];
 }
 
-// Both demos start at the same time: while the first test waits for events, the second demo starts.
+// Both demos start at the same time, so that the second demo starts while the first test waits for events.
 let demos: Demo[];
 beforeAll(async () => {
   demos = await Promise.all([startDemo(), startDemo()]);
@@ -30,11 +30,11 @@ afterAll(async () => {
 
 const started: Omit<Demo, 'lines'>[] = [];
 
-/** Starts a demo, and waits until it is up. */
+/** Starts a demo and waits until it is ready. */
 async function startDemo(): Promise<Demo> {
   const dir = await mkdtemp(join(tmpdir(), 'muster-demo-test-'));
-  // The demo has its own temporary directory, so that the test can check which files the demo leaves behind. The demo
-  // must not use this machine's engine.
+  // With its own temporary directory, the test can check which files the demo leaves behind. The demo must not use this
+  // machine's engine.
   const program = startProgram(mainOf('demo'), {
     args: ['--for', '300'],
     env: { TMPDIR: dir, DOCKER_HOST: `unix://${dir}/none.sock` },
@@ -64,7 +64,7 @@ async function processesOf({ dir }: Demo): Promise<{ pid: number; commandLine: s
   return found.flat();
 }
 
-test('the commands that the demo prints show its fleet, and the demo leaves no process or file behind', async () => {
+test('the demo prints commands that show its fleet, and leaves no process or file behind', async () => {
   const demo = demos[0]!;
   const { lines } = demo;
   const [hosts, containers, events] = await Promise.all(
@@ -89,7 +89,7 @@ test('the commands that the demo prints show its fleet, and the demo leaves no p
   expect(await readdir(demo.dir)).toEqual([]);
 });
 
-test('if a child process fails, the demo reports the failure, ends, and leaves no process or file behind', async () => {
+test('the demo reports the failure of a child process, and leaves no process or file behind', async () => {
   const demo = demos[1]!;
   const api = (await processesOf(demo)).find(({ commandLine }) => commandLine.includes('apps/api'))!;
   process.kill(api.pid, 'SIGKILL');

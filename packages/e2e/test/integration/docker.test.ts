@@ -16,7 +16,7 @@ import {
 import { COMPARE_EVERY_MS, readFromEngine, fromMuster } from './comparable-containers.js';
 import { Muster } from '../support/muster.js';
 
-/** Options for a health check with this shell command, which succeeds while the container is healthy. */
+/** Options for a health check with a shell command, which succeeds while the container is healthy. */
 const healthCheck = (command: string): string[] => [
   ...['--health-cmd', command, '--health-interval', '500ms'],
   ...['--health-timeout', '5s', '--health-retries', '1'],
@@ -114,7 +114,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
     expect(await muster.hosts()).toHaveLength(1);
   });
 
-  test('every operation on a container is reflected in its state and its history', async () => {
+  test('every operation on a container changes its state and its history in Muster', async () => {
     const command = ['sh', '-c', 'trap "exit 5" TERM; while :; do sleep 0.1; done'];
     const id = await engine.create('life', [], command);
     await untilSame();
@@ -142,15 +142,15 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
     await untilSame();
     const [gone] = await muster.containers('&q=life-after&presence=removed');
     expect(gone).toMatchObject({ dockerId: id, state: 'exited', removedAt: expect.any(String) });
-    // The agent combines changes within one second in one snapshot, so Muster may record a restart as one event or as
-    // two.
+    // The agent combines changes within one second in one snapshot, so Muster may record a restart as one or two
+    // events.
     const recordedKinds = await kinds(id);
     for (const kind of ['created', 'started', 'paused', 'unpaused', 'renamed', 'exited', 'removed'])
       expect(recordedKinds).toContain(kind);
     expect([recordedKinds[0], recordedKinds.at(-1)]).toEqual(['created', 'removed']);
   });
 
-  test('a moved tag neither renames the image of a container nor creates an event, and ports are ranges', async () => {
+  test('a moved tag does not rename a container’s image or create an event', async () => {
     await engine.docker('commit', 'never-started', 'demo:1');
     const id = await engine.docker(
       'run',
@@ -199,7 +199,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
     expect((await kinds(id)).at(-1)).toBe('removed');
   });
 
-  test('a container and its successor with the same name are reported as two containers', async () => {
+  test('a container and its successor with the same name are two containers', async () => {
     const old = await engine.run('service', ['--label', 'version=1']);
     await untilSame();
     await engine.remove(old);
@@ -214,7 +214,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
     );
   });
 
-  test('when the engine stops, no container is reported as removed, and the host is engine_down', async () => {
+  test('when the engine stops, the host is engine_down and keeps its containers', async () => {
     await untilSame();
     const present = (await muster.containers()).map(({ dockerId }) => dockerId);
     await engine.stop();
@@ -225,7 +225,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
         engineError: expect.stringMatching(/engine/),
       });
     });
-    // Long enough for the agent to send every kind of report.
+    // The wait is long enough for every kind of report.
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     const after = await muster.containers();
     expect(after.map(({ dockerId }) => dockerId)).toEqual(present);
@@ -237,7 +237,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
     expect(await muster.hosts()).toHaveLength(1);
   });
 
-  test('a frozen engine is detected, and the containers are exact again after the engine resumes', async () => {
+  test('a frozen engine is detected, and the containers are correct again after the engine resumes', async () => {
     engine.freeze();
     try {
       await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
@@ -249,7 +249,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
     await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
   });
 
-  test('changes that occur while the API is down are reported after the API restarts', async () => {
+  test('changes while the API is down are reported after the API restarts', async () => {
     await muster.stop();
     await engine.run('meanwhile');
     await engine.remove('done');
@@ -257,7 +257,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
     await untilSame();
   });
 
-  test('an agent that was killed continues as the same host', async () => {
+  test('a killed agent continues as the same host', async () => {
     await agent!.stop('SIGKILL');
     await engine.run('unseen');
     agent = startProgram(mainOf('agent'), { env: agentEnv });

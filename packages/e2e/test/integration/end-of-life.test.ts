@@ -49,7 +49,7 @@ function startAgent(enrollToken = '', args: string[] = []): Program {
   return agent;
 }
 
-/** Resolves when the only host has a container and has reported after this call. */
+/** Resolves when the only host has a container and a report after this call. */
 async function untilReported(): Promise<void> {
   const since = Date.now();
   await eventually(async () => {
@@ -72,7 +72,7 @@ interface State {
 const statePath = (): string => join(dir, 'agent', 'agent.json');
 const readState = async (): Promise<State> => JSON.parse(await readFile(statePath(), 'utf8')) as State;
 
-test('an agent keeps its token while another server responds at the API’s address, and then reports again', async () => {
+test('an agent keeps its token while another server responds at the API’s address', async () => {
   startAgent(await muster.enrollmentToken());
   await untilReported();
   // Restarts the agent without the enrollment token, as on a machine where install.sh has installed it.
@@ -91,7 +91,7 @@ test('an agent keeps its token while another server responds at the API’s addr
   await untilReported();
 });
 
-test('an agent reports again to an API whose database was restored from a backup made before the agent’s last token rotation', async () => {
+test('an agent continues to report after a restore of a backup from before its last token rotation', async () => {
   startAgent(await muster.enrollmentToken());
   await untilReported();
   await agent!.stop();
@@ -102,8 +102,8 @@ test('an agent reports again to an API whose database was restored from a backup
   const state = await readState();
   state.enrollment.issuedAt = new Date(Date.now() - 40 * DAY_MS).toISOString();
   await writeFile(statePath(), JSON.stringify(state));
-  // `once` rotates an old token immediately, which a running agent does only after five minutes. The second call uses the
-  // new token.
+  // `once` rotates an old token immediately; a running agent waits for five minutes. The second call uses the new
+  // token.
   for (let call = 1; call <= 2; call++) expect(await startAgent('', ['once']).ended).toBe(0);
   expect((await readState()).enrollment.acceptedAt).not.toBeNull();
   await muster.stop();

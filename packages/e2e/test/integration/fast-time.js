@@ -1,5 +1,5 @@
-// Preloaded into a process: speeds up the process's monotonic clock and timers by FAST_TIME_FACTOR. Request timeouts
-// (`AbortSignal.timeout`) are not affected.
+// A module that is loaded before a program: speeds up the monotonic clock and the timers by FAST_TIME_FACTOR. Request
+// timeouts (`AbortSignal.timeout`) are not affected.
 import { syncBuiltinESMExports } from 'node:module';
 import timers from 'node:timers/promises';
 

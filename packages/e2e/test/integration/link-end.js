@@ -1,5 +1,5 @@
-// The near end of a link (link.ts). This process is the only one in its network namespace. It forwards connections on
-// PORT to a Unix socket.
+// The near end of a link (link.ts): the only process in its network namespace. Forwards connections on PORT to a Unix
+// socket.
 import { connect, createServer } from 'node:net';
 
 const [port, socketPath] = process.argv.slice(2);

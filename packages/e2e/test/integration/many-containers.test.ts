@@ -32,7 +32,7 @@ afterEach(async () => {
 const nameOf = (index: number): string => `c-${String(index).padStart(5, '0')}`;
 const create = (): string[] => Array.from({ length: CONTAINERS }, (_, i) => engine.engine.create({ name: nameOf(i) }));
 
-test('a host with 6,000 containers reports the first 5,000 by name, even after all containers have been replaced three times', async () => {
+test('a host with 6,000 containers reports the first 5,000 by name, even after all containers were replaced', async () => {
   let ids = create();
   agent = startProgram(mainOf('agent'), {
     env: {
@@ -44,7 +44,7 @@ test('a host with 6,000 containers reports the first 5,000 by name, even after a
     eventually(
       async () => {
         expect((await muster.host()).containerCount).toBe(REPORTED);
-        // The first, a middle and the last reported container exist; the next one does not.
+        // The first, a middle and the last reported container exist, but the next container by name does not.
         for (const index of [0, 2_500, REPORTED - 1, REPORTED]) {
           const found = await muster.containers(`&q=${nameOf(index)}`);
           expect(found.map(({ dockerId }) => dockerId)).toEqual(index < REPORTED ? [ids[index]] : []);

@@ -15,7 +15,7 @@ import { freePort, hasNginx, makeCertificates, startNginx, type Certificates } f
 /** The ports of nginx. Each name describes the responses of one port. */
 type Place = 'tls' | 'selfSigned' | 'redirect' | 'signIn' | 'unauthorized' | 'foreign' | 'down' | 'tooLarge';
 
-interface Ended {
+interface ProgramResult {
   code: number | null;
   stdout: string;
   stderr: string;
@@ -27,7 +27,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
   let ports: Record<Place, number>;
   let certificates: Certificates;
   let forwardProxy: Server;
-  /** The addresses to which clients asked the forward proxy to connect. */
+  /** The addresses to which clients connected through the forward proxy. */
   let tunnels: string[];
   let variables: Record<string, string>;
   const closers: (() => Promise<unknown>)[] = [];
@@ -85,7 +85,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
       ${server('tooLarge', `client_max_body_size 100; location / { proxy_pass ${muster.url}; }`)}`;
   }
 
-  /** A proxy for CONNECT that requires a password. It connects only to this machine. */
+  /** Starts a proxy for CONNECT that requires a password and connects only to this machine. */
   async function startForwardProxy(): Promise<Server> {
     tunnels = [];
     const server = createHttpServer((_request, response) => response.writeHead(405).end());
@@ -114,8 +114,12 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
   const proxyUrl = (userInfo: string): string =>
     `http://${userInfo}127.0.0.1:${(forwardProxy.address() as AddressInfo).port}`;
 
-  /** Runs a command of the agent until it ends. `through` is a command that in turn runs the agent. */
-  async function agent(args: string[], overrides: Record<string, string>, through: string[] = []): Promise<Ended> {
+  /** Runs a command of the agent until it ends. `through` is a command that runs the agent. */
+  async function agent(
+    args: string[],
+    overrides: Record<string, string>,
+    through: string[] = [],
+  ): Promise<ProgramResult> {
     const [command, ...rest] = [...through, process.execPath, mainOf('agent'), ...args] as [string, ...string[]];
     const child = spawn(command, rest, {
       env: { PATH: process.env['PATH'], HOME: dir, ...variables, ...overrides },
@@ -132,7 +136,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
   }
   const REPORTED = [0, ''];
 
-  test('reports with the CA from MUSTER_CA_FILE or SSL_CERT_FILE, also in the configuration file, and not without it', async () => {
+  test('reports only with the CA in MUSTER_CA_FILE or SSL_CERT_FILE', async () => {
     const config = (name: string, line: string): Promise<void> => writeFile(join(dir, name), `${line}\n`);
     await config('with-ca', `MUSTER_CA_FILE=${ca()}`);
     await config('with-store', `SSL_CERT_FILE=${ca()}`);
@@ -150,7 +154,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
     });
   });
 
-  runIf(process.getuid?.() === 0, test)('reports with a CA that only the system’s store contains', async () => {
+  runIf(process.getuid?.() === 0, test)('reports with a CA in the system’s store', async () => {
     // The system's certificates are replaced for this process only.
     const script = 'mount -t tmpfs none /etc/ssl/certs && cp "$0" /etc/ssl/certs/ca-certificates.crt && exec "$@"';
     expect(await report({}, ['unshare', '--mount', 'sh', '-c', script, ca()])).toEqual(REPORTED);
@@ -165,10 +169,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
     expect(tunnels).toEqual([]);
   });
 
-  /**
-   * For each way in which the connection can fail: the agent's output, the finding of its doctor, and the doctor's
-   * advice.
-   */
+  /** For each kind of connection failure: the agent's output, and the finding and advice of `doctor`. */
   const failures: {
     name: string;
     settings: () => Record<string, string>;
@@ -272,7 +273,7 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
     },
   );
 
-  test('names a limit of a proxy for the body of a request', async () => {
+  test('reports that a proxy limits the size of request bodies', async () => {
     const stateDir = join(dir, 'state-too-large');
     expect(
       await agent(['enroll'], { MUSTER_URL: urlOf('tooLarge', 'http'), MUSTER_STATE_DIR: stateDir }),

@@ -27,7 +27,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
 /**
- * The maximum time until an agent has noticed a change. It includes the second for which the agent waits for more
+ * The maximum time until an agent has noticed a change, including the second for which the agent waits for more
  * changes.
  */
 const SEEN_MS = 3_000;
@@ -135,7 +135,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
   const idOf = (name: string): Promise<string> => engine.docker('inspect', '--format', '{{.Id}}', name);
 
   describe('an engine that is killed together with its containers', () => {
-    test('keeps its containers in Muster, and the containers are reported as exited after the engine restarts', async () => {
+    test('keeps its containers in Muster, with the state exited after the restart', async () => {
       const before = (await muster.containers()).map(({ dockerId }) => dockerId);
       await engine.kill();
       await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
@@ -150,7 +150,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
       await untilSame();
     });
 
-    test('leaves no container in Muster that was removed from the engine, even if the engine is killed several times', async () => {
+    test('leaves no removed container in Muster, even if the engine is killed several times', async () => {
       for (let round = 0; round < 3; round++) {
         const id = await engine.run(`round-${round}`);
         if (round === 1) await untilSame();
@@ -165,14 +165,14 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
     });
   });
 
-  test('changes during a network outage are recorded afterwards, in order and with their original times', async () => {
+  test('changes during a network outage are recorded later, in order and with their original times', async () => {
     for (const name of ['replaced', 'touched']) await engine.docker('start', name);
     await untilSame();
     const eventCountBefore = (await muster.history(await idOf('touched'))).length;
     const [old, touched] = [await idOf('replaced'), await idOf('touched')];
     link.cut();
     const cutAt = Date.now();
-    // The agent's request hangs, so the agent has not detected the outage yet. In this state, it sends no other
+    // The agent's request hangs, so the agent has not detected the outage yet. In the meantime, it sends no other
     // request, but writes changes to its journal.
     for (const act of [() => engine.docker('kill', touched), () => engine.docker('start', touched)]) {
       await act();
@@ -182,7 +182,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
     await eventually(async () => expect((await status()).serverError).not.toBeNull(), RECOVERY_MS_MAX);
     expect((await muster.host()).freshness).not.toBe('online');
 
-    /** Performs an action and waits until the agent has journaled it, even while a request hangs. */
+    /** Performs an action and waits until the change is in the agent's journal, even while a request hangs. */
     const untilJournaled = async (act: () => Promise<unknown>): Promise<void> => {
       const { journalEntries } = await status();
       await act();
@@ -195,7 +195,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
     const meanwhile = await idOf('meanwhile');
     await untilJournaled(() => engine.remove(meanwhile));
     const mendedAt = Date.now();
-    // Muster has received none of these changes.
+    // Muster has not received these changes.
     expect(await muster.history(touched)).toHaveLength(eventCountBefore);
 
     link.mend();
@@ -242,7 +242,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
       await untilSame();
     });
 
-    test('a day back during a restart of the agent prevents the reports of the agent for at most two minutes', async () => {
+    test('a day back during a restart of the agent delays its reports by at most two minutes', async () => {
       await restarted.reports;
       await untilSame(60_000, restarted.muster);
       await engine.remove(restarted.unseenId);

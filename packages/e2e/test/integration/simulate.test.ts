@@ -63,7 +63,7 @@ test('after simulated network and agent failures, each container equals the last
   expect(await muster.hosts()).toEqual([]);
 });
 
-test('one container that is missing from the API’s response is detected, even if the run is interrupted', async () => {
+test('a container that is missing from the API’s response is detected, even in an interrupted run', async () => {
   const proxy = await startOmittingProxy(muster.url);
   try {
     const run = simulate(proxy.url, '--hosts 3 --containers 4 --churn 0 --faults 0 --ramp 0s --duration 5m --keep');
@@ -84,7 +84,8 @@ test('one container that is missing from the API’s response is detected, even 
 });
 
 /**
- * Starts a proxy of the API that omits one container from each page. `omittedName` returns the name of that container.
+ * Starts a proxy of the API that omits the first container of each list. `omittedName` returns the name of the last
+ * omitted container.
  */
 async function startOmittingProxy(
   url: string,

@@ -70,7 +70,7 @@ runIf(hasDockerEngine(), describe)('on a real Docker engine', () => {
   }
 
   runIf(hasCompose, test).each(['v1', 'v2'] as const)(
-    'a recreation by Compose %s is one entry of the history, and the service keeps its identity',
+    'a recreation by Compose %s is one entry in the history, and the service keeps its identity',
     async (version) => {
       const project = `shop-${version}`;
       const file = join(dir, `${project}.yml`);
@@ -105,7 +105,7 @@ runIf(hasDockerEngine(), describe)('on a real Docker engine', () => {
     120_000,
   );
 
-  test('the failing tasks of a Swarm service are one crash loop, and its stack is a project', async () => {
+  test('the failing tasks of a Swarm service are one crash loop', async () => {
     await engine.docker('swarm', 'init', '--advertise-addr', '127.0.0.1', '--listen-addr', '127.0.0.1:2377');
     const stack = [
       '--label',

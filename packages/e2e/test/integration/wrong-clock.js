@@ -1,6 +1,6 @@
-// Preloaded into a process: offsets the process's wall clock by the milliseconds in the file WRONG_CLOCK_FILE. The
-// process reads the file at its start and on SIGUSR2. A Linux time namespace would not be enough, because it does not
-// offset the wall clock.
+// A module that is loaded before a program: offsets the wall clock by the milliseconds in the file WRONG_CLOCK_FILE.
+// The process reads the file at its start and on SIGUSR2. A Linux time namespace cannot replace this module, because it
+// does not offset the wall clock.
 import { readFileSync } from 'node:fs';
 
 const RealDate = Date;

@@ -12,14 +12,14 @@ const CASES = Number(process.env['MUSTER_TEST_FUZZ_CASES'] ?? 400);
 const SEED = Number(process.env['MUSTER_TEST_FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 
 test.each(testEngines())(
-  'the API on %s responds to every call as documented, and accepts no input that the document rejects',
+  'the API on %s responds to every call as documented and accepts only documented input',
   (engine) =>
     withDisposables(async (use) => {
       const database = engine === 'pglite' ? null : use(await createEmptyServerDatabase(), (created) => created.drop());
       const { failures, statuses, refused } = await fuzzApi(database?.url ?? null, { cases: CASES, seed: SEED });
       process.stderr.write(`${engine}: ${CASES} calls with seed ${SEED}, ${refused} of them invalid by the document\n`);
       expect(failures).toEqual([]);
-      // Many calls must succeed, and others must fail for many different reasons.
+      // Many calls must succeed, and other calls must fail for many different reasons.
       expect([...statuses.keys()]).toEqual(expect.arrayContaining([200, 400, 401, 404]));
       expect(refused).toBeGreaterThan(CASES / 20);
     }),

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import { hostileValues, nearlyMatching, type JsonSchema } from './arbitrary.js';
 import { operationsOf, type Answer, type DocumentedOperation, type OpenApi, type Parameter } from './operations.js';
 
-/** The ids of existing objects by the name of the path parameter, and valid credentials by security scheme. */
+/** The ids of existing objects by path parameter, and valid credentials by security scheme. */
 export interface KnownObjects {
   ids: Readonly<Record<string, string>>;
   credentials: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -36,7 +36,10 @@ export interface DocumentFuzzResult {
 /** A placeholder for an existing id. */
 const KNOWN = '\uE000known';
 
-/** A cursor that the same list returned earlier. If `change` is not null, the cursor is modified before it is sent. */
+/**
+ * A cursor that the same list returned earlier. If `change` is not null, the fuzzer modifies the cursor before sending
+ * it.
+ */
 interface RealCursor {
   pick: number;
   change: { at: number; to: unknown } | { cut: number } | null;
@@ -249,7 +252,7 @@ function rememberCursor(cursors: Map<string, string[]>, path: string, body: stri
   cursors.set(path, [...pathCursors.slice(1 - CURSORS_PER_PATH_MAX), found]);
 }
 
-interface Sent {
+interface SentRequest {
   method: string;
   target: string;
   headers: Record<string, string>;
@@ -258,7 +261,7 @@ interface Sent {
   isRefused: boolean;
 }
 
-function toRequest(call: Call, known: KnownObjects, cursors: ReadonlyMap<string, string[]>): Sent {
+function toRequest(call: Call, known: KnownObjects, cursors: ReadonlyMap<string, string[]>): SentRequest {
   const { operation, encoding, scheme } = call;
   let isRefused = false;
   const judge = (parameter: Parameter, values: readonly string[]) => {
@@ -317,7 +320,7 @@ function allowsBody(operation: DocumentedOperation, body: Uint8Array | null): bo
   }
 }
 
-function send(agent: Agent, url: string, { method, target, headers, body }: Sent): Promise<Answer> {
+function send(agent: Agent, url: string, { method, target, headers, body }: SentRequest): Promise<Answer> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const signal = AbortSignal.timeout(ANSWER_MS_MAX);

@@ -53,13 +53,13 @@ export interface DocumentedOperation {
   /** Returns whether the document allows these values of a parameter. Only a repeated parameter has several values. */
   allows(parameter: Parameter, values: readonly string[]): boolean;
   allowsBody(value: unknown): boolean;
-  /** Returns how a response differs from the document, or null if it does not. */
+  /** Returns how a response differs from the document, or null if it matches the document. */
   faultOf(answer: Answer): string | null;
 }
 
 /**
- * The statuses with which the server can refuse any call. The document lists them for no operation. The `default`
- * response covers them.
+ * The statuses with which the server can refuse any call. No operation lists them, because the `default` response
+ * covers them.
  */
 const COMMON_REFUSALS: ReadonlySet<number> = new Set([405, 408, 417, 431]);
 

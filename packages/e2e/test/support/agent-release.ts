@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 
 /**
- * Builds the agent release for this machine's architecture, unless nothing has changed since the last build, and returns
- * its directory. All tests share it.
+ * Builds the agent release for this machine's architecture if its sources have changed since the last build. Returns
+ * the directory of the release, which all tests share.
  */
 export function buildAgentRelease(): string {
   execFileSync(

@@ -40,7 +40,7 @@ async function buildArchive(): Promise<void> {
   const work = await mkdtemp(join(CACHE, 'work-'));
   try {
     const root = join(work, 'root');
-    // After a power failure, the cache can be built again, so dpkg need not wait for the disk.
+    // dpkg need not wait for the disk, because the cache can be built again after a power failure.
     const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', DPKG_FORCE: 'unsafe-io' };
     await run('debootstrap', ['--variant=minbase', 'bookworm', root, await findMirror()], { env });
     await rename(await downloadNode(work), join(root, 'usr/local/bin/node'));

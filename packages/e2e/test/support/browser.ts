@@ -21,11 +21,14 @@ export const describeInChromium: typeof describe | typeof describe.skip = runIf(
 export const describeLargeFleet: typeof describe | typeof describe.skip =
   installed === null ? describe.skip : serverOnly(describe);
 
-/** Starts Chromium, with command-line arguments in addition to the default ones. */
+/** Starts Chromium, with command-line arguments in addition to the default arguments. */
 export const openChromium = (args: readonly string[] = []): Promise<Browser> =>
   chromium.launch({ ...installed!, args: [...installed!.args, ...args] });
 
-/** The uncaught errors and Content Security Policy violations of a page. The dashboard must not cause any. */
+/**
+ * The uncaught errors and Content Security Policy violations of a page. The dashboard must cause no error and no
+ * violation.
+ */
 export interface PageErrors {
   readonly list: string[];
 }
@@ -45,8 +48,8 @@ export async function openPage(context: BrowserContext): Promise<{ page: Page; e
 const TIMEOUT_MS = 30_000;
 
 /**
- * Waits until an expression or a function is true in the page. Replaces Playwright's `waitForFunction`, which evaluates
- * a text for each repetition. The Content Security Policy of the pages forbids that.
+ * Waits until an expression or a function is true in the page. Replaces Playwright's `waitForFunction`, which
+ * repeatedly evaluates a text in the page. The Content Security Policy of the pages forbids this evaluation.
  */
 export async function waitUntil<Arg = undefined>(
   page: Page,
@@ -65,8 +68,8 @@ export const waitUntilLoaded = (page: Page): Promise<void> =>
   waitUntil(page, `document.querySelector('.loading') === null`);
 
 /**
- * Returns by how many pixels a page is wider than its window. After a change of the window's size, the page may need a
- * moment to change its layout. The function therefore waits up to two seconds until the page fits.
+ * Returns by how many pixels a page is wider than its window. Waits up to two seconds until the page fits, because the
+ * layout changes with a delay after the window's size.
  */
 export async function overflowOf(page: Page): Promise<number> {
   const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
@@ -85,7 +88,7 @@ export function useBrowserPage(): { readonly context: BrowserContext; readonly p
   afterAll(() => browser?.close());
   beforeEach(async () => {
     // Without reduced motion, a test could check an element before its animation ends. An endless animation, such as
-    // the one next to "Live", would also make the browser draw 60 frames per second while a test waits.
+    // the animation next to "Live", would also make the browser draw 60 frames per second while a test waits.
     context = await browser!.newContext({ viewport: { width: 1440, height: 900 }, reducedMotion: 'reduce' });
     context.setDefaultTimeout(TIMEOUT_MS);
     opened = await openPage(context);
@@ -144,8 +147,8 @@ export async function startDashboard(
     muster,
     api: client,
     async signIn(context) {
-      // Signing in hashes the password, which takes longer than most tests of a page. Reuse the session unless it has
-      // ended.
+      // Signing in hashes the password, which takes longer than most tests of a page. The session is therefore reused
+      // until it ends.
       if (sessionCookies.length > 0) {
         await context.addCookies(sessionCookies);
         if ((await context.request.get(`${url}/api/session`)).ok()) return;
@@ -178,7 +181,7 @@ export async function startDashboard(
   };
 }
 
-/** Counts the bytes that a page receives from the network, with headers and as they are compressed. */
+/** Counts the bytes that a page receives from the network: headers and compressed bodies. */
 export async function countTraffic(page: Page): Promise<{ takeBytes: () => Record<string, number> }> {
   const session = await page.context().newCDPSession(page);
   const paths = new Map<string, string>();
@@ -216,7 +219,7 @@ export interface PageTask {
   workedMs: number;
 }
 
-/** The fields of a trace event that are used. `dur` and `tdur` are microseconds; `tdur` is missing if it is 0. */
+/** The used fields of a trace event. `dur` and `tdur` are microseconds. A `tdur` of 0 is omitted. */
 interface TraceEvent {
   name: string;
   pid: number;

@@ -12,7 +12,7 @@ export async function failContainers({ prisma }: TestDatabase): Promise<void> {
   await countStates(prisma);
 }
 
-/** Stops or starts `count` random containers, and records each change as a report of its host would. */
+/** Stops or starts `count` random containers, and records each change like a report of the host. */
 export async function changeContainers({ prisma }: TestDatabase, count: number): Promise<void> {
   await prisma.$transaction(async (tx) => {
     const changed = await tx.$queryRaw<{ hostId: string }[]>`

@@ -9,7 +9,7 @@ export interface ComposeVersions {
   v2: string | null;
 }
 
-/** Finds both versions. Without Docker's plugin, version 2 is Debian 13's, which is downloaded to `directory`. */
+/** Finds both versions. Without Docker's plugin, version 2 is downloaded from Debian 13 to `directory`. */
 export async function findComposeVersions(directory: string): Promise<ComposeVersions> {
   const { stdout: installed } = spawnSync('sh', ['-c', 'docker-compose version --short'], { encoding: 'utf8' });
   const plugin = PLUGIN_DIRECTORIES.map((path) => join(path, 'docker-compose')).find((path) => existsSync(path));

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** The keys of the package debian-archive-keyring, which other distributions also have. */
+/** The keys in the package debian-archive-keyring, which also exists in other distributions. */
 const KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /**
@@ -30,7 +30,7 @@ export type Apt = (...args: string[]) => Promise<string>;
 /**
  * Returns a function that runs `apt-get` for releases of Debian (`trixie`, `sid`) other than this machine's. apt-get
  * keeps its state and its downloads in `directory`, and assumes that no package is installed, so the machine does not
- * change. If several releases have a package, it comes from the first of them.
+ * change. A package comes from the first release that contains it.
  */
 export async function openRelease(directory: string, releases: readonly string[]): Promise<Apt> {
   const mirror = await findMirror();
@@ -54,7 +54,7 @@ export async function openRelease(directory: string, releases: readonly string[]
     'Acquire::Languages': 'none',
     'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled': 'false',
     'Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled': 'false',
-    // A mirror may have a copy of an unstable release that is older than the release itself allows.
+    // A mirror's copy of an unstable release may be older than the release allows.
     'Acquire::Check-Valid-Until': 'false',
   };
   const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);

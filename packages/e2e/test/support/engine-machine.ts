@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { startCommand } from '@muster/testkit';
 
 /**
- * A simulated machine with an engine. Shell commands run on it as an operator would type them. It has its own network
- * and its own `/run`. The API has the same address in its network as outside.
+ * A simulated machine with an engine. Shell commands run on it as an operator would type them. The machine has its own
+ * network, in which the API has its usual address, and its own `/run`.
  */
 export interface EngineMachine {
   /** Runs a shell command. `sudo` and `systemctl` are scripts. */
@@ -32,7 +32,9 @@ case "$*" in
 esac
 `;
 
-/** Turns the namespaces of a process into a machine. `setup` is a shell command that runs there first, as root. */
+/**
+ * Turns the namespaces of a process into a machine. The shell command `setup` runs in the namespaces first, as root.
+ */
 async function openEngineMachine(
   pid: number,
   options: { dir: string; apiUrl: string; setup: string; env?: Record<string, string> },
@@ -88,7 +90,7 @@ export async function openDockerMachine(socketPath: string, dir: string, apiUrl:
   return openEngineMachine(pid, { dir, apiUrl, setup });
 }
 
-/** Opens a machine with Podman, whose containers and settings are in `dir`. Nothing runs on it yet. */
+/** Opens a machine with Podman, whose containers and settings are in `dir`. No container runs yet. */
 export async function openPodmanMachine(dir: string, apiUrl: string): Promise<EngineMachine> {
   const [containers, storage] = [join(dir, 'containers.conf'), join(dir, 'storage.conf')];
   await writeFile(
@@ -99,7 +101,7 @@ export async function openPodmanMachine(dir: string, apiUrl: string): Promise<En
       '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n',
   );
   await writeFile(storage, `[storage]\ndriver = "vfs"\ngraphroot = "${dir}/storage"\nrunroot = "/run/containers"\n`);
-  // This process keeps the namespaces.
+  // This process keeps the namespaces alive.
   const holder = spawn('unshare', ['--net', '--mount', 'sh', '-c', 'echo ready; exec cat'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });

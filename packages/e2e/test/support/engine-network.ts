@@ -12,9 +12,8 @@ export interface Relay {
 }
 
 /**
- * Forwards connections from one address to another. Each address is the path of a Unix socket or HOST:PORT. With
- * `engine`, the addresses are in the network of the engine's containers. A Unix socket connects that network to the
- * machine.
+ * Forwards connections from `from` to `to`. Each address is the path of a Unix socket or HOST:PORT. With `engine`, the
+ * addresses are in the network of the engine's containers, which a Unix socket connects to the machine.
  */
 export async function startRelay(from: string, to: string, engine?: DockerEngine): Promise<Relay> {
   const through = engine === undefined ? [] : ['nsenter', `--net=/proc/${await pidOf(engine)}/ns/net`];
@@ -22,7 +21,7 @@ export async function startRelay(from: string, to: string, engine?: DockerEngine
   return { port: await listeningPort(relay), close: () => relay.stop('SIGKILL') };
 }
 
-/** Returns the process id of the engine, whose network namespace its containers are connected to. */
+/** Returns the process id of the engine, whose containers are connected to its network namespace. */
 const pidOf = async ({ socketPath }: DockerEngine): Promise<number> =>
   Number(await readFile(join(dirname(socketPath), 'docker.pid'), 'utf8'));
 

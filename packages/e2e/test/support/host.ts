@@ -8,8 +8,8 @@ import { createHttp } from '@muster/testkit/http';
 import type { Muster } from './muster.js';
 
 /**
- * A module that shortens the random delays in the first seconds of a process. Without it, tests would wait up to 5
- * seconds for the first call of an enrolled agent.
+ * A module that shortens the random delays in the first seconds of a process. Without this module, tests would wait up
+ * to 5 seconds for the first call of an enrolled agent.
  */
 const SHORT_DELAYS =
   'data:text/javascript,const r = Math.random; Math.random = () => r() * Math.min(1, Math.max(0.02, performance.now() / 1e3 - 2));';
@@ -21,8 +21,8 @@ export interface FleetHost extends Replay {
 }
 
 /**
- * Starts an engine without containers, and an agent that enrolls with `enrollToken`. The files of both are in
- * `directory`. `main` is the agent's main program.
+ * Starts an engine without containers, and an agent that enrolls with `enrollToken`. The files of the engine and the
+ * agent are in `directory`. `main` is the agent's main program.
  */
 export async function startHost(
   muster: Muster,
@@ -39,8 +39,8 @@ export async function startHost(
 }
 
 /**
- * Starts an agent for a host's engine. The agent enrolls with `enrollToken` if it has no token of its own. All agents
- * of the host use the same state directory.
+ * Starts an agent for a host's engine. The agent enrolls with `enrollToken` if it is not enrolled. All agents of the
+ * host use the same state directory.
  */
 export const startAgent = (
   { url }: Muster,
@@ -84,8 +84,8 @@ export interface RawHost {
 }
 
 /**
- * Enrolls a host for which the test itself makes the agent's calls. `facts` are fields of the enrollment request, in
- * addition to or instead of the default ones.
+ * Enrolls a host for which the test makes the agent's calls. `facts` are fields of the enrollment request that add to
+ * or replace the default fields.
  */
 export async function enrollRawHost(
   muster: Pick<Muster, 'url' | 'enrollmentToken'>,

@@ -6,7 +6,7 @@ import { newToken, startApi, type Api } from '@muster/testkit';
 import { createHttp } from '@muster/testkit/http';
 import type { z } from 'zod';
 
-/** A container as this version or an old one returns it. */
+/** A container as this version or an old version returns it. */
 const AnyContainerView = ContainerView.partial({
   ...{ exit: true, oomKilled: true, restartCount: true, imageDigest: true },
   ...{ engineName: true, workload: true, isInfra: true },
@@ -16,14 +16,14 @@ const AnyContainerView = ContainerView.partial({
 export class Muster {
   /** The API key of an admin. */
   readonly key = newToken();
-  /** The API's URL. It is empty before the first start, and each restart keeps it. */
+  /** The API's URL: empty before the first start, and unchanged by a restart. */
   url = '';
   #api: Api | null = null;
   #port = 0;
 
   /**
-   * `env` is added to the API's environment. Databases and secrets are in `directory`. `workingDirectory` is the API's.
-   * Default: that of the tests.
+   * `env` is added to the API's environment. Databases and secrets are in `directory`. `workingDirectory` is the API's
+   * working directory; default: the working directory of the tests.
    */
   constructor(
     private readonly directory: string,
@@ -32,8 +32,8 @@ export class Muster {
   ) {}
 
   /**
-   * Starts the API on the database of `DATABASE_URL`, or on an embedded database, which is created if it does not
-   * exist. `main` is the API's main program. Default: the built API of this version.
+   * Starts the API on the database at `DATABASE_URL`, or on an embedded database, which is created if it does not
+   * exist. `main` is the API's main program; default: the built API of this version.
    */
   async start(database = 'data', main?: string): Promise<void> {
     const env = {
@@ -73,7 +73,7 @@ export class Muster {
     return this.#all(`${Paths.hosts}?`, Host);
   }
 
-  /** Returns the only host. Throws if there are none or several. */
+  /** Returns the only host. Throws if there is no host or more than one host. */
   async host(): Promise<Host> {
     const [host, ...others] = await this.hosts();
     if (host === undefined || others.length > 0) throw new Error('expected exactly one host');

@@ -13,13 +13,13 @@ export const hasNginx = (): boolean =>
 export interface Certificates {
   /** The file with the certificate of a private CA. */
   ca: string;
-  /** The directives of nginx for a certificate of that CA. */
+  /** The nginx directives for a certificate of the private CA. */
   issued: string;
-  /** The directives of nginx for a self-signed certificate. */
+  /** The nginx directives for a self-signed certificate. */
   selfSigned: string;
 }
 
-/** Creates a private CA, a certificate of it, and a self-signed certificate. */
+/** Creates a private CA, a certificate that this CA issues, and a self-signed certificate. */
 export function makeCertificates(directory: string): Certificates {
   const openssl = (...args: string[]): void =>
     void execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', ...args], {
@@ -53,7 +53,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Returns a configuration of nginx with the directives `http`. Nginx keeps its files in `directory`. */
+/** Returns an nginx configuration with the directives `http`. nginx keeps its files in `directory`. */
 export function nginxConfig(directory: string, http: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${directory}/nginx-${name};`,
@@ -65,7 +65,7 @@ export function nginxConfig(directory: string, http: string): string {
 
 /**
  * Starts nginx with the directives `http`, and waits until all `ports` accept connections. Its files, such as
- * `nginx.log`, are in `directory`. Returns a function that stops it.
+ * `nginx.log`, are in `directory`. Returns a function that stops nginx.
  */
 export async function startNginx(
   directory: string,

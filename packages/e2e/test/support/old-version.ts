@@ -9,8 +9,8 @@ import { startCommand } from '@muster/testkit';
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 
 /**
- * The directory in which built old versions are kept, by commit, because a build takes a minute. It is not below a
- * `node_modules` directory, because TypeScript cannot name the types of packages there.
+ * The directory that caches built old versions by commit, because a build takes a minute. The directory is not below a
+ * `node_modules` directory, in which TypeScript could not name the types of packages.
  */
 const CACHE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'muster-tests/old-versions');
 
@@ -25,7 +25,7 @@ const PACKAGES = ['contracts', 'directory-lock', 'db', 'client', 'api', 'agent',
 const commits = async (): Promise<Record<string, string>> =>
   JSON.parse(await readFile(join(ROOT, 'docs/benchmarks/baselines.json'), 'utf8')) as Record<string, string>;
 
-/** Returns why an old version cannot be built here; null if it can. */
+/** Returns why an old version cannot be built here, or null if it can be built. */
 export async function whyUnavailable(version: string): Promise<string | null> {
   const commit = (await commits())[version]!;
   const { status } = spawnSync('git', ['cat-file', '-e', `${commit}^{commit}`], { cwd: ROOT });
@@ -55,7 +55,7 @@ async function build(commit: string, directory: string): Promise<void> {
   await pnpm(unfinished, '--filter', '@muster/db', 'run', 'generate');
   await pnpm(unfinished, ...PACKAGES.flatMap((name) => ['--filter', name]), 'run', 'build');
   await rename(unfinished, directory).catch(async (error: unknown) => {
-    // Another test may have built it in the meantime.
+    // Another test may have built this version in the meantime.
     if (!existsSync(directory)) throw error;
     await rm(unfinished, { recursive: true, force: true });
   });

@@ -1,7 +1,7 @@
 /**
  * Forwards connections: `node relay.js FROM TO`. Each argument is the path of a Unix socket or HOST:PORT. Prints the
- * port on which it listens. Two relays can connect two network namespaces: each runs in one of them, and a Unix socket
- * is between them.
+ * port on which the relay listens. Two relays, one in each of two network namespaces, can connect the namespaces
+ * through a Unix socket.
  */
 import { connect, createServer } from 'node:net';
 

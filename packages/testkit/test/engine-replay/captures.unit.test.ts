@@ -8,7 +8,7 @@ const withoutOrder = (list: readonly Reply[]) =>
 
 const withoutStatus = (list: readonly Reply[]) => withoutOrder(list).map((each) => ({ ...each, Status: undefined }));
 
-/** Splits a status text into the text without the number of seconds, and that number. */
+/** Splits the number of seconds off a status text. */
 const splitSeconds = (status: unknown): [string, number] => {
   const seconds = /(\d+) seconds/.exec(String(status))?.[1];
   return [String(status).replace(/\d+ seconds/, 'N seconds'), Number(seconds ?? 0)];
@@ -29,7 +29,7 @@ describe.each<CapturedEngine>(['docker-28.5', 'podman-4.3'])(
       for (const { Id, Names, Status } of listed as { Id: string; Names: string[]; Status: string }[]) {
         // This container restarted between the capture of the list and the capture of its description.
         if (Names[0] === '/h5-restarting') continue;
-        // Podman took a second to respond, so the captured texts show times that differ by up to a second.
+        // Podman took a second to respond, so the times in the captured texts differ by up to a second.
         const [text, seconds] = splitSeconds(Status);
         const [realText, realSeconds] = splitSeconds(real.get(Id));
         expect(text).toBe(realText);
@@ -61,7 +61,7 @@ describe.each<CapturedEngine>(['docker-28.5', 'podman-4.3'])(
   },
 );
 
-test('the list without ?all=1 has the containers that the real engine listed as running', async () => {
+test('the list without ?all=1 contains only the containers that the real engine listed as running', async () => {
   const capture = await loadCapture('docker-28.5');
   const engine = new ReplayedEngine(capture, { nowMs: () => capture.capturedAtMs, random: () => 0 });
   engine.adoptCaptured();

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { startReplayedEngine, type CapturedEngine } from '../../src/engine-replay/index.js';
 
-type Started = Awaited<ReturnType<typeof startReplayedEngine>>;
-let running: Started[] = [];
+type StartedEngine = Awaited<ReturnType<typeof startReplayedEngine>>;
+let running: StartedEngine[] = [];
 
 afterEach(async () => {
   await Promise.all(running.map((each) => each.close()));
@@ -46,12 +46,12 @@ describe.each<CapturedEngine>(['docker-28.5', 'podman-4.3'])('%s over HTTP', (ca
     expect((await fetch(`${base}/containers/nosuch/json`)).status).toBe(404);
   });
 
-  test('handles a version that is too new like the real engine: Docker rejects it, and Podman accepts it', async () => {
+  test('rejects (Docker) or accepts (Podman) a version that is too new, like the real engine', async () => {
     const { base } = await start(capturedEngine);
     expect((await fetch(`${base}/v1.99/containers/json`)).status).toBe(capturedEngine === 'docker-28.5' ? 400 : 200);
   });
 
-  test('emits only the events that pass the filter, with the same names as the real engine', async () => {
+  test('emits only events that match the filter, with the same names as the real engine', async () => {
     const { base, engine } = await start(capturedEngine);
     const id = engine.idOf('shop-web-1')!;
     const filters = { type: ['container'], event: ['start', 'die', 'died', 'pause', 'health_status'] };

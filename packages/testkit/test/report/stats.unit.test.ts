@@ -17,7 +17,7 @@ describe('over several rounds', () => {
     expect(pairedRatio([10, 20, 90], [10, 40, 9])).toEqual({ median: 1, min: 0.5, max: 10 });
   });
 
-  test('rounds in which only one contender has a figure are left out', () => {
+  test('a round in which only one contender has a figure is ignored', () => {
     expect(pairedRatio([10, 20, 30], [5])).toEqual({ median: 2, min: 2, max: 2 });
     expect(pairedRatio([10], [])).toBeNull();
   });

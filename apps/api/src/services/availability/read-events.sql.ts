@@ -40,7 +40,7 @@ const READ_EVENTS: Statement = {
 
 /**
  * Reads the events that decide the availability of hosts since `from`, one host after the other, in their order
- * (`inOrder`). Hosts without such events are omitted. At most one statement's events and one host's events are in memory.
+ * (`sortByHistory`). Hosts without such events are omitted. At most one statement's events and one host's events are in memory.
  */
 export async function* readEvents(
   db: Database,
@@ -55,7 +55,7 @@ export async function* readEvents(
     const found = await db.query<EventRow>(READ_EVENTS, [remaining, from, after.at, after.tx, after.id]);
     for (const row of found) {
       if (rows.length > 0 && row.hostId !== rows[0]!.hostId) {
-        yield { hostId: rows[0]!.hostId, events: inOrder(rows) };
+        yield { hostId: rows[0]!.hostId, events: sortByHistory(rows) };
         rows = [];
       }
       rows.push(row);
@@ -65,7 +65,7 @@ export async function* readEvents(
     remaining = remaining.slice(remaining.indexOf(last.hostId));
     after = { at: new Date(last.at), tx: last.tx, id: last.id };
   }
-  if (rows.length > 0) yield { hostId: rows[0]!.hostId, events: inOrder(rows) };
+  if (rows.length > 0) yield { hostId: rows[0]!.hostId, events: sortByHistory(rows) };
 }
 
 const isEngineEvent = ({ kind }: EventRow): boolean => kind === 'engine_down' || kind === 'engine_up';
@@ -75,7 +75,7 @@ const isEngineEvent = ({ kind }: EventRow): boolean => kind === 'engine_down' ||
  * event is recorded when it happens, but by the clock of one of several processes: if it is later than the next one, its
  * process's clock was ahead, and it has the time of the next one.
  */
-export function inOrder(rows: readonly EventRow[]): AvailabilityEvent[] {
+export function sortByHistory(rows: readonly EventRow[]): AvailabilityEvent[] {
   const recorded = [...rows].sort((a, b) => Number(a.tx) - Number(b.tx) || Number(a.id) - Number(b.id));
   let next = Infinity;
   const corrected = recorded

@@ -13,15 +13,17 @@ export const LOOP_MS = 3_600_000;
 /** Maximum number of different exits, by code and reason, that one `looping` event lists. */
 export const LOOP_CODES_MAX = 16;
 
-/** What happened to one container, as far as it matters for its loop. */
-export interface LoopStep {
+/** What one snapshot reports about the exits of a container. */
+export interface ExitReport {
   dockerId: string;
   /** Whether the container was removed, which ends its loop. */
   removed: boolean;
   /** Number of times that its process ended; null if nothing happened to the process. */
   exits: number | null;
+  /** The state before and after the change. */
   from: string | null;
   to: string | null;
+  /** The code and the reason of the last exit. */
   code: number | null;
   reason: ExitReason | null;
   isError: boolean;
@@ -32,22 +34,22 @@ export const NO_ERROR_REASONS: readonly ExitReason[] = ['completed', 'stopped'];
 
 const textOrNull = (value: EventDraft['from']): string | null => (typeof value === 'string' ? value : null);
 
-/** Returns the steps of the containers whose events can be left out of the history, or whose loop ends. */
-export function toLoopSteps(events: readonly EventDraft[]): LoopStep[] {
-  const steps = new Map<string, LoopStep>();
+/** Returns the reports of the containers whose events can be left out of the history, or whose loop ends. */
+export function toExitReports(events: readonly EventDraft[]): ExitReport[] {
+  const reports = new Map<string, ExitReport>();
   for (const { dockerId, kind, processExits, inLoop, from, to, exitCode: code, exitReason: reason } of events) {
     const removed = kind === 'removed';
     if (!removed && inLoop === undefined) continue;
     if (processExits === undefined) {
       const none = { dockerId, removed, exits: null, from: null, to: null, code: null, reason: null, isError: false };
-      if (!steps.has(dockerId)) steps.set(dockerId, none);
+      if (!reports.has(dockerId)) reports.set(dockerId, none);
       continue;
     }
     const isError = isErrorCode(code) && !(reason !== null && NO_ERROR_REASONS.includes(reason));
     const states = { from: textOrNull(from), to: textOrNull(to) };
-    steps.set(dockerId, { dockerId, removed, exits: processExits, ...states, code, reason, isError });
+    reports.set(dockerId, { dockerId, removed, exits: processExits, ...states, code, reason, isError });
   }
-  return [...steps.values()];
+  return [...reports.values()];
 }
 
 /** Converts stored exits to those of an answer. The most frequent ones come first. */
@@ -84,8 +86,8 @@ export interface LoopState {
 /** The state of a container without recent exits. */
 export const NO_EXITS: LoopState = { exitTimes: [], loop: null, loopingSince: null };
 
-/** When a step was observed and received. */
-export interface StepTimes {
+/** When a report was observed and received. */
+export interface ReportTimes {
   /** By the host's clock. */
   observedAt: Date;
   /** By the API's clock. */
@@ -97,7 +99,7 @@ export interface StepTimes {
   isContinuous: boolean;
 }
 
-/** The result of a step. */
+/** The result of a report. */
 export interface LoopChange {
   /** The new state; null if it equals the old one. */
   state: LoopState | null;
@@ -105,13 +107,13 @@ export interface LoopChange {
   times: ExitTimesChange;
   /** The loop that has ended; null if none has. */
   ended: OpenLoop | null;
-  /** Whether the recurring events of this step are left out of the history. */
+  /** Whether the recurring events of this report are left out of the history. */
   isFolded: boolean;
 }
 
 /** The new exits are followed by a slice of the old ones. */
 export interface ExitTimesChange {
-  /** Number of exits with the time of this step. */
+  /** Number of exits with the time of this report. */
   added: number;
   /** The first and the last old time that remain, counted from 1. None remain if `last` is less than `first`. */
   first: number;
@@ -119,24 +121,25 @@ export interface ExitTimesChange {
 }
 
 /**
- * Returns what a step changes.
+ * Returns how a report changes the loop of its container.
  * - A loop begins with the first exit that 20 others precede within an hour.
- * - It ends with the first step after an hour, by the clock of the host or of the API. If 20 exits precede this one, too,
+ * - It ends with the first report that arrives an hour or more after its first exit, by the clock of the host or of the API. If 20 exits precede this one, too,
  *   another loop begins.
  * - If only the health or the ports of a container change that has been up for a minute, its events are recorded, although
  *   its loop is still open.
  */
-export function changeLoop(before: LoopState, step: LoopStep, times: StepTimes): LoopChange {
+export function changeLoop(before: LoopState, report: ExitReport, times: ReportTimes): LoopChange {
   const [observedMs, receivedMs] = [times.observedAt.getTime(), times.receivedAt.getTime()];
   const open = isOpen(before, observedMs, receivedMs) ? before.loop : null;
   const { first, last } = recentTimes(before.exitTimes, observedMs);
-  const isLooping = !step.removed && (open !== null || ((step.exits ?? 0) > 0 && last - first + 1 >= LOOP_EXITS_MIN));
+  const isLooping =
+    !report.removed && (open !== null || ((report.exits ?? 0) > 0 && last - first + 1 >= LOOP_EXITS_MIN));
   const lastExitMs = last < first ? -Infinity : before.exitTimes[first - 1]!;
-  const isFolded = isLooping && (step.exits !== null || lastExitMs > observedMs - MINUTE_MS);
-  const ended = open === null || step.removed ? before.loop : null;
-  const loop = isLooping ? addToLoop(open, step, times) : null;
-  if (loop === before.loop && !step.exits) return { state: null, times: KEEP_TIMES, ended, isFolded };
-  const added = step.exits ? (times.isContinuous ? Math.min(step.exits, LOOP_EXITS_MIN) : 1) : 0;
+  const isFolded = isLooping && (report.exits !== null || lastExitMs > observedMs - MINUTE_MS);
+  const ended = open === null || report.removed ? before.loop : null;
+  const loop = isLooping ? addToLoop(open, report, times) : null;
+  if (loop === before.loop && !report.exits) return { state: null, times: KEEP_TIMES, ended, isFolded };
+  const added = report.exits ? (times.isContinuous ? Math.min(report.exits, LOOP_EXITS_MIN) : 1) : 0;
   const change = added === 0 ? KEEP_TIMES : { added, first, last: Math.min(last, first - 1 + LOOP_EXITS_MIN - added) };
   const kept = before.exitTimes.slice(change.first - 1, change.last);
   const exitTimes = added === 0 ? kept : new Array<number>(added).fill(observedMs).concat(kept);
@@ -170,12 +173,16 @@ function recentTimes(exitTimes: readonly number[], observedMs: number): { first:
   return { first: start + 1, last: end };
 }
 
-/** Returns a loop after a step. `open` is null if the step begins it. */
-function addToLoop(open: OpenLoop | null, step: LoopStep, { observedAt, receivedAt }: StepTimes): OpenLoop | null {
-  const { exits, from, to, code, reason, isError } = step;
+/** Returns a loop after a report. `open` is null if the report begins it. */
+function addToLoop(
+  open: OpenLoop | null,
+  report: ExitReport,
+  { observedAt, receivedAt }: ReportTimes,
+): OpenLoop | null {
+  const { exits, from, to, code, reason, isError } = report;
   if (!exits) return open !== null && exits === 0 ? { ...open, to } : open;
   const at = observedAt.toISOString();
-  const codes = withCode(open?.codes ?? {}, step, receivedAt);
+  const codes = withCode(open?.codes ?? {}, report, receivedAt);
   const count = (open?.count ?? 0) + exits;
   // An exit with an error replaces the last one. Any other exit replaces only one without an error.
   if (open !== null && !isError && (code === null || open.isError)) return { ...open, count, last: at, to, codes };
@@ -186,7 +193,7 @@ function addToLoop(open: OpenLoop | null, step: LoopStep, { observedAt, received
 /** Returns the counts by code and reason after an exit. */
 function withCode(
   codes: StoredLoopExits['codes'],
-  { code, reason }: LoopStep,
+  { code, reason }: ExitReport,
   receivedAt: Date,
 ): StoredLoopExits['codes'] {
   if (code === null && reason === null) return codes;

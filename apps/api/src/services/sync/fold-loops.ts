@@ -4,12 +4,12 @@ import {
   changeLoop,
   LOOP_MS,
   NO_EXITS,
-  toLoopSteps,
+  toExitReports,
   type LoopChange,
   type LoopState,
-  type LoopStep,
+  type ExitReport,
   type OpenLoop,
-  type StepTimes,
+  type ReportTimes,
 } from './container-loops.js';
 
 /** The states of a host's containers by `dockerId`. Containers without recent exits are missing. */
@@ -39,18 +39,18 @@ export const withoutLoops = (events: EventDraft[]): FoldedLoops => ({
 export async function foldLoops(
   events: EventDraft[],
   states: LoopStates,
-  { foldsLoops, ...times }: StepTimes & { foldsLoops: boolean },
+  { foldsLoops, ...times }: ReportTimes & { foldsLoops: boolean },
 ): Promise<FoldedLoops> {
-  const steps = toLoopSteps(events).filter(({ removed }) => removed || foldsLoops);
-  if (steps.length === 0) return withoutLoops(events);
+  const reports = toExitReports(events).filter(({ removed }) => removed || foldsLoops);
+  if (reports.length === 0) return withoutLoops(events);
   const yielder = createYielder();
   const changes = new Map<string, LoopChange>();
   const ended = new Map<string, OpenLoop>();
   const folded = new Set<string>();
-  for (const step of steps) {
-    const { dockerId } = step;
-    const change = changeLoop(states.get(dockerId) ?? NO_EXITS, step, times);
-    if (change.state !== null && !step.removed) changes.set(dockerId, change);
+  for (const report of reports) {
+    const { dockerId } = report;
+    const change = changeLoop(states.get(dockerId) ?? NO_EXITS, report, times);
+    if (change.state !== null && !report.removed) changes.set(dockerId, change);
     if (change.ended !== null) ended.set(dockerId, change.ended);
     if (change.isFolded) folded.add(dockerId);
     if (yielder.shouldYield()) await yielder.yieldToEventLoop();
@@ -60,11 +60,11 @@ export async function foldLoops(
   return {
     events: ended.size === 0 ? others : [...loopingEvents(events, ended), ...others],
     changes,
-    needsContinuity: steps.some(hasSeveralExits),
+    needsContinuity: reports.some(hasSeveralExits),
   };
 }
 
-const hasSeveralExits = ({ exits }: LoopStep): boolean => exits !== null && exits > 1;
+const hasSeveralExits = ({ exits }: ExitReport): boolean => exits !== null && exits > 1;
 
 /** Returns one event for each loop that has ended. Its name and workload are those of the container's other events. */
 function loopingEvents(events: readonly EventDraft[], ended: ReadonlyMap<string, OpenLoop>): EventDraft[] {

@@ -8,7 +8,7 @@ export { createHeartbeatService, type HeartbeatService } from './heartbeat.js';
 export { hostProblems } from './host-problems.js';
 export { cloneSuspectedFrom, hasProblem } from './host-problems.sql.js';
 export { createHostReports } from './host-reports.js';
-export { createSnapshotRefusals, type SnapshotRefusals } from './snapshot-refusals.js';
+export { createSnapshotRefusalRecorder, type SnapshotRefusalRecorder } from './snapshot-refusals.js';
 export { NO_ERROR_REASONS, toLoopExits } from './container-loops.js';
 export type { StoredLoopExits } from './container-changes.js';
 export { recordEndedLoops } from './loop.sql.js';

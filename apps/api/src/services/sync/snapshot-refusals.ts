@@ -5,7 +5,7 @@ import { recordSnapshotRefused } from './record-snapshot-refused.sql.js';
 /** Maximum length of a stored refusal reason, in characters. */
 const REASON_LENGTH_MAX = 1_024;
 
-export interface SnapshotRefusals {
+export interface SnapshotRefusalRecorder {
   /**
    * Records on the host that a snapshot was refused because of its content, together with the reason. Ignores other
    * errors, and snapshots of a superseded stream (`stream` is null if unknown). Never throws, because the agent must
@@ -15,10 +15,10 @@ export interface SnapshotRefusals {
 }
 
 /** Creates the recorder of refusals. Calls `logFailure` with the error if a refusal could not be recorded. */
-export function createSnapshotRefusals(
+export function createSnapshotRefusalRecorder(
   db: Database,
   { now, logFailure }: { now: () => Date; logFailure: (error: unknown) => void },
-): SnapshotRefusals {
+): SnapshotRefusalRecorder {
   return {
     async record(hostId, stream, error) {
       const reason = reasonOf(error);

@@ -2,7 +2,7 @@ import type { SyncSummary } from '@muster/contracts';
 import { createYielder, type Yielder } from '../../lib/yielder.js';
 import { applyDiff, foldsLoops } from './apply-diff.js';
 import { createBodyReader, type BodyReader } from './body-reader.js';
-import { toLoopSteps, type LoopState } from './container-loops.js';
+import { toExitReports, type LoopState } from './container-loops.js';
 import { mayLackExit, toContainerFacts, toContainerRow, type ContainerRow } from './container-row.js';
 import {
   appendDiff,
@@ -29,7 +29,7 @@ export async function syncByText(parts: SyncParts, snapshot: ReceivedSnapshot): 
   if (cached === undefined || cached.digest === null || !snapshot.complete) return null;
   const diff = await diffBodies(cached, snapshot.reader);
   if (diff === null) return null;
-  if (cached.loops === null && foldsLoops(snapshot) && toLoopSteps(diff.events).length > 0) return null;
+  if (cached.loops === null && foldsLoops(snapshot) && toExitReports(diff.events).length > 0) return null;
   diff.keepsExit ||= cached.mayLackExits;
   const loops = cached.loops ?? new Map<string, LoopState>();
   const base = { ...cached, observedAt: null };

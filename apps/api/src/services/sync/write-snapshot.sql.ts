@@ -49,7 +49,7 @@ export interface SnapshotWrite {
   /** The events to record instead of those of `diff`, and the changes of exit counts. */
   loops: FoldedLoops;
   /**
-   * The assumption about the host's last report with which `loops` was computed (`StepTimes.isContinuous`). The write
+   * The assumption about the host's last report with which `loops` was computed (`ReportTimes.isContinuous`). The write
    * fails if it is wrong and made a difference.
    */
   isContinuous: boolean;

@@ -6,7 +6,7 @@ import { formatNumber } from '../../lib/format-count';
 import { EmptyState, Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { InfraToggle } from '../../components/infra';
-import { FilterEntry } from '../../components/filter-entry';
+import { FilterInput } from '../../components/filter-input';
 import { Menu, MenuItem } from '../../components/menu';
 import { RefreshListButton } from '../../components/refresh-list-button';
 import { useTitle } from '../../lib/title';
@@ -42,7 +42,7 @@ export function ContainersPage(): ReactNode {
     <div className="fill">
       <header className="page-head">
         <h1>Containers</h1>
-        <FilterEntry
+        <FilterInput
           label="Filter by name, image, command or ID"
           value={search.q ?? ''}
           onChange={(q) => updateSearch({ q: q === '' ? undefined : q })}

@@ -46,10 +46,11 @@ export function mergeProjects(projects: readonly Project[]): ProjectGroup[] {
       containers: items.reduce((sum, { containers }) => sum + containers, 0),
       running: items.reduce((sum, { running }) => sum + running, 0),
       isDataCurrent: items.every(({ hostFreshness }) => isCurrent(hostFreshness)),
-      hostId: isOfFleet && !composed.has(project) ? undefined : items.slice(0, HOSTS_MAX).map(({ hostId }) => hostId),
+      hostId:
+        isOfFleet && !composed.has(project) ? undefined : items.slice(0, FILTER_HOSTS_MAX).map(({ hostId }) => hostId),
     };
   });
 }
 
 /** Maximum number of hosts in a filter. */
-const HOSTS_MAX = 50;
+const FILTER_HOSTS_MAX = 50;

@@ -5,7 +5,7 @@ import { useCallback, useMemo, useRef, useState, type ReactNode } from 'react';
 import { Button } from '../../components/button';
 import { EmptyState, Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
-import { FilterEntry } from '../../components/filter-entry';
+import { FilterInput } from '../../components/filter-input';
 import { RefreshListButton } from '../../components/refresh-list-button';
 import { VirtualTable } from '../../components/virtual-table';
 import { hostFacetsQuery } from '../../lib/api/queries';
@@ -49,7 +49,7 @@ export function HostsPage(): ReactNode {
     <div className="fill">
       <header className="page-head">
         <h1>Hosts</h1>
-        <FilterEntry
+        <FilterInput
           label="Filter by name or ID"
           value={search.q ?? ''}
           onChange={(q) => updateSearch({ q: q === '' ? undefined : q })}

@@ -6,7 +6,7 @@ import type { ReactNode } from 'react';
 import { imagesQuery } from '../../lib/api/queries';
 import { formatCount, formatNumber } from '../../lib/format-count';
 import { EmptyState } from '../../components/empty-state';
-import { FilterEntry } from '../../components/filter-entry';
+import { FilterInput } from '../../components/filter-input';
 import { HostLabelFilter } from '../../components/host-label-filter';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
@@ -26,7 +26,7 @@ export function ImagesPage(): ReactNode {
     <>
       <header className="page-head">
         <h1>Images</h1>
-        <FilterEntry
+        <FilterInput
           label="Search images"
           value={q ?? ''}
           onChange={(value) =>

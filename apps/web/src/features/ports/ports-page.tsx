@@ -3,7 +3,7 @@ import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { portsQuery } from '../../lib/api/queries';
 import { EmptyState } from '../../components/empty-state';
-import { FilterEntry } from '../../components/filter-entry';
+import { FilterInput } from '../../components/filter-input';
 import { HostLabelFilter } from '../../components/host-label-filter';
 import { ImageRef } from '../../components/image-ref';
 import { IsolatedText } from '../../components/isolated-text';
@@ -26,7 +26,7 @@ export function PortsPage(): ReactNode {
     <>
       <header className="page-head">
         <h1>Ports</h1>
-        <FilterEntry
+        <FilterInput
           label="Port number"
           inputMode="numeric"
           value={port ?? ''}

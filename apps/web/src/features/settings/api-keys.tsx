@@ -13,7 +13,7 @@ import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
 import { Age, DateTime } from '../../components/time';
 import { toPlainText } from '../../lib/plain-text';
-import { expiryOf, isKeyInvalid, type Lifetime } from './expiry';
+import { toExpiresAt, isKeyInvalid, type Lifetime } from './expiry';
 
 /** The list of API keys, and the form that creates a key. */
 export function ApiKeys() {
@@ -138,7 +138,7 @@ function CreateKeyForm() {
   const [lifetime, setLifetime] = useState<Lifetime>('90');
   const [createdKey, setCreatedKey] = useState<ApiKeyCreated | null>(null);
   const createMutation = useMutation({
-    mutationFn: () => api.call('createApiKey', { body: { name, role, expiresAt: expiryOf(lifetime, serverNow()) } }),
+    mutationFn: () => api.call('createApiKey', { body: { name, role, expiresAt: toExpiresAt(lifetime, serverNow()) } }),
     onSuccess: (key) => {
       setCreatedKey(key);
       setName('');

@@ -9,7 +9,7 @@ export type Lifetime = 'never' | '30' | '90' | '365';
  * Returns when a key that is created now expires, or null if it never expires. `now` is the server's time in
  * milliseconds.
  */
-export const expiryOf = (lifetime: Lifetime, now: number): string | null =>
+export const toExpiresAt = (lifetime: Lifetime, now: number): string | null =>
   lifetime === 'never' ? null : new Date(now + Number(lifetime) * DAY_MS).toISOString();
 
 /** Returns whether a key no longer grants access because it was revoked or has expired. */

@@ -45,14 +45,12 @@ const DRIBBLE_MS_MAX = 20_000;
 const MEMORY_BYTES_MAX = 150e6;
 /** Maximum time for which the event loop may be blocked. */
 const BLOCK_MS_MAX = 100;
-/**
- * Maximum bytes of a response. A page ends when it reaches its limit of bytes, so its last row can exceed the limit.
- */
+/** Maximum bytes of a response. A page ends when it reaches its byte limit, so the last row can exceed the limit. */
 const PAGE_BYTES_MAX = 2e6;
 
 /**
- * Number of concurrent bodies. Together they fit into the memory limit for bodies, so the API refuses none of them for
- * lack of memory.
+ * Number of concurrent bodies. Together, the bodies fit into the memory limit for bodies, so the API refuses no body
+ * for lack of memory.
  */
 const AT_ONCE = 3;
 
@@ -65,7 +63,7 @@ const namesOf = (outcomes: readonly Outcome[]) => new Set(outcomes.map(({ name, 
 /** A response to a hostile request. */
 interface Outcome {
   name: string;
-  /** 0 if no response arrived. */
+  /** The status, or 0 if no response arrived. */
   status: number;
 }
 
@@ -114,7 +112,7 @@ async function sendHostileInput({ plan, progress }: CheckContext, databaseUrl: s
     for (const line of namesOf(serverErrors)) progress(`abuse: ${line}`);
 
     const victim = await enroll(client, enrollment.token, 'well-behaved');
-    const calls = await callWhileBodiesAreHeld(api, client, { agent, victim, adminKey });
+    const calls = await callDuringUnsentBodies(api, client, { agent, victim, adminKey });
     progress(`abuse: announced bodies were held, ${memory()}`);
     const refused = calls.filter(({ status }) => status === 429 || status === 503 || status === 0);
     for (const line of namesOf(refused)) progress(`abuse: ${line}`);
@@ -127,7 +125,7 @@ async function sendHostileInput({ plan, progress }: CheckContext, databaseUrl: s
     const memoryBytes = peakBytes(api.program.pid) - idleBytes;
     return [
       never('5xx answers', serverErrors.length, outcomes.length, 'hostile requests'),
-      never('refused calls of other clients while announced bodies are held', refused.length, calls.length, 'calls'),
+      never('refused calls of other clients while announced bodies are late', refused.length, calls.length, 'calls'),
       atMost(
         'largest page of containers of the maximum size',
         Math.max(...pages.map(({ text }) => Buffer.byteLength(text))),
@@ -157,10 +155,7 @@ async function sendHostileInput({ plan, progress }: CheckContext, databaseUrl: s
 const all = <T>(count: number, action: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, action));
 
-/**
- * Returns the calls that have a body, and one call with an unknown token. The API reads a body only if the token is
- * valid.
- */
+/** Returns calls that have a body. The last call has an unknown token, with which the API does not read the body. */
 function targetsOf(agent: AgentSession, enrollmentToken: string, adminKey: string): Call[] {
   return [
     { method: 'POST', path: Paths.agentContainers, token: agent.token },
@@ -173,7 +168,7 @@ function targetsOf(agent: AgentSession, enrollmentToken: string, adminKey: strin
 }
 
 /**
- * If the server refuses a request while the client is sending it, the server may close the connection. This counts as a
+ * If the server refuses a request while the client is sending, the server may close the connection. This counts as a
  * refusal.
  */
 async function answerTo(client: Http, name: string, call: Call): Promise<Outcome> {
@@ -186,14 +181,14 @@ async function answerToBytes({ port }: Api, name: string, bytes: string): Promis
   return { name, status };
 }
 
-/** The time to wait, in ms, until the server has read the heads. */
+/** The time in ms after which the server has read all request heads. */
 const HEADS_READ_MS = 300;
 
 /**
  * Returns request heads that announce bodies. Bodies of these sizes once filled the memory that all callers shared: 48
- * MiB for snapshots, 8 MiB for small calls, and 8 MiB for calls of operators.
+ * MiB for snapshots, 8 MiB for small calls, and 8 MiB for operators' calls.
  */
-function heldBodies({ token }: AgentSession): { name: string; heads: string[] }[] {
+function unsentBodies({ token }: AgentSession): { name: string; heads: string[] }[] {
   const large = [...Array<number>(4).fill(10_485_760), 8_378_368];
   const small = [...Array<number>(124).fill(65_536), 6_144];
   const heads = (target: string, sizes: readonly number[], bearer?: string) =>
@@ -208,13 +203,13 @@ function heldBodies({ token }: AgentSession): { name: string; heads: string[] }[
 }
 
 /** Returns the responses to other clients while the API waits for bodies that were announced but not sent. */
-async function callWhileBodiesAreHeld(
+async function callDuringUnsentBodies(
   { port }: Api,
   client: Http,
   { agent, victim, adminKey }: { agent: AgentSession; victim: AgentSession; adminKey: string },
 ): Promise<Outcome[]> {
   const outcomes: Outcome[] = [];
-  for (const { name, heads } of heldBodies(agent)) {
+  for (const { name, heads } of unsentBodies(agent)) {
     const release = await holdOpen(port, heads);
     await sleep(HEADS_READ_MS);
     const body = '{"digest":null,"engineError":"none"}';

@@ -35,13 +35,11 @@ const AHEAD_FOR_MS = 8_000;
 const HEARTBEAT_SECONDS = 2;
 /** The time without a heartbeat after which a host is stale. */
 const GRACE_MS = 3 * HEARTBEAT_SECONDS * 1_000;
-/**
- * Maximum time from a host's last heartbeat until the host is shown as stale. It includes a margin for a busy machine.
- */
+/** Maximum time from a host's last heartbeat until the host is shown as stale, with a margin for a busy machine. */
 const STALE_MS_MAX = GRACE_MS + 7_000;
 /**
- * How long the first host is stale before Muster is killed. The time is longer than the interval at which Muster
- * records that it is running.
+ * How long the first host is stale before Muster is killed: longer than the interval at which Muster records that it is
+ * running.
  */
 const SETTLED_MS = 4_000;
 /** How long Muster is down: longer than `GRACE_MS`. */
@@ -129,9 +127,9 @@ async function onEmbedded({ progress }: CheckContext, directory: string): Promis
 
 /** Two hosts that report to a process. */
 interface Fleet {
-  /** Stops the heartbeats of the host `ended`, and returns the time at which the last one was sent. */
+  /** Stops the heartbeats of the host `ended`, and returns the time of the last heartbeat. */
   endFirst(): number;
-  /** Stops the heartbeats of the host `reporting` as well. */
+  /** Stops the heartbeats of the host `reporting`. */
   endSecond(): void;
 }
 
@@ -163,7 +161,7 @@ async function sendHeartbeats(client: Http, agent: AgentSession): Promise<{ end:
 interface Observations {
   /** Milliseconds from the last heartbeat of the host `ended` until every replica shows this host as stale. */
   staleMs: number;
-  /** The number of hosts in all responses together. */
+  /** The total number of hosts in all responses. */
   hosts: number;
   /** How many of these hosts had an instant in the future. */
   future: number;
@@ -189,8 +187,8 @@ async function observeEnd(fleet: Fleet, operators: readonly Operator[]): Promise
 }
 
 /**
- * An instant is considered to be in the future if it is ahead of the test's clock by more than this many milliseconds.
- * The wrong clock is ahead by far more.
+ * An instant that is ahead of the test's clock by more than this number of milliseconds counts as in the future. The
+ * wrong clock is ahead by far more.
  */
 const AHEAD_NOTICEABLE_MS = 5_000;
 

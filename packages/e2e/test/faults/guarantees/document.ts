@@ -4,7 +4,7 @@ import { count } from '../../../src/faults/format.js';
 import { fuzzApi } from '../../openapi-fuzz/fuzz-api.js';
 import { withServer } from '../parts/server.js';
 
-/** The API responds as its own OpenAPI document describes. */
+/** The API responds as its OpenAPI document describes. */
 export const document: Guarantee = {
   title: 'Every answer matches the OpenAPI document',
   check: (context) =>

@@ -25,7 +25,7 @@ export const frozen: Guarantee = {
 
 const ANSWER_MS_MAX = 4_000;
 const RECOVERY_MS_MAX = 5_000;
-/** /healthz needs no database, so a longer response time means that the event loop was blocked. */
+/** /healthz does not use the database, so a longer response time means that the event loop was blocked. */
 const HEALTH_MS_MAX = 1_000;
 
 /** Number of hosts that continue to report while nothing can be stored. */
@@ -90,10 +90,7 @@ async function freeze({ plan, progress }: CheckContext, { cluster, createDatabas
   });
 }
 
-/**
- * Returns a function that returns the call for a turn. The calls rotate: a snapshot, a heartbeat, and a read by an
- * operator.
- */
+/** Returns a function that returns the call for a turn. Snapshots, heartbeats and an operator's reads take turns. */
 function callsOf(agent: AgentSession, host: number, adminKey: string): (turn: number) => Call {
   return (turn) => {
     if (turn % 3 === 0) return snapshotRequest(agent, JSON.stringify(numberedSnapshot(host, turn + 1)));

@@ -77,7 +77,7 @@ function report(what: string, rounds: readonly Round[]): Finding[] {
   ];
 }
 
-/** Kills the API repeatedly, and starts it again each time with the same settings and without repairs. */
+/** Kills the API repeatedly, and restarts it each time with the same settings and without repairs. */
 async function killApi(
   context: CheckContext,
   what: string,
@@ -106,7 +106,7 @@ async function killApi(
   });
 }
 
-/** Kills the database of a running API and starts it again. The API is not restarted. */
+/** Kills the database of a running API and restarts only the database. */
 async function killDatabase(
   context: CheckContext,
   env: Record<string, string>,

@@ -41,7 +41,7 @@ async function delayStream({ progress }: CheckContext, { createDatabase }: Serve
     const firstMs = await until(/event: container[^]*second:1/, CAUGHT_UP_MS_MAX);
 
     const whileOpen = await onDatabase(otherUrl, async (other) => {
-      // This transaction is in another database of the server, like one that a forgotten session or an ETL job leaves
+      // This transaction is in another database of the server, as a forgotten session or an ETL job could leave it
       // open.
       await other.query('BEGIN');
       await other.query('SELECT pg_current_xact_id()');

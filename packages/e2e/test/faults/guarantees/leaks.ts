@@ -16,17 +16,17 @@ export const leaks: Guarantee = {
   check: (context) => withServer((server) => searchForSecrets(context, server)),
 };
 
-/** Returns a unique word. It has only letters and digits, because escaping could change other characters. */
+/** Returns a unique word of letters and digits, because escaping could change other characters. */
 const canary = (): string => `canary${randomBytes(12).toString('hex')}`;
 
-/** Returns a secret as plain text, in base64 and in hexadecimal, because a log could contain any of them. */
+/** Returns a secret as plain text, in base64 and in hexadecimal, because a log could contain any of these forms. */
 const encodingsOf = (secret: string): string[] => [
   secret,
   Buffer.from(secret).toString('base64').replace(/=+$/, ''),
   Buffer.from(secret).toString('hex'),
 ];
 
-/** All planted secrets, by place. */
+/** Creates all planted secrets, by place. */
 function createSecrets() {
   return {
     label: canary(),
@@ -58,7 +58,7 @@ async function searchForSecrets({ progress }: CheckContext, { cluster, createDat
 
   return withDisposables(async (use) => {
     const errors: string[] = [];
-    // The most verbose level, so that no leak is hidden by the log level.
+    // With the most verbose level, the log level hides no leak.
     const env = { DATABASE_URL: url.href, LOG_LEVEL: 'trace', MUSTER_CANARY: secrets.header };
     const api = use(await startApi({ env, adminKey: secrets.adminKey }), (each) => each.stop());
     const client = use(createHttp(api.url), (each) => each.close());
@@ -169,7 +169,7 @@ function badCalls(secrets: Secrets & { enrollmentToken: string; agentToken: stri
 
 /**
  * Runs `action` twice while the database rejects valid statements. The first time, rows violate a constraint, and
- * PostgreSQL quotes such a row in its error. The second time, a column is missing as well.
+ * PostgreSQL quotes such a row in its error. The second time, a column is also missing.
  */
 async function whileBroken(databaseUrl: string, action: () => Promise<void>): Promise<void> {
   await onDatabase(databaseUrl, async (client) => {

@@ -17,7 +17,7 @@ export const limits: Guarantee = {
 
 const REPLICAS = 2;
 const PER_MINUTE = 600;
-/** The permitted burst: a tenth of the limit per minute (ADR 8). */
+/** The permitted burst: a tenth of the requests per minute (ADR 8). */
 const BURST = PER_MINUTE / 10;
 
 async function exceedLimits({ plan, progress }: CheckContext, databaseUrl: string): Promise<Finding[]> {

@@ -61,7 +61,8 @@ async function addNoisyAgents({ plan, progress }: CheckContext, databaseUrl: str
     const quietHeartbeats: LoadResult[] = [];
     const disturbedHeartbeats: LoadResult[] = [];
     const costlyResults: LoadResult[] = [];
-    // Windows with and without the noisy agent alternate, so that a disturbance of the machine affects both kinds.
+    // Windows with and without the noisy agent alternate, so that a disturbance of the machine affects both kinds of
+    // windows.
     for (let window = 1; window <= plan.noisy.windows; window++) {
       quiet.push(await driveNormal());
       const [ours, theirs] = await Promise.all([driveNormal(), driveLoud()]);

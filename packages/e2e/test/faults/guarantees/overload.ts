@@ -20,7 +20,7 @@ import { peakBytes, resetPeak } from '../parts/memory.js';
 import { onDatabase, withServer, type Server } from '../parts/server.js';
 import { percent, perSecond, seconds } from '../../../src/faults/format.js';
 
-/** Under overload, the API keeps its throughput, and refuses only the requests that exceed it. */
+/** Under overload, the API keeps its throughput, and refuses only excess requests. */
 export const overload: Guarantee = {
   title: 'Under overload, Muster refuses the excess and keeps its throughput',
   check: (context) => withServer((server) => overloadApi(context, server)),
@@ -32,21 +32,26 @@ const RECOVERY_MS_MAX = 10_000;
 /** Maximum increase in memory from peak load to overload. It covers the sockets and the API's memory for bodies. */
 const MEMORY_BYTES_MAX = 150e6;
 
-/** Connections that measure the peak. They keep the API busy, but are so few that it refuses no request. */
+/**
+ * Number of connections that measure the peak: enough to keep the API busy, and few enough that it refuses no request.
+ */
 const PEAK_CONNECTIONS = 64;
 /**
- * The maximum response time in seconds, for accepted and refused requests. The number of connections follows from it,
- * because each connection has only one request in flight.
+ * The maximum response time in seconds, for accepted and refused requests. The number of connections follows from this
+ * maximum, because each connection has only one request in flight.
  */
 const RESPONSE_S_MAX = 2.5;
-/** Requests per second of the first phase, in which each host sends two or more. The API must refuse none of them. */
+/**
+ * Requests per second of the first phase, in which each host sends at least two requests. The API must refuse no
+ * request.
+ */
 const FIRST_PER_SECOND = 300;
 const FIRST_CONNECTIONS = 200;
 /** The load after the overload, as a share of the peak. */
 const CALM_SHARE = 0.2;
 const CALM_CONNECTIONS = 200;
 
-/** Sign-ins whose bodies never arrive. This number once exhausted the capacity that all callers shared. */
+/** Number of sign-ins whose bodies never arrive, which once exhausted the capacity that all callers shared. */
 const ANONYMOUS_BODIES = Array.from({ length: 125 }, () => announcement(Paths.session, 65_536));
 /** Milliseconds between two calls of one person. */
 const PERSON_INTERVAL_MS = 1_000;
@@ -103,8 +108,8 @@ async function overloadApi({ plan, progress }: CheckContext, { cluster, createDa
     progress(`overload: ${perSecond(sentRate)} sent, ${perSecond(rateOf(during))} answered with 200`);
     const calm = { connections: CALM_CONNECTIONS, perSecond: CALM_SHARE * rateOf(before) };
     const after = await storm({ ...calm, durationMs: RECOVERY_MS_MAX + 3_000 });
-    // The peak is measured before and after the overload, and the average is used, in case a disturbance of the machine
-    // affected one of the measurements.
+    // The peak is the average of measurements before and after the overload, because a disturbance of the machine can
+    // affect a measurement.
     const again = await storm({ connections: PEAK_CONNECTIONS, durationMs: peakMs });
     progress(`overload: peak of ${perSecond(rateOf(again))} afterwards`);
     const peak = (rateOf(before) + rateOf(again)) / 2;

@@ -29,8 +29,8 @@ export const restored: Guarantee = {
 
 const REPLICAS = 2;
 /**
- * The number of transactions that the restore loses. The transactions that stored one revision of each host are not
- * included.
+ * The number of transactions that the restore loses, in addition to the transactions that stored a revision of each
+ * host.
  */
 const LOST_TRANSACTIONS = 2_000;
 const REJECTED_MS_MAX = 5_000;
@@ -80,7 +80,7 @@ async function loseLastCommits(
     progress('restored: the database is replaced by the copy');
 
     // The restored server reuses transaction ids. This revocation gets an id that the first replica has already read
-    // from a lost transaction. The replica has read nothing since the restore.
+    // from a lost transaction. That replica has read nothing since the restore.
     await revokeTokens(databaseUrl, revoked);
     const revokedAt = performance.now();
     const sentAt = performance.now();
@@ -88,8 +88,8 @@ async function loseLastCommits(
       if (!/event: (container|reset)/.test(listener.text())) throw new Error('the stream sent no change and no reset');
       return performance.now() - sentAt;
     }, STREAM_MS_MAX).catch(() => NaN);
-    // These snapshots create revisions with the same numbers as the lost revisions, but with other content. The first
-    // replica has cached only the lost revisions.
+    // These snapshots create revisions with the numbers of the lost revisions but with other content. The first replica
+    // has cached only the lost revisions.
     for (const agent of reporting) await send(b, snapshotRequest(agent, body('running', 'running', 'running')));
     const rows = await Promise.all(reporting.map((agent) => compare(a, operator, agent)));
     await sleep(WATCH_MS);
@@ -127,7 +127,7 @@ async function restoreFiles(data: string): Promise<void> {
 const body = (...states: string[]): string =>
   JSON.stringify(states.map((state, i) => ({ dockerId: `c${i}`, name: `c${i}`, image: 'nginx:1', state })));
 
-/** Makes a call, and repeats it until it succeeds, as an agent does. */
+/** Repeats a call until it succeeds, as an agent does. */
 async function send(client: Http, call: Call): Promise<string> {
   return eventually(async () => {
     const { status, text } = await client.send(call);
@@ -158,8 +158,8 @@ const revokeTokens = (databaseUrl: string, agents: readonly AgentSession[]): Pro
   );
 
 /**
- * Sends heartbeats repeatedly. The returned function stops the heartbeats, and returns the time at which the last
- * accepted heartbeat was sent.
+ * Sends heartbeats repeatedly. The returned function stops the heartbeats, and returns when the last accepted heartbeat
+ * was sent.
  */
 function sendUntilStopped(client: Http, agent: AgentSession): () => Promise<number> {
   let isOver = false;

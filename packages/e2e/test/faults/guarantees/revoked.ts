@@ -45,7 +45,7 @@ async function revoke({ plan, progress }: CheckContext, databaseUrl: string): Pr
       watch(clients, await hosts('deleted'), 410, ({ hostId }) => operator.call('deleteHost', { params: { hostId } })),
       watch(clients, await hosts('rotated'), 401, async (agent) => {
         const next = rotatedToken(await first.send(rotationRequest(agent)));
-        // The old token is valid until the new one is used.
+        // The old token is valid until the new token is used.
         await first.send({ ...heartbeatRequest(agent, null), token: next });
       }),
     ]);
@@ -66,7 +66,7 @@ async function revoke({ plan, progress }: CheckContext, databaseUrl: string): Pr
   });
 }
 
-interface Watched {
+interface WatchResult {
   /** Milliseconds between the response to the revocation and the last request that a replica still accepted. */
   lastAcceptedMs: number;
   tokens: number;
@@ -74,7 +74,7 @@ interface Watched {
   wrong: number;
 }
 
-const report = (what: string, { lastAcceptedMs, tokens, wrong }: Watched): Finding[] => [
+const report = (what: string, { lastAcceptedMs, tokens, wrong }: WatchResult): Finding[] => [
   atMost(
     `${what}: last accepted after (${tokens} tokens, ${REPLICAS} replicas)`,
     lastAcceptedMs,
@@ -94,7 +94,7 @@ async function watch(
   agents: readonly AgentSession[],
   refusal: number,
   revokeOne: (agent: AgentSession) => Promise<void>,
-): Promise<Watched> {
+): Promise<WatchResult> {
   const wrong = new Set<AgentSession>();
   let lastAcceptedMs = 0;
   await Promise.all(
@@ -108,8 +108,8 @@ async function watch(
           while (performance.now() - revokedAt < WATCH_MS) {
             const sentMs = performance.now() - revokedAt;
             const { status } = await client.send(call);
-            // The time of the request counts, not that of the response. A slow response does not mean that the token
-            // was valid for longer.
+            // The time of the request counts, because a slow response does not mean that the token was valid for
+            // longer.
             if (status === 200) lastAcceptedMs = Math.max(lastAcceptedMs, sentMs);
             else if (status !== refusal) wrong.add(agent);
             await new Promise((resolve) => setTimeout(resolve, TRY_INTERVAL_MS));

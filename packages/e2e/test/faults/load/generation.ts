@@ -12,31 +12,31 @@ import {
 } from '@muster/contracts';
 import { generationOf, markerOf, numberedSnapshot } from '@muster/fleet';
 
-/**
- * The snapshots that the API may have stored for a host: the last one that it acknowledged, or any that was sent later.
- */
+/** The snapshots that the API may have stored for a host: the last acknowledged snapshot, or any later snapshot. */
 export interface Expected {
   host: number;
-  /** The generation that the previous check found, or 0 if there was none. */
+  /** The generation that the previous check found, or 0 without a previous check. */
   base: number;
-  /** The generations acknowledged since then, in order. */
+  /** The generations acknowledged since the previous check, in order. */
   acked: readonly number[];
   /** The last generation that was sent. */
   sent: number;
 }
 
 export interface Verdict {
-  /** The generation that the API has stored, or 0 if there is none. */
+  /** The generation that the API has stored, or 0 if it has stored no snapshot. */
   found: number;
-  /** Describes an acknowledged snapshot that is missing, if there is one. */
+  /** Describes an acknowledged snapshot that is missing; null if no snapshot is missing. */
   lost: string | null;
-  /** Describes how the stored state differs from one complete snapshot with its history, if it differs. */
+  /**
+   * Describes how the stored state differs from one complete snapshot with its history; null if there is no difference.
+   */
   torn: string | null;
 }
 
 /**
- * Checks what the API returns for a host. `events` are the marker's image changes, newest first. They include at least
- * all changes since `base`.
+ * Checks the API's data of a host. `events` are the marker's image changes, newest first, including at least all
+ * changes since `base`.
  */
 export function judgeHost(
   { host, base, acked, sent }: Expected,
@@ -70,8 +70,8 @@ function chainBetween(
   found: number,
 ): ReadonlySet<number> | null {
   const later = steps.filter(({ to }) => to > base);
-  // The first snapshot creates the marker, so no step has it as its `to`. If `base` is 0, the chain therefore starts at
-  // the `from` of the first step.
+  // The first snapshot creates the marker without an image change. If `base` is 0, the chain therefore starts at the
+  // `from` of the first step.
   let at = base === 0 ? (later[0]?.from ?? found) : base;
   const chain = new Set([at]);
   for (const { from, to } of later) {

@@ -1,4 +1,4 @@
-/** Hostile requests: bodies and heads that cost the server more than the client. */
+/** Hostile requests: bodies and heads that need more resources of the server than of the client. */
 import { createGzip, gzipSync } from 'node:zlib';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -102,7 +102,7 @@ export async function statusesOf(port: number, bytes: string, timeoutMs: number)
   return [...received.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
 }
 
-/** Returns a request head that announces a body of this many bytes, but without the body. */
+/** Returns a request head that announces a body of `bodyBytes` bytes, without the body. */
 export const announcement = (target: string, bodyBytes: number, token?: string): string =>
   [
     `POST ${target} HTTP/1.1`,
@@ -118,7 +118,7 @@ export async function holdOpen(port: number, heads: readonly string[]): Promise<
   return () => sockets.forEach((socket) => socket.destroy());
 }
 
-/** A slow client: it first sends `prefix` as a whole, and then `rest` repeatedly, one byte at a time. */
+/** What a slow client sends: first `prefix` as a whole, and then `rest` repeatedly, byte by byte. */
 export type Dribble = { name: string; prefix: string; rest: string };
 
 /** Sends a byte each second. Returns the milliseconds until the server closed the connection, at most `timeoutMs`. */

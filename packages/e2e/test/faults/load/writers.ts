@@ -19,20 +19,18 @@ export interface Comparison {
   unexpected: string[];
 }
 
-/**
- * Hosts, each of which posts one snapshot after the other until `stop` is called. In the meantime, new hosts enroll.
- */
+/** Hosts that post one snapshot after the other until `stop` is called. In the meantime, new hosts enroll. */
 export interface Writers {
   /** Starts sending. Resolves when the API has acknowledged a few snapshots of every host. */
   begin(): Promise<void>;
-  /** Starts no more calls, and waits for those in progress. */
+  /** Starts no more calls, and waits for the calls in progress. */
   stop(): Promise<void>;
   /** Compares the snapshots that were acknowledged since the last comparison with the stored state. */
   compare(operator: Operator): Promise<Comparison>;
   close(): Promise<void>;
 }
 
-/** Milliseconds between a failed attempt and the next one. */
+/** Milliseconds between a failed attempt and the next attempt. */
 const RETRY_MS = 20;
 
 /** Acknowledged snapshots per host before a fault is injected. */
@@ -64,7 +62,7 @@ export async function createWriters(url: string, operator: Operator, count: numb
     try {
       return await action();
     } catch {
-      // Whether the API stores a snapshot that it did not acknowledge is undefined. Either result is correct.
+      // The API may or may not store a snapshot that it did not acknowledge.
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       return null;
     }

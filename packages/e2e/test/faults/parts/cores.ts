@@ -8,13 +8,12 @@ const canPin = (): boolean =>
   availableParallelism() > 1 && spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status === 0;
 
 /**
- * Returns the command prefix that runs a program on one core. The prefix is empty if this process may use only one
- * core.
+ * Returns the command prefix that runs a program on a core. The prefix is empty if this process may use only one core.
  */
 export const onCore = (core: number): readonly string[] => (canPin() ? ['taskset', '-c', String(core)] : []);
 
 /**
- * Moves a PostgreSQL server to one core, so that it does not slow down the load generator on another core. Does nothing
+ * Moves a PostgreSQL server to a core, so that it does not slow down the load generator on another core. Does nothing
  * if this process may use only one core. Later processes of the server inherit the core.
  */
 export async function pinServer(cluster: Pick<PostgresCluster, 'pid'>, core: number): Promise<void> {

@@ -3,7 +3,7 @@ import type { Http } from '@muster/testkit/http';
 
 export type { Operator } from '@muster/fleet';
 
-/** Creates an operator that uses the connections of `client`, and makes each call once. */
+/** Creates an operator that uses the connections of `client` and does not repeat calls. */
 export const createOperator = (client: Http, key: string): fleet.Operator =>
   fleet.createOperator(client, key, { attemptsMax: 1 });
 

@@ -1,6 +1,6 @@
 /**
  * A minimal load balancer. It polls the `/readyz` of each replica, and forwards each request to a replica that was
- * ready at the last poll. It never retries a request. A request that a replica drops is therefore visible to the test.
+ * ready at the last poll. It never retries a request, so the test notices each request that a replica drops.
  */
 import { once } from 'node:events';
 import { Agent, createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';

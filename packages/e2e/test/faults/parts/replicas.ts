@@ -9,7 +9,7 @@ export async function startReplicas(
 ): Promise<{ adminKey: string; replicas: Api[] }> {
   const adminKey = newToken();
   const replicas: Api[] = [];
-  // They start one after the other, because the first one applies the migrations.
+  // The replicas start one after the other, because the first replica applies the migrations.
   for (let i = 0; i < count; i++) replicas.push(use(await startApi({ env, adminKey }), (api) => api.stop()));
   return { adminKey, replicas };
 }

@@ -7,7 +7,10 @@ export interface Listener {
   close(): void;
 }
 
-/** Opens the stream of an API, and receives it until `close` is called. @throws Error if the API refuses the stream. */
+/**
+ * Opens the stream of an API, and receives messages until `close` is called. @throws Error if the API refuses the
+ * stream.
+ */
 export async function listen(url: string, key: string): Promise<Listener> {
   const end = new AbortController();
   const headers = { authorization: `Bearer ${key}`, accept: 'text/event-stream' };

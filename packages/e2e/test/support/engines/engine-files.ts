@@ -13,7 +13,7 @@ const run = promisify(execFile);
 /** An engine in Debian. */
 export interface EngineRelease {
   name: 'Docker' | 'Podman';
-  /** The beginning of the engine's version; empty for an unstable release, in which it changes. */
+  /** The beginning of the engine's version; empty for an unstable release, whose versions change. */
   version: string;
   /** The releases of Debian that contain the engine and its libraries. */
   releases: readonly string[];
@@ -32,9 +32,9 @@ const PACKAGES = {
 } as const;
 
 /**
- * Returns the directory with the files of an engine, a root file system; null if they are not available, for which
- * `isAvailable` reports the reason. The files are downloaded once. Those of an unstable release are downloaded at each
- * run, because its versions change.
+ * Returns the directory with an engine's root file system. Returns null if the files are not available, for which
+ * `isAvailable` reports the reason. The files are downloaded once, or at each run for an unstable release, whose
+ * versions change.
  */
 export async function findEngineFiles(engine: EngineRelease): Promise<string | null> {
   const missing = PROGRAMS.filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
@@ -64,7 +64,7 @@ const packagesOf = ({ name, releases }: EngineRelease): string[] => [
   ...(name === 'Docker' && releases[0] !== 'bookworm' ? ['docker-cli'] : []),
 ];
 
-/** Downloads the engine's packages with all that they need, and unpacks them. Nothing is installed on this machine. */
+/** Downloads the engine's packages with all dependencies, and unpacks them. Nothing is installed on this machine. */
 async function download(releases: readonly string[], packages: readonly string[], root: string): Promise<void> {
   await mkdir(CACHE, { recursive: true });
   const work = await mkdtemp(join(CACHE, 'work-'));

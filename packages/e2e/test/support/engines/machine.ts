@@ -1,23 +1,23 @@
 import { readFile } from 'node:fs/promises';
 import { eventually, startCommand, type Program } from '@muster/testkit';
 
-/** A machine with its own processes, network and files, on which nothing runs yet. */
+/** A machine with its own processes, network and files. At first, no program runs on the machine. */
 export interface Machine {
   /** Starts a command on the machine. */
   start(command: readonly string[]): Program;
-  /** Runs a command on the machine, and returns its output. Throws if it fails. */
+  /** Runs a command on the machine, and returns its output. Throws if the command fails. */
   run(command: readonly string[]): Promise<string>;
   /** Ends all processes at once, as a power cut does. */
   cutPower(): Promise<void>;
 }
 
-/** What the machine's processes inherit. */
+/** The PATH of the machine's processes. */
 const PATH = '/usr/sbin:/usr/bin';
 
 /**
- * A container engine needs a real `pivot_root`: with `chroot`, its containers would see the files of the real machine.
- * The script is the machine's first process. In the end, catatonit replaces it, which only collects ended processes.
- * What the machine writes to its root is kept in memory, so that the next machine boots from the same files.
+ * The script of the machine's first process. A container engine needs a real `pivot_root`: with `chroot`, its
+ * containers would see the files of the real machine. In the end, the script executes catatonit, which only collects
+ * ended processes. Changes of the root file system stay in memory, so that the next machine boots from the same files.
  */
 const BOOT = `set -e
   root=$0 shared=$1
@@ -39,8 +39,8 @@ const BOOT = `set -e
   exec busybox chroot . /usr/bin/sh -c 'busybox umount -l /mnt; echo booted; exec catatonit -P'`;
 
 /**
- * Boots a machine with the files in `root`. The directory `shared` has the same path there and here, and survives a
- * power cut. `env` are variables of all commands.
+ * Boots a machine with the files in `root`. The directory `shared` has the same path on the machine and outside, and
+ * survives a power cut. `env` contains variables for all commands.
  */
 export async function bootMachine(
   root: string,

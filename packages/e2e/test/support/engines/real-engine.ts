@@ -10,7 +10,7 @@ const APPLETS = ['sh', 'sleep', 'true', 'false', 'test', 'touch', 'rm'];
 
 /** An engine in its own simulated machine (see machine.ts). */
 export interface RealEngine {
-  /** The engine's own version. */
+  /** The version that the engine reports. */
   readonly version: string;
   /** The value of DOCKER_HOST for clients. */
   readonly dockerHost: string;
@@ -18,9 +18,9 @@ export interface RealEngine {
   cli(...args: string[]): Promise<string>;
   /** Starts a command on the engine's machine. */
   start(command: readonly string[]): Program;
-  /** Runs a command on the engine's machine, and returns its output. Throws if it fails. */
+  /** Runs a command on the engine's machine, and returns its output. Throws if the command fails. */
   run(command: readonly string[]): Promise<string>;
-  /** Stops the engine as a service manager does, and starts it again. */
+  /** Stops the engine like a service manager, and restarts it. */
   restart(): Promise<void>;
   /** Ends the engine and all containers at once, as a power cut does, and boots the machine again. */
   cutPower(): Promise<void>;
@@ -40,10 +40,13 @@ export async function startRealEngine(
 
   const cli = (...args: string[]): Promise<string> => machine!.run([program, ...args]);
 
-  /** The ids of all containers and pods that were there before a power cut. */
+  /** The ids of all containers and pods that existed before a power cut. */
   const groupIds = new Set<string>();
 
-  /** Ends the machine, also if the engine no longer answers, and removes what it leaves in the machine of the tests. */
+  /**
+   * Ends the machine, even if the engine no longer answers, and removes the cgroups of its containers and pods from the
+   * test machine.
+   */
   async function cutPower(): Promise<void> {
     const lists = [['ps', '--all'], ...(name === 'Podman' ? [['pod', 'ps']] : [])];
     for (const list of lists) {
@@ -97,14 +100,14 @@ export async function startRealEngine(
   };
 }
 
-/** Removes the cgroups of containers and pods. Engines create them below those of the machine of the tests. */
+/** Removes the cgroups of containers and pods. Engines create these cgroups below the cgroups of the test machine. */
 async function removeCgroups(ids: ReadonlySet<string>): Promise<void> {
   const paths = [...ids].flatMap((id) => ['-o', '-path', `*${id}*`]).slice(1);
   if (paths.length === 0) return;
-  // The group of all containers of an engine is removed with the last one.
+  // The common cgroup of an engine's containers is removed with the last container.
   const remove = 'rmdir "$1" && rmdir --ignore-fail-on-non-empty "$(dirname "$1")" || true';
   const find = ['find', '/sys/fs/cgroup', '-depth', '-type', 'd', '(', ...paths, ')'];
-  // Processes that were killed end a moment later.
+  // Killed processes end with a short delay.
   await eventually(async () => {
     await startCommand([...find, '-exec', 'sh', '-c', remove, 'sh', '{}', ';']).ended;
     const rest = startCommand([...find, '-print', '-quit']);
@@ -113,14 +116,14 @@ async function removeCgroups(ids: ReadonlySet<string>): Promise<void> {
   });
 }
 
-/** A command line, the command that starts the engine, and the variables of both. */
+/** The engine's command line, the command that starts the engine, and the variables of both commands. */
 type Commands = readonly [program: string, server: readonly string[], env: Readonly<Record<string, string>>];
 
 async function prepareDocker(dir: string, socket: string): Promise<Commands> {
   await writeFile(join(dir, 'daemon.json'), '{}');
   const paths = ['--data-root', join(dir, 'data'), '--exec-root', '/run/docker', '--pidfile', '/run/docker.pid'];
   const config = ['-H', `unix://${socket}`, '--config-file', join(dir, 'daemon.json'), '--shutdown-timeout', '1'];
-  // Containers cannot find each other by name, but this needs no firewall.
+  // Containers cannot find each other by name, but the engine needs no firewall.
   const network = ['--bip', '172.31.230.1/24', '--iptables=false', '--ip6tables=false'];
   const server = ['dockerd', ...config, ...paths, ...network, '--storage-driver', 'vfs'];
   return ['docker', server, { DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: dir }];

@@ -10,8 +10,8 @@ import { IMAGE, startRealEngine, type RealEngine } from './real-engine.js';
 import { REGISTRY, startRegistry } from './registry.js';
 
 /**
- * What Muster must show, by the container's name: code and reason, or the state of a container that has not ended. Two
- * allowed results are joined with `or`.
+ * What Muster must show for each container name: the code and reason, or the state of a container that has not exited.
+ * The word `or` separates two allowed results.
  */
 export type Exits = Readonly<Record<string, string>>;
 
@@ -32,12 +32,12 @@ export const DOCKER_EXITS: Exits = {
   removed: 'absent',
 };
 
-/** The exits on Podman, which does not report all requests to stop a container. */
+/** The exits on Podman, which does not report every request to stop a container. */
 export const PODMAN_EXITS: Exits = {
   ...DOCKER_EXITS,
   'exit-5': '5 unknown',
   'exit-127': '127 unknown',
-  // Podman reports some of these stops, and others not.
+  // Podman reports some of these stops but not all.
   'stopped-ignores-term': '137 unknown or 137 stopped',
   'stopped-exit-5': '5 unknown or 5 stopped',
   'stopped-exit-0': '0 completed or 0 stopped',
@@ -52,7 +52,7 @@ const RELOADED = ['sh', '-c', 'trap "" HUP; trap "exit 3" USR1; while :; do slee
 const MEMORY_HOG = ['sh', '-c', 'x=a; while :; do x=$x$x; done'];
 const SLEEP = ['sleep', '1d'];
 
-/** Runs the same stories on an engine as on all others, with the built API and the built agent. */
+/** Defines the tests of an engine, which are the same for all engines, with the built API and the built agent. */
 export async function describeEngine(release: EngineRelease, exits: Exits): Promise<void> {
   const files = await findEngineFiles(release);
   const label = `${release.name} ${release.version || release.releases[0]}`;
@@ -66,7 +66,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
   /** Cleanup functions, in reverse order of creation. */
   const closers: (() => Promise<unknown>)[] = [];
   let dir: string;
-  /** What Muster showed first. It must not change. */
+  /** The exits that Muster showed first, which must not change. */
   let exits = expectedExits;
   let muster: Muster;
   let engine: RealEngine;
@@ -77,11 +77,11 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
   const run = (name: string, options: readonly string[] = [], command: readonly string[] = SLEEP): Promise<string> =>
     engine.cli('run', '--detach', '--name', name, ...options, IMAGE, ...command);
 
-  /** Returns the container with this name; undefined if Muster does not know it. */
+  /** Returns the container with this name, or undefined if Muster does not list the container. */
   const find = async (name: string, query = ''): Promise<ContainerView | undefined> =>
     (await muster.containers(`&q=${name}${query}`)).find((each) => each.name === name);
 
-  /** Resolves when Muster shows a container with these fields, and records them as the result of the story. */
+  /** Resolves when Muster shows a container with these fields, and records the fields as the test's result. */
   async function expectShown(
     name: string,
     fields: Readonly<Partial<Record<keyof ContainerView, unknown>>>,
@@ -99,7 +99,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     return shown;
   }
 
-  /** Resolves with what Muster shows, when it shows what is expected. */
+  /** Resolves with the exits that Muster shows when they match the expected exits. */
   const expectExits = (expected: Exits): Promise<Exits> =>
     eventually(async () => {
       const containers = new Map((await muster.containers()).map((each) => [each.name, each]));
@@ -110,7 +110,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
       });
       expect(Object.fromEntries(shown)).toEqual(Object.fromEntries(allowed));
       return Object.fromEntries(shown);
-      // The agent repeats an inspection that failed, for example on a busy machine, after a minute.
+      // The agent repeats a failed inspection, for example on a busy machine, after a minute.
     }, 90_000);
 
   beforeAll(async () => {
@@ -142,12 +142,12 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     for (const each of agents) expect(each.stderr()).not.toContain('bug in the agent');
   }, 120_000);
 
-  test('the engine has the version that the test is for', async () => {
+  test('the engine has the expected version', async () => {
     expect(engine.version).toMatch(new RegExp(`^${release.version}`));
     expect((await muster.host()).engine).toMatchObject({ version: engine.version });
   });
 
-  test('each container has the reason for which it ended', async () => {
+  test('Muster shows the reason for each exit', async () => {
     const file = join(dir, 'engine', 'no-program');
     await writeFile(file, '\x7fBAD', { mode: 0o755 });
     await Promise.all([
@@ -180,7 +180,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     expect((await muster.history(dockerId)).find(({ kind }) => kind === 'exited')?.exitReason).toBe('stopped');
   }, 180_000);
 
-  test('a container that its restart policy starts again and again has the reason of its last end, and a count', async () => {
+  test('a container with a restart policy has the reason for its last exit and a restart count', async () => {
     await run('policy', ['--restart', 'on-failure:2'], ['sh', '-c', 'exit 9']);
     await expectShown('policy', {
       exit: expect.objectContaining({ code: 9, reason: isDocker ? 'crashed' : 'unknown' }),
@@ -188,9 +188,9 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     });
   }, 90_000);
 
-  test('the list has the same ids, names and states as the engine', async () => {
+  test('Muster lists the same ids, names and states as the engine', async () => {
     const ids = (await engine.cli('ps', '--all', '--no-trunc', '--quiet')).split('\n');
-    // The container with a restart policy may just be ending for the last time.
+    // The container with a restart policy may be in its last exit.
     const shown = await eventually(async () => {
       const inspected = await engine.cli('inspect', '--format', '{{.Id}} {{.Name}} {{.State.Status}}', ...ids);
       const listed = inspected.replaceAll(' /', ' ').split('\n');
@@ -202,7 +202,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     record('list', `${shown.length} containers`);
   }, 60_000);
 
-  test('ports and ranges', async () => {
+  test('Muster shows ports and ranges of ports', async () => {
     await run('ports', [
       '--publish',
       '127.0.0.1:18080:80',
@@ -219,7 +219,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     await expectShown('ports', { ports });
   }, 90_000);
 
-  test('health', async () => {
+  test('Muster shows the health of a container', async () => {
     const check = [
       '--health-cmd',
       'test ! -e /tmp/bad',
@@ -238,7 +238,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     await expectShown('health', { health: 'unhealthy' });
   }, 150_000);
 
-  test('the image is the one that the container was created with, after the tag moved', async () => {
+  test('a container keeps the image from its creation after the tag moved', async () => {
     await engine.cli('commit', 'first', 'localhost/demo:1');
     const id = await engine.cli('run', '--detach', '--name', 'moved-tag', 'localhost/demo:1', ...SLEEP);
     await expectShown('moved-tag', { image: 'localhost/demo:1' });
@@ -250,7 +250,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     expect((await muster.history(id)).map(({ kind }) => kind)).not.toContain('image_changed');
   }, 90_000);
 
-  // With Docker, an image has no digest before it is pushed to a registry or pulled from one.
+  // With Docker, an image has no digest before it is pushed to or pulled from a registry.
   (isDocker ? test.skip : test)(
     'the digest of an image is the one that the engine reports',
     async () => {
@@ -262,13 +262,13 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     60_000,
   );
 
-  // Podman's digests need no registry: the test above checks them.
+  // Podman's digests need no registry, so the previous test checks them.
   (isDocker ? test : test.skip)(
     'the digest of an image is the one that its registry reports, and containers of two builds of a tag show drift',
     async () => {
       const registry = await startRegistry(engine, join(dir, 'engine'));
       const image = `${REGISTRY}/shop:1`;
-      /** Pushes a build, runs a container of it, for which the image is pulled, and returns the build's digest. */
+      /** Pushes a build, and runs a container for which the engine pulls the build. Returns the build's digest. */
       async function release(build: number): Promise<string> {
         await engine.cli('commit', '--change', `LABEL build=${build}`, 'first', image);
         await engine.cli('push', image);
@@ -305,14 +305,14 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     90_000,
   );
 
-  test('a restart of the agent keeps every reason, and adds no event', async () => {
+  test('a restart of the agent keeps every reason and adds no event', async () => {
     const ids = (await muster.containers()).filter(({ name }) => name in exits).map(({ dockerId }) => dockerId);
     const countEvents = async () =>
       (await Promise.all(ids.map((id) => muster.history(id)))).map(({ length }) => length);
     const before = await countEvents();
     expect(await agent!.stop()).toBe(0);
     agents.push((agent = startProgram(mainOf('agent'), { env: agentEnv })));
-    // The agent reports this container after it has reported all others.
+    // The agent reports this container after all other containers.
     await engine.cli('create', '--name', 'after-the-restart', IMAGE, 'true');
     await eventually(async () => expect(await find('after-the-restart')).toBeDefined(), 60_000);
     await expectExits(exits);
@@ -320,14 +320,14 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     record('restart of the agent', `${ids.length} reasons kept, no event`);
   }, 150_000);
 
-  test('a restart of the engine loses no container, and changes no reason', async () => {
+  test('a restart of the engine loses no container and changes no reason', async () => {
     await engine.restart();
     await eventually(async () => expect((await muster.host()).freshness).toBe('online'), 60_000);
     await expectExits(exits);
     record('restart of the engine', 'all reasons kept');
   }, 150_000);
 
-  test('an end that no one saw, because engine and host failed, has no known cause', async () => {
+  test('an exit during a power cut has no known cause', async () => {
     await run('power-cut');
     await eventually(async () => expect((await find('power-cut'))?.state).toBe('running'));
     await engine.cutPower();
@@ -337,6 +337,6 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
   }, 150_000);
 }
 
-/** Describes why a container ended, as the API shows it. */
+/** Returns the code and reason of a container's exit as the API shows them. */
 const describeExit = (container: ContainerView | undefined): string =>
   container?.exit ? `${container.exit.code} ${container.exit.reason}` : (container?.state ?? 'absent');

@@ -2,7 +2,8 @@
 /**
  * Replaces wollomatic/socket-proxy, whose image the tests cannot pull. Supports the flags of deploy/compose.yaml with
  * the same meaning. It forwards a GET request to the engine's socket if two conditions are met: the client is the host
- * of -allowfrom, and -allowGET matches the whole path. Under the name /healthcheck, it is the image's health check.
+ * of -allowfrom, and -allowGET matches the whole path. If it is started as /healthcheck, it runs the image's health
+ * check.
  */
 import { lookup } from 'node:dns/promises';
 import { createServer, get, request } from 'node:http';

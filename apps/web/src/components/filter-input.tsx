@@ -11,7 +11,7 @@ function focusFirstRow(): boolean {
 }
 
 /** A search field that filters a list while the user types. */
-export function FilterEntry({
+export function FilterInput({
   label,
   value,
   onChange,
