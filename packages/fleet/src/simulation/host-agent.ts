@@ -7,6 +7,7 @@ import {
   SyncSummary,
   TokenRotation,
   type Cadence,
+  type Heartbeat,
 } from '@muster/contracts';
 import type { Call, Http } from '@muster/testkit/http';
 import { seededRandom, type Random } from '@muster/testkit/random';
@@ -48,9 +49,6 @@ export interface Fleet {
 
 const AGENT_VERSION = 'simulate';
 
-/** The facts about the machine that each heartbeat reports. */
-const FACTS = { engine: MACHINE.engine, os: MACHINE.os, agentVersion: AGENT_VERSION };
-
 /** The real agent has the same limit: below this size, compression costs more than it saves. */
 const GZIP_BYTES_MIN = 4_096;
 /** Level 3 takes less than two thirds of the time of the default level, for 5 % more bytes. */
@@ -80,6 +78,8 @@ export class HostAgent {
   expected: ExpectedHost | null = null;
   /** Violations of the protocol by the API. */
   readonly violations = new Set<string>();
+  /** What each heartbeat reports about the machine. Assign it to upgrade or rename the machine. */
+  machine: Partial<Heartbeat> = { engine: MACHINE.engine, os: MACHINE.os, agentVersion: AGENT_VERSION };
   private state: 'running' | 'leaving' | 'gone' | 'rejected' = 'running';
   private life: HostLife | null = null;
   private readonly startAtMs: number;
@@ -224,7 +224,7 @@ export class HostAgent {
   private async sendHeartbeat(session: AgentSession): Promise<void> {
     // A digest tells the API that nothing has changed. A heartbeat therefore omits it while a change is unreported.
     const digest = this.schedule.hasChange ? null : this.digest;
-    await this.report('heartbeat', this.call(HeartbeatResponse, heartbeatRequest(session, digest, FACTS)));
+    await this.report('heartbeat', this.call(HeartbeatResponse, heartbeatRequest(session, digest, this.machine)));
   }
 
   private async sendSnapshot(session: AgentSession, nowMs: number, mishap: SnapshotMishap | null): Promise<void> {
