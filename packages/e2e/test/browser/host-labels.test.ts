@@ -53,7 +53,7 @@ describeInChromium('the labels of hosts', () => {
   test('are edited on the page of a host, and an error names the key', async () => {
     await page.goto(`${dashboard.url}/hosts/${web.id}`);
     await page.getByRole('link', { name: 'env=prod' }).waitFor();
-    await page.getByRole('listitem').filter({ hasText: 'env=prod' }).getByText('operator').waitFor();
+    await page.getByRole('list', { name: 'Operators' }).getByRole('link', { name: 'env=prod' }).waitFor();
     await page.getByRole('button', { name: 'Edit labels' }).click();
     const entry = page.getByLabel('Labels set by operators');
     expect(await entry.inputValue()).toBe('env=prod\nsite=fra');
