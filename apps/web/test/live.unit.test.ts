@@ -5,7 +5,7 @@ import type { Host, StreamMessage, StreamMessageName } from '@muster/contracts';
 import { QueryClient, QueryObserver } from '@tanstack/react-query';
 import { applyMessages } from '../src/lib/api/apply-message';
 import { connectLive, isPolling } from '../src/lib/api/live-connection';
-import { recentEventsQuery, type RecentEventList } from '../src/lib/api/queries';
+import { recentEventsQuery, sharedNamesQuery, type RecentEventList } from '../src/lib/api/queries';
 import { createRefreshSchedule, refresh, refreshOlderThan } from '../src/lib/api/refresh';
 import { event } from './samples';
 
@@ -220,6 +220,18 @@ describe('the cached lists', () => {
     expect(client.getQueryData(['hosts', 'one', 'h2'])).toEqual(renamed);
   });
 
+  test('of hosts with shared names are refetched when a host gets or loses a shared name', () => {
+    showHosts(host());
+    expect(keysRefreshedBy(message('host', host({ nameIsShared: true })))).not.toContain('hosts/shared-names');
+    client.setQueryData(sharedNamesQuery.queryKey, [host({ id: 'h2', name: 'twin', nameIsShared: true })]);
+    const isRefreshedBy = (changed: Host) => keysRefreshedBy(message('host', changed)).includes('hosts/shared-names');
+    expect(isRefreshedBy(host({ nameIsShared: false }))).toBe(false);
+    expect(isRefreshedBy(host({ nameIsShared: true }))).toBe(true);
+    expect(isRefreshedBy(host({ id: 'h2', name: 'twin', nameIsShared: true }))).toBe(false);
+    expect(isRefreshedBy(host({ id: 'h2', name: 'other', nameIsShared: true }))).toBe(true);
+    expect(isRefreshedBy(host({ id: 'h2', name: 'twin', nameIsShared: false }))).toBe(true);
+  });
+
   test('of hosts show the freshness from the last message, and hosts that the message does not list are online', () => {
     showHosts(host({ id: 'h1' }), host({ id: 'h2', freshness: 'offline' }), host({ id: 'h3', freshness: 'stale' }));
     const freshnessMessage = message('freshness', {
@@ -228,13 +240,19 @@ describe('the cached lists', () => {
         { hostId: 'h3', freshness: 'stale' },
       ],
     });
-    expect(keysRefreshedBy(freshnessMessage)).toEqual(['hosts/list', 'fleet-map', 'containers', 'recent-events']);
+    expect(keysRefreshedBy(freshnessMessage)).toEqual([
+      'hosts/list',
+      'fleet-map',
+      'containers',
+      'recent-events',
+      'host-events',
+    ]);
     expect(client.getQueryData(['hosts', 'list', 200])).toMatchObject({
       pages: [{ items: [{ freshness: 'stale' }, { freshness: 'online' }, { freshness: 'stale' }] }],
     });
     // The same message changes no host when it is received again. Events are refetched, because a new connection may
     // have missed some.
-    expect(keysRefreshedBy(freshnessMessage)).toEqual(['recent-events']);
+    expect(keysRefreshedBy(freshnessMessage)).toEqual(['recent-events', 'host-events']);
   });
 
   test('are not refetched after a summary message or after a message that the session has ended', () => {
