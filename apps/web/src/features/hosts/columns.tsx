@@ -97,8 +97,8 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
   },
 };
 
-/** Number of labels that a row shows. The others are in the title. */
-const LABELS_SHOWN_MAX = 3;
+/** Numbers of labels that a row shows, on a phone and on wider screens. The others are in the title. */
+const LABELS_SHOWN_MAX = { narrow: 2, wide: 3 };
 
 /** The first labels of a host, each as a link that adds a filter. */
 function Labels({ host }: { host: Host }) {
@@ -106,11 +106,16 @@ function Labels({ host }: { host: Host }) {
   if (texts.length === 0) return null;
   return (
     <span className="row-labels" title={toPlainText(texts.join('\n'))}>
-      {texts.slice(0, LABELS_SHOWN_MAX).map((text) => (
+      {texts.slice(0, LABELS_SHOWN_MAX.wide).map((text) => (
         <LabelLink key={text} text={text} />
       ))}
-      {texts.length > LABELS_SHOWN_MAX && (
-        <span className="row-labels-more soft">+{texts.length - LABELS_SHOWN_MAX}</span>
+      {(['narrow', 'wide'] as const).map(
+        (width) =>
+          texts.length > LABELS_SHOWN_MAX[width] && (
+            <span key={width} className={`row-labels-more is-${width} soft`}>
+              +{texts.length - LABELS_SHOWN_MAX[width]}
+            </span>
+          ),
       )}
     </span>
   );
