@@ -37,7 +37,7 @@ function longHistory(): SeededEvent[] {
     ['engine_up', 38.5, { ...down, since: hoursAgo(40).toISOString() }, null],
     ['agent_upgraded', 22, { version: '0.4.0' }, { version: '0.5.0' }],
     ['host_renamed', 20, { name: 'ip-10-1-0-2' }, { name: HOST_WITH_HISTORY }],
-    ['labels_changed', 19, { labels: { env: 'staging' } }, { labels: { env: 'prod', pci: 'true' } }],
+    ['labels_changed', 19, { labels: { env: 'test' } }, { labels: { env: 'staging', pci: 'true' } }],
     ...silence(9, 0.4),
   ];
 }

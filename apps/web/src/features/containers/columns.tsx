@@ -44,13 +44,13 @@ export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', Column<Conta
   },
   host: {
     title: 'Host',
-    width: 'minmax(7rem, 0.9fr)',
+    width: 'minmax(8rem, 1.3fr)',
     renderCell: ({ hostId, hostName }) => <HostLink id={hostId} name={hostName} className="clip" />,
   },
   image: {
     title: 'Image',
     sort: 'image',
-    width: 'minmax(10rem, 1.7fr)',
+    width: 'minmax(10rem, 1.6fr)',
     renderCell: ({ image, imageId }) => <ImageRef image={image} imageId={imageId} />,
   },
   ports: {

@@ -47,17 +47,17 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
   freshness: {
     title: 'Status',
     sort: 'severity',
-    width: 'minmax(10.5rem, 0.9fr)',
+    width: 'minmax(12rem, 0.9fr)',
     renderCell: ({ freshness, confirmedAt }) => <FreshnessBadge freshness={freshness} since={confirmedAt} />,
   },
   problems: {
     title: 'Problems',
-    width: 'minmax(9rem, 1.3fr)',
+    width: 'minmax(8.5rem, 1.3fr)',
     renderCell: ({ problems }) => <Problems problems={problems} />,
   },
   labels: {
     title: 'Labels',
-    width: 'minmax(15rem, 1.8fr)',
+    width: 'minmax(14.5rem, 1.8fr)',
     renderCell: (host) => <Labels host={host} />,
   },
   lastSeenAt: {
