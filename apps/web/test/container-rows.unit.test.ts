@@ -45,8 +45,8 @@ describe('a project', () => {
     ]);
     const composed = [project('h1', { kind: 'compose' }), project('h2', { kind: 'compose' })];
     expect(mergeProjects(composed).map(({ where, hostId }) => [where, hostId])).toEqual([
-      ['h1', ['h1']],
-      ['h2', ['h2']],
+      [{ id: 'h1', name: 'h1' }, ['h1']],
+      [{ id: 'h2', name: 'h2' }, ['h2']],
     ]);
   });
 
