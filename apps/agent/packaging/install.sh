@@ -215,13 +215,13 @@ install_binary() {
   say "Installed $binary"
 }
 
-# Ends the script if the agent cannot use the host's name or labels. The command `config` checks them.
+# Ends the script if the agent cannot use the host's name or labels, which each of its commands checks.
 check_host_settings() { # EXECUTABLE
   if [ -z "${MUSTER_HOST_NAME:-}${MUSTER_HOST_LABELS:-}" ]; then return; fi
-  problem=$(env -i MUSTER_CONFIG=/dev/null ${MUSTER_HOST_NAME:+"MUSTER_HOST_NAME=$MUSTER_HOST_NAME"} \
-    ${MUSTER_HOST_LABELS:+"MUSTER_HOST_LABELS=$MUSTER_HOST_LABELS"} "$1" config 2>&1 >/dev/null) ||
-    die "$(printf '%s\n' "$problem" | sed -e 's/^muster-agent: //' -e 's/MUSTER_HOST_NAME/--name (&)/' \
-      -e 's/MUSTER_HOST_LABELS/--labels (&)/')"
+  problems=$(env -i MUSTER_CONFIG=/dev/null MUSTER_STATE_DIR=/nonexistent MUSTER_HOST_NAME="${MUSTER_HOST_NAME:-}" \
+    MUSTER_HOST_LABELS="${MUSTER_HOST_LABELS:-}" "$1" status 2>&1 | grep '^muster-agent: MUSTER_HOST_') || return 0
+  die "$(printf '%s\n' "$problems" | sed -e 's/^muster-agent: //' -e 's/^MUSTER_HOST_NAME/--name (&)/' \
+    -e 's/^MUSTER_HOST_LABELS/--labels (&)/')"
 }
 
 # Sets `manager` to the service manager of this machine.
