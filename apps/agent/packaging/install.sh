@@ -202,13 +202,26 @@ architecture() {
 install_binary() {
   arch=$(architecture)
   name="muster-agent-linux-$arch"
-  if [ -f "$binary" ] && [ "$(sha256 "$binary")" = "$(expected_checksum "$name")" ]; then return; fi
+  if [ -f "$binary" ] && [ "$(sha256 "$binary")" = "$(expected_checksum "$name")" ]; then
+    check_host_settings "$binary"
+    return
+  fi
   download "$name" "$binary.part.$$"
   chmod 755 "$partial_file"
   "$partial_file" version >/dev/null || die "$name does not run on this machine: nothing was installed"
+  check_host_settings "$partial_file"
   replace_file "$partial_file" "$binary"
   partial_file=
   say "Installed $binary"
+}
+
+# Ends the script if the agent cannot use the host's name or labels, which each of its commands checks.
+check_host_settings() { # EXECUTABLE
+  if [ -z "${MUSTER_HOST_NAME:-}${MUSTER_HOST_LABELS:-}" ]; then return; fi
+  problems=$(env -i MUSTER_CONFIG=/dev/null MUSTER_STATE_DIR=/nonexistent MUSTER_HOST_NAME="${MUSTER_HOST_NAME:-}" \
+    MUSTER_HOST_LABELS="${MUSTER_HOST_LABELS:-}" "$1" status 2>&1 | grep '^muster-agent: MUSTER_HOST_') || return 0
+  die "$(printf '%s\n' "$problems" | sed -e 's/^muster-agent: //' -e 's/^MUSTER_HOST_NAME/--name (&)/' \
+    -e 's/^MUSTER_HOST_LABELS/--labels (&)/')"
 }
 
 # Sets `manager` to the service manager of this machine.
@@ -922,8 +935,10 @@ main() {
         case $1 in
           --token) token=$2 token_is_argument=yes ;;
           --url) url=${2%/} ;;
-          --name) export MUSTER_HOST_NAME="$2" ;;
-          --labels) export MUSTER_HOST_LABELS="$2" ;;
+          --name | --labels)
+            [ -n "$2" ] || die "$1 is empty, perhaps because a variable is not set"
+            if [ "$1" = --name ]; then export MUSTER_HOST_NAME="$2"; else export MUSTER_HOST_LABELS="$2"; fi
+            ;;
           --prefix)
             prefix_is_default=no
             case $2 in

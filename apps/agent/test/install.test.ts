@@ -1,6 +1,6 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Paths, ProblemTypes } from '@muster/contracts';
+import { Heartbeat, Paths, ProblemTypes, type EnrollRequest } from '@muster/contracts';
 import { isAvailable, runIf } from '@muster/testkit';
 import { ENROLL_TOKEN, type Fixture } from './fixture.js';
 import {
@@ -119,6 +119,39 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     machine.environment = { NO_PROXY: '*' };
     expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
     expect(await machine.read(CONFIG)).toBe(`${config.replace(/^NO_PROXY=.*\n/m, '')}NO_PROXY='*'\n`);
+  });
+
+  test('writes --name and --labels to the configuration file, where an update leaves them', async () => {
+    await installAgent(machine, '--name', "Anna's host", '--labels', 'env=prod,example.com/site=fra');
+    const lines = ["MUSTER_HOST_NAME=`Anna's host`", 'MUSTER_HOST_LABELS=env=prod,example.com/site=fra'];
+    expect((await machine.read(CONFIG)).split('\n')).toEqual(expect.arrayContaining(lines));
+    const enrollment = fixture.muster.requestsTo(Paths.agentEnroll).at(-1)!.json as EnrollRequest;
+    expect(enrollment.name).toBe("Anna's host");
+    // The service, whose environment has none of them, reports them.
+    const labels = { env: 'prod', 'example.com/site': 'fra' };
+    const reported = (): Heartbeat[] => fixture.muster.heartbeats.map(({ json }) => Heartbeat.parse(json));
+    await fixture.muster.until(() => reported().some(({ facts }) => facts !== undefined));
+    expect(reported().find(({ facts }) => facts !== undefined)!.facts).toMatchObject({ name: "Anna's host", labels });
+
+    machine.release = { version: '2' };
+    expect(await machine.install()).toMatchObject({ code: 0, stdout: expect.stringContaining('Installed') });
+    expect((await machine.read(CONFIG)).split('\n')).toEqual(expect.arrayContaining(lines));
+    // Without --name, only the labels change.
+    expect(await machine.install('--labels', 'env=test')).toMatchObject({ code: 0, stderr: '' });
+    const changed = await machine.read(CONFIG);
+    expect(changed.match(/^MUSTER_HOST_.*$/gm)).toEqual([lines[0], 'MUSTER_HOST_LABELS=env=test']);
+  });
+
+  test.each([
+    ['--labels (MUSTER_HOST_LABELS) is not valid: “bad key” must be a label key', ['--labels', 'bad key=1']],
+    ['--labels (MUSTER_HOST_LABELS) is not valid: the label env occurs twice', ['--labels', 'env=prod,env=test']],
+    ['--name (MUSTER_HOST_NAME) must have at most 200 characters', ['--name', 'x'.repeat(201)]],
+    ['--name is empty', ['--name', '']],
+    ['--labels needs a value', ['--labels']],
+  ])('names the flag with a wrong value, and installs nothing: %s', async (message, args) => {
+    const { code, stderr } = await machine.install('--token', ENROLL_TOKEN, ...args);
+    expect([code, stderr]).toEqual([1, expect.stringContaining(`install.sh: ${message}`)]);
+    expect([await machine.exists(BINARY), await machine.exists(CONFIG)]).toEqual([false, false]);
   });
 
   test('installs and enrolls nothing if the service could not use a setting', async () => {

@@ -1,5 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
-import { HOST_LABELS_MAX, Paths, mergeHostLabels, type AuditEntry, type Host, type Page } from '@muster/contracts';
+import {
+  HOST_LABELS_MAX,
+  Paths,
+  mergeHostLabels,
+  type AuditEntry,
+  type CountedPage,
+  type Host,
+  type Page,
+} from '@muster/contracts';
 import { testEngines } from '@muster/db/testing';
 import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
@@ -220,7 +228,7 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
     expect(body).toMatchObject({ errors: [{ path, message: expect.stringContaining(message) }] });
   });
 
-  test('show whether several hosts have the same name', async () => {
+  test('show whether several hosts have the same name, and these hosts can be listed', async () => {
     const [organization, other] = [await context.api.organization(), await context.api.organization()];
     const [one, two, three] = [
       await organization.enroll({ name: 'twin' }),
@@ -234,7 +242,14 @@ describe.each(testEngines())('the facts about a host on %s', (engine) => {
       [two.id]: true,
       [three.id]: false,
     });
+    const sharing = async () => {
+      const path = `${Paths.hosts}?sharedName=true&count=true`;
+      return (await organization.get(path).expect(200)).body as CountedPage<Host>;
+    };
+    const { items: found, total } = await sharing();
+    expect([found.map(({ id }) => id).sort(), total]).toEqual([[one.id, two.id].sort(), 2]);
     await patch(two, { name: 'other' });
     expect(await shown(one)).toMatchObject({ nameIsShared: false });
+    expect((await sharing()).items).toEqual([]);
   });
 });

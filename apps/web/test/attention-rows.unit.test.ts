@@ -72,7 +72,7 @@ describe('the hosts that need attention', () => {
     expect(others).toEqual([]);
     expect(row).toMatchObject({
       name: '1,500 hosts',
-      names: ['web-0', 'web-1', 'web-2'],
+      names: [0, 1, 2].map((number) => ({ id: `h${number}`, name: `web-${number}` })),
       note: 'and 1,497 others',
       times,
       target: { kind: 'hosts', filter: { freshness: ['offline'] } },
@@ -91,7 +91,7 @@ describe('the containers that need attention', () => {
       {
         name: 'api-1',
         problem: 'Crashed (1)',
-        names: ['web-01'],
+        names: [{ id: 'h1', name: 'web-01' }],
         target: { kind: 'container', hostId: 'h1', dockerId: 'a1' },
       },
     ]);

@@ -41,12 +41,12 @@ describe('a project', () => {
     ];
     expect(mergeProjects(items)).toMatchObject([
       { where: '2 hosts', services: ['db', 'web'], containers: 4, running: 2, hostId: undefined },
-      { where: 'h3', hostId: undefined },
+      { where: { id: 'h3', name: 'h3' }, hostId: undefined },
     ]);
     const composed = [project('h1', { kind: 'compose' }), project('h2', { kind: 'compose' })];
     expect(mergeProjects(composed).map(({ where, hostId }) => [where, hostId])).toEqual([
-      ['h1', ['h1']],
-      ['h2', ['h2']],
+      [{ id: 'h1', name: 'h1' }, ['h1']],
+      [{ id: 'h2', name: 'h2' }, ['h2']],
     ]);
   });
 

@@ -16,7 +16,7 @@ test('each event of a host is described in plain words', () => {
   expect(words('host_enrolled', null, { name: 'a', engineId: 'e', again: true })).toBe('Enrolled again');
   expect(words('host_stale', null, { since: SINCE })).toBe(`Missed heartbeats since ${time}`);
   expect(words('host_offline', null, { since: SINCE })).toBe(`Offline since ${time}`);
-  expect(words('host_back', { state: 'offline', since: SINCE }, { silentSeconds: 250 })).toBe('Back after 4 min');
+  expect(words('host_back', { state: 'offline', since: SINCE }, { silentSeconds: 250 })).toBe('Back after 4 min 10 s');
   expect(words('engine_down', null, { code: 'engine_unreachable', message: 'refused' })).toBe('Engine down: refused');
   expect(words('agent_upgraded', { version: '0.3.0' }, { version: '0.4.0' })).toBe('Agent upgraded: 0.3.0 → 0.4.0');
   expect(words('agent_upgraded', { version: '0.10.0' }, { version: '0.9.0' })).toBe('Agent downgraded: 0.10.0 → 0.9.0');
@@ -28,6 +28,12 @@ test('each event of a host is described in plain words', () => {
     'Labels changed: env=prod → env=test',
   );
   expect(words('labels_changed', { labels: {} }, { labels: { env: 'test' } })).toBe('Labels changed: none → env=test');
+  expect(words('labels_changed', { labels: {} }, { labels: { env: 'test' }, omittedLabels: 3 })).toBe(
+    'Labels changed: none → env=test: and 3 more labels',
+  );
+  expect(words('labels_changed', { labels: {} }, { labels: {}, omittedLabels: 1 })).toBe(
+    'Labels changed: and 1 more label',
+  );
   expect(words('problem_started', null, { code: 'clock_skew', message: 'an hour ahead' })).toBe(
     'Clock skew: an hour ahead',
   );

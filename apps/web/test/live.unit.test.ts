@@ -5,7 +5,7 @@ import type { Host, StreamMessage, StreamMessageName } from '@muster/contracts';
 import { QueryClient, QueryObserver } from '@tanstack/react-query';
 import { applyMessages } from '../src/lib/api/apply-message';
 import { connectLive, isPolling } from '../src/lib/api/live-connection';
-import { recentEventsQuery, type RecentEventList } from '../src/lib/api/queries';
+import { recentEventsQuery, sharedNamesQuery, type RecentEventList } from '../src/lib/api/queries';
 import { createRefreshSchedule, refresh, refreshOlderThan } from '../src/lib/api/refresh';
 import { event } from './samples';
 
@@ -218,6 +218,18 @@ describe('the cached lists', () => {
     applyMessages(client, [message('host', stale), message('host', renamed)], () => undefined);
     expect(client.getQueryData(['hosts', 'one', 'h1'])).toEqual(stale);
     expect(client.getQueryData(['hosts', 'one', 'h2'])).toEqual(renamed);
+  });
+
+  test('of hosts with shared names are refetched when a host gets or loses a shared name', () => {
+    showHosts(host());
+    expect(keysRefreshedBy(message('host', host({ nameIsShared: true })))).not.toContain('hosts/shared-names');
+    client.setQueryData(sharedNamesQuery.queryKey, [host({ id: 'h2', name: 'twin', nameIsShared: true })]);
+    const isRefreshedBy = (changed: Host) => keysRefreshedBy(message('host', changed)).includes('hosts/shared-names');
+    expect(isRefreshedBy(host({ nameIsShared: false }))).toBe(false);
+    expect(isRefreshedBy(host({ name: 'twin', nameIsShared: true }))).toBe(true);
+    expect(isRefreshedBy(host({ id: 'h2', name: 'twin', nameIsShared: true }))).toBe(false);
+    expect(isRefreshedBy(host({ id: 'h2', name: 'other', nameIsShared: true }))).toBe(true);
+    expect(isRefreshedBy(host({ id: 'h2', name: 'twin', nameIsShared: false }))).toBe(true);
   });
 
   test('of hosts show the freshness from the last message, in which unlisted hosts are online', () => {

@@ -150,7 +150,8 @@ export type HostSortKey = (typeof HOST_SORT_KEYS)[number];
 /**
  * Query parameters of `GET /api/hosts`. If a filter is repeated, one of its values must match. `problem` is a code of
  * the host's `problems`. `state` matches hosts that have a present container in that state. `engine` matches the
- * engine's name. `q` matches a part of the host's name or `engineId`, or the beginning of its id.
+ * engine's name. `q` matches a part of the host's name or `engineId`, or the beginning of its id. `sharedName=true`
+ * matches hosts whose name another host has.
  */
 export const HostQuery = z.strictObject({
   freshness: anyOf(Freshness).optional(),
@@ -160,6 +161,7 @@ export const HostQuery = z.strictObject({
   agentVersion: anyOf(filterTerm).optional(),
   ...HostLabelFilters,
   q: filterTerm.optional(),
+  sharedName: Flag,
   sort: z
     .enum(withDescending(HOST_SORT_KEYS))
     .default('name')

@@ -42,6 +42,7 @@ export const QUERY_PARAMETERS: Readonly<Record<string, string>> = {
   q: 'Text to search for.',
   presence: 'Filters by presence: present containers, removed ones, or both.',
   infra: 'Whether to include infra containers, which only hold the namespaces of a pod.',
+  sharedName: 'Whether to return only hosts whose name another host has.',
   sort: 'The sort key; prefix `-` for descending order.',
   since: 'Returns events recorded at or after this time.',
   until: 'Returns events recorded before this time.',

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { linkOptions, useRouter, type NavigateOptions } from '@tanstack/react-router';
 import { useEffect, useRef, useState } from 'react';
 import { Combobox, type ComboboxGroup, type ComboboxOption } from '../components/combobox';
+import { HostName } from '../components/host-name';
 import { HostOption } from '../components/host-option';
 import { Icon } from '../components/icons';
 import { ImageRef } from '../components/image-ref';
@@ -123,7 +124,7 @@ function groupsOf(
                 <IsolatedText text={name} />
               </span>
               <span className="option-where clip soft">
-                <IsolatedText text={hostName} />
+                <HostName id={hostId} name={hostName} />
               </span>
             </>,
             linkOptions({ to: '/hosts/$hostId/containers/$dockerId', params: { hostId, dockerId } }),

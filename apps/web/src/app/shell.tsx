@@ -3,6 +3,7 @@ import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
 import { useEffect, useRef, type ReactNode } from 'react';
 import { sessionQuery } from '../lib/api/queries';
 import { withoutBasePath } from '../lib/base-path';
+import { DistinctionsProvider } from '../components/host-name';
 import { LiveProvider } from '../lib/api/live';
 import { LiveBadge } from './live-badge';
 import { Navigation } from './navigation';
@@ -24,18 +25,20 @@ export function Shell(): ReactNode {
   if (!session) return null;
   return (
     <LiveProvider>
-      <a className="skip-link" href="#content">
-        Skip to content
-      </a>
-      <div className="shell">
-        <Navigation />
-        <header className="bar">
-          <QuickSearch />
-          <LiveBadge />
-          <UserMenu session={session} />
-        </header>
-        <Content />
-      </div>
+      <DistinctionsProvider>
+        <a className="skip-link" href="#content">
+          Skip to content
+        </a>
+        <div className="shell">
+          <Navigation />
+          <header className="bar">
+            <QuickSearch />
+            <LiveBadge />
+            <UserMenu session={session} />
+          </header>
+          <Content />
+        </div>
+      </DistinctionsProvider>
     </LiveProvider>
   );
 }

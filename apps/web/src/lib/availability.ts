@@ -1,7 +1,8 @@
 import type { AvailabilityItem, AvailabilitySegment, AvailabilityWindow, HostAvailability } from '@muster/contracts';
 import { formatAvailability } from '@muster/contracts/format-availability';
 import { formatCount } from './format-count';
-import { formatDuration, formatShortDateTime } from './format-time';
+import { formatExactDuration } from './format-exact-duration';
+import { formatShortDateTime } from './format-time';
 
 /** The windows of availability, shortest first. */
 export const WINDOWS: readonly AvailabilityWindow[] = ['24h', '7d', '30d'];
@@ -38,7 +39,7 @@ const durationOf = ({ from, to }: Pick<AvailabilitySegment, 'from' | 'to'>): num
 /** Describes a segment: its state, when it began and ended, and how long it lasted. */
 export const describeSegment = (segment: AvailabilitySegment): string =>
   `${segmentState(segment)} from ${formatShortDateTime(new Date(segment.from))} to ` +
-  `${formatShortDateTime(new Date(segment.to))} (${formatDuration(durationOf(segment))})`;
+  `${formatShortDateTime(new Date(segment.to))} (${formatExactDuration(durationOf(segment))})`;
 
 /** The place of a segment in a bar, in percent of the bar's width. */
 export function segmentPlace(segment: AvailabilitySegment, { from, to }: Pick<HostAvailability, 'from' | 'to'>) {
@@ -56,7 +57,7 @@ export function describeDowntime({ seconds }: Pick<AvailabilityItem, 'seconds'>)
   ] as const;
   return parts
     .filter(([amount]) => amount >= 1)
-    .map(([amount, words]) => `${formatDuration(amount * 1_000)} ${words}`)
+    .map(([amount, words]) => `${formatExactDuration(amount * 1_000)} ${words}`)
     .join(', ');
 }
 

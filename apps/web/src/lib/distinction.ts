@@ -13,3 +13,7 @@ export function distinctName(host: DistinctionFields & Pick<Host, 'name'>): stri
   const distinction = distinctionOf(host);
   return distinction === '' ? host.name : `${host.name} (${distinction})`;
 }
+
+/** Returns a text that tells each of these hosts apart from the others, by host id. */
+export const distinctionsOf = (hosts: readonly (DistinctionFields & Pick<Host, 'id'>)[]): ReadonlyMap<string, string> =>
+  new Map(hosts.map((host) => [host.id, distinctionOf(host)]));

@@ -1,7 +1,9 @@
 import type { HostEvent, HostEventKind, HostProblemCode } from '@muster/contracts';
 import type { EventStatus } from './format-event';
+import { formatCount } from './format-count';
 import { PROBLEM_TITLES } from './format-problem';
-import { formatDuration, formatShortDateTime } from './format-time';
+import { formatExactDuration } from './format-exact-duration';
+import { formatShortDateTime } from './format-time';
 
 /** How an event of a host is shown. */
 export interface HostEventWords {
@@ -9,7 +11,7 @@ export interface HostEventWords {
   label: string;
   /** The values before and after a change. */
   change?: { before: string; after: string };
-  /** A message of the agent or of its engine. */
+  /** A message of the agent or of its engine, or what the change omits. */
   detail?: string;
 }
 
@@ -47,7 +49,7 @@ export function hostEventWords({ kind, from, to }: Pick<HostEvent, 'kind' | 'fro
       return { icon: 'dead', label: `Offline since ${formatInstant(textOf(to, 'since'))}` };
     case 'host_back': {
       const seconds = to?.['silentSeconds'];
-      const words = typeof seconds === 'number' ? ` after ${formatDuration(seconds * 1_000)}` : '';
+      const words = typeof seconds === 'number' ? ` after ${formatExactDuration(seconds * 1_000)}` : '';
       return { icon: 'running', label: `Back${words}` };
     }
     case 'host_left':
@@ -74,7 +76,11 @@ export function hostEventWords({ kind, from, to }: Pick<HostEvent, 'kind' | 'fro
     case 'host_renamed':
       return { icon: 'renamed', label: 'Renamed', ...changeOf(textOf(from, 'name'), textOf(to, 'name')) };
     case 'labels_changed':
-      return { icon: 'changed', label: 'Labels changed', ...labelChange(from?.['labels'], to?.['labels']) };
+      return {
+        ...{ icon: 'changed', label: 'Labels changed' },
+        ...labelChange(from?.['labels'], to?.['labels']),
+        ...omittedLabels(to?.['omittedLabels']),
+      };
     case 'clone_suspected':
       return { icon: 'unhealthy', label: 'Clone suspected' };
     case 'problem_started':
@@ -114,8 +120,12 @@ function labelChange(before: unknown, after: unknown): Pick<HostEventWords, 'cha
       .filter((key) => labels.has(key))
       .map((key) => `${key}=${labels.get(key)}`)
       .join(', ') || 'none';
-  return changeOf(format(old!), format(next!));
+  return keys.length === 0 ? {} : changeOf(format(old!), format(next!));
 }
+
+/** Returns the number of changed labels that are too long to be recorded. */
+const omittedLabels = (count: unknown): Pick<HostEventWords, 'detail'> =>
+  typeof count === 'number' && count > 0 ? { detail: `and ${formatCount(count, 'more label')}` } : {};
 
 const KIND_LABELS: Readonly<Record<HostEventKind, string>> = {
   host_enrolled: 'Enrolled',

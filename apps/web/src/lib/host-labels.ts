@@ -1,9 +1,14 @@
 import type { HostFacets, HostLabelChange, HostLabels, HostLabelsBySource } from '@muster/contracts';
 import { ProblemError } from '@muster/client';
 
-/** Returns the labels of a host as texts. A server before version 0.5 does not send labels. */
+/**
+ * Returns the labels of a host as texts. Sorted by key, and those whose key has no prefix first. A server before version
+ * 0.5 does not send labels.
+ */
 export const labelTexts = ({ labels = {} }: { labels?: HostLabels }): string[] =>
-  Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  Object.entries(labels)
+    .sort(([a], [b]) => Number(a.includes('/')) - Number(b.includes('/')) || (a < b ? -1 : 1))
+    .map(([key, value]) => `${key}=${value}`);
 
 /** Returns the labels that a source sets on a host. A server before version 0.5 does not send them. */
 export const labelsOfSource = (

@@ -51,7 +51,7 @@ describeInChromium('the labels of hosts', () => {
   test('can be edited on the page of a host, and an error contains the label’s key', async () => {
     await page.goto(`${dashboard.url}/hosts/${web.id}`);
     await page.getByRole('link', { name: 'env=prod' }).waitFor();
-    await page.getByRole('listitem').filter({ hasText: 'env=prod' }).getByText('operator').waitFor();
+    await page.getByRole('list', { name: 'Operators' }).getByRole('link', { name: 'env=prod' }).waitFor();
     await page.getByRole('button', { name: 'Edit labels' }).click();
     const entry = page.getByLabel('Labels set by operators');
     expect(await entry.inputValue()).toBe('env=prod\nsite=fra');

@@ -23,7 +23,7 @@ export async function search(
   const limit = SEARCH_GROUP_MAX;
   const sort = { key: 'name', descending: false } as const;
   const [hosts, containers, images, projects] = await Promise.all([
-    listHosts(source, organizationId, { q, hostLabel, limit, sort, count: false }),
+    listHosts(source, organizationId, { q, hostLabel, limit, sort, count: false, sharedName: false }),
     containerReader.list(operator, { q, hostLabel, limit, sort, count: false, presence: 'present', infra: false }),
     listImages(source.db, organizationId, { q, hostLabel, limit }),
     listProjects(source, organizationId, { q, hostLabel, limit: PROJECTS_READ }),

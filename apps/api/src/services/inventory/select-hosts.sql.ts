@@ -127,6 +127,7 @@ export async function selectHosts(
     [
       Prisma.sql`h."organizationId" = ${organizationId} AND h."deletedAt" IS NULL`,
       ...filtersOf(query, freshness, context.now),
+      ...(query.sharedName ? [hasSharedName(organizationId)] : []),
     ],
     ' AND ',
   );
@@ -163,6 +164,11 @@ function hasInState(states: readonly string[]): Prisma.Sql {
   return Prisma.sql`(${countsCondition} OR (h."stateCounts" ? ${OTHER_STATE} AND EXISTS (
     SELECT FROM containers AS c WHERE c."hostId" = h.id AND c."removedAt" IS NULL AND ${isInState(states)})))`;
 }
+
+/** Returns the condition that another host of the organization has the host's name. */
+const hasSharedName = (organizationId: string): Prisma.Sql => Prisma.sql`h.name IN (
+  SELECT name FROM hosts WHERE "organizationId" = ${organizationId} AND "deletedAt" IS NULL
+  GROUP BY name HAVING count(*) > 1)`;
 
 function filtersOf(query: HostQuery, freshnessOfHost: Prisma.Sql, now: Date): Prisma.Sql[] {
   const { freshness, problem, state, engine, agentVersion, hostLabel, q } = query;

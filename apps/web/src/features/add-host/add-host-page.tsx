@@ -122,7 +122,7 @@ function AgentCommands({ token, onAddAnother }: { token: EnrollmentTokenCreated;
         <h2 id="run-title" className="card-title">
           Run the agent on the host
         </h2>
-        <EnrollCommands token={token.token} />
+        <EnrollCommands token={token.token} isForOneHost={token.maxUses === 1} />
         <p className="soft add-note">
           Copy the command now: the token is shown only once. It enrolls{' '}
           {token.maxUses === 1 ? '1 host' : `up to ${token.maxUses} hosts`} until <DateTime at={token.expiresAt} />.

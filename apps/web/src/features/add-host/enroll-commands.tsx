@@ -1,18 +1,28 @@
 import type { AgentRelease } from '@muster/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { Tabs } from 'radix-ui';
+import { useState } from 'react';
 import { Command } from '../../components/copyable';
 import { ErrorNote } from '../../components/error-note';
+import { Field } from '../../components/field';
 import { Note } from '../../components/note';
 import { agentReleaseQuery } from '../../lib/api/queries';
 import { SERVER_URL } from '../../lib/base-path';
+import { formatLabelLines, parseLabelLines } from '../../lib/host-labels';
 import { installMethods, isLoopback, type ServerAddress } from './install-methods';
 
 /** The interval at which the page asks whether the release is ready, in milliseconds. */
 const POLL_INTERVAL_MS = 2_000;
 
-/** The commands that start an agent with this enrollment token, with one tab for each way to run the agent. */
-export function EnrollCommands({ token }: { token: string }) {
+/**
+ * The commands that start an agent with this enrollment token, with one tab for each way to run the agent. The user can
+ * add labels and, if the token is for one host, the host's name.
+ */
+export function EnrollCommands({ token, isForOneHost = true }: { token: string; isForOneHost?: boolean }) {
+  const [name, setName] = useState('');
+  const [labelText, setLabelText] = useState('');
+  const parsed = parseLabelLines(labelText);
+  const labels = 'labels' in parsed ? formatLabelLines(parsed.labels).replaceAll('\n', ',') : '';
   const { data: release, error } = useQuery({
     ...agentReleaseQuery,
     refetchInterval: ({ state }) => (state.data?.state === 'preparing' ? POLL_INTERVAL_MS : false),
@@ -20,7 +30,10 @@ export function EnrollCommands({ token }: { token: string }) {
   if (release === undefined) return <ErrorNote error={error} />;
   const server = { url: release.publicUrl ?? SERVER_URL, isConfigured: release.publicUrl !== null };
   const { version, images } = release;
-  const methods = installMethods(server, token, version === null ? null : { version, images });
+  const methods = installMethods(server, token, version === null ? null : { version, images }, {
+    name: name.trim(),
+    labels,
+  });
   return (
     <>
       <ReleaseNote release={release} />
@@ -39,6 +52,27 @@ export function EnrollCommands({ token }: { token: string }) {
           </Tabs.Content>
         ))}
       </Tabs.Root>
+      <details className="agent-settings">
+        <summary>{isForOneHost ? 'Name and labels of the host' : 'Labels of the hosts'}</summary>
+        <div className="stack">
+          {isForOneHost && (
+            <Field
+              label="Host name (optional)"
+              value={name}
+              hint="The command sets MUSTER_HOST_NAME. Without it, the host has the name of its machine."
+              onChange={(event) => setName(event.target.value)}
+            />
+          )}
+          <Field
+            label="Agent labels (optional)"
+            placeholder="env=prod, site=fra"
+            value={labelText}
+            hint="The command sets MUSTER_HOST_LABELS. Labels of the agent replace those of the token with the same key."
+            error={'error' in parsed ? parsed.error : undefined}
+            onChange={(event) => setLabelText(event.target.value)}
+          />
+        </div>
+      </details>
       <AddressNote server={server} />
     </>
   );

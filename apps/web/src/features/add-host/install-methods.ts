@@ -14,6 +14,15 @@ export interface ServerAddress {
   isConfigured: boolean;
 }
 
+/** What the agent reports about its host, in addition to what it finds out itself. Empty texts are left out. */
+export interface HostSettings {
+  name: string;
+  /** Labels, separated by commas. */
+  labels: string;
+}
+
+const NO_SETTINGS: HostSettings = { name: '', labels: '' };
+
 /** The agent release that the server offers. */
 interface Release {
   version: string;
@@ -25,15 +34,26 @@ interface Release {
  * Returns the ways to start an agent that enrolls with this token. Each command is one line. If the server offers no
  * release, the only way is to run the agent from a checkout of the repository.
  */
-export function installMethods(server: ServerAddress, token: string, release: Release | null): InstallMethod[] {
+export function installMethods(
+  server: ServerAddress,
+  token: string,
+  release: Release | null,
+  { name, labels }: HostSettings = NO_SETTINGS,
+): InstallMethod[] {
   const { url, isConfigured } = server;
+  const variables = [
+    ...[`MUSTER_URL=${url}`, `MUSTER_ENROLL_TOKEN=${token}`],
+    ...(name === '' ? [] : [`MUSTER_HOST_NAME=${quote(name)}`]),
+    ...(labels === '' ? [] : [`MUSTER_HOST_LABELS=${quote(labels)}`]),
+  ];
+  const settings = variables.map((variable) => `-e ${variable}`).join(' ');
   const node: InstallMethod = {
     id: 'node',
     title: 'Node.js',
     description:
       'Needs a checkout of the Muster repository and Node.js 20.19 or later. ' +
       'The agent runs until you press Ctrl+C, so use this method only to try Muster.',
-    command: `MUSTER_URL=${url} MUSTER_ENROLL_TOKEN=${token} npx -y pnpm@12.21.0 agent`,
+    command: `${variables.join(' ')} npx -y pnpm@12.21.0 agent`,
   };
   if (release === null) return [node];
   const service: InstallMethod = {
@@ -46,7 +66,8 @@ export function installMethods(server: ServerAddress, token: string, release: Re
     // interrupted download would run half a script.
     command:
       `script=$(curl -fsSL ${url}/install.sh) && printf '%s\\n' "$script" | ` +
-      `sudo sh -s -- ${isConfigured ? '' : `--url ${url} `}--token ${token}`,
+      `sudo sh -s -- ${isConfigured ? '' : `--url ${url} `}--token ${token}` +
+      `${name === '' ? '' : ` --name ${quote(name)}`}${labels === '' ? '' : ` --labels ${quote(labels)}`}`,
   };
   if (release.images.length === 0) return [service, node];
   const architectures = release.images.length === 1 ? ` The server has the image for ${release.images[0]!} only.` : '';
@@ -64,10 +85,7 @@ export function installMethods(server: ServerAddress, token: string, release: Re
       rights,
     command: [
       `${download(url)} | docker load`,
-      replaceContainer(
-        'docker',
-        `${runOptions('/var/run/docker.sock', 'stat')} ${settings(url, token)} ${image(release)}`,
-      ),
+      replaceContainer('docker', `${runOptions('/var/run/docker.sock', 'stat')} ${settings} ${image(release)}`),
     ].join(' && '),
   };
   const podman: InstallMethod = {
@@ -84,7 +102,7 @@ export function installMethods(server: ServerAddress, token: string, release: Re
       `${download(url)} | sudo podman load`,
       replaceContainer(
         'sudo podman',
-        `${runOptions('/run/podman/podman.sock', 'sudo stat')} ${settings(url, token)} ${image(release)}`,
+        `${runOptions('/run/podman/podman.sock', 'sudo stat')} ${settings} ${image(release)}`,
       ),
     ].join(' && '),
   };
@@ -110,7 +128,9 @@ const runOptions = (socket: string, stat: string): string =>
   '--security-opt no-new-privileges --security-opt label=disable --memory 256m --pids-limit 64 ' +
   `--group-add "$(${stat} -c %g ${socket})" -v ${socket}:${socket}:ro -v muster-agent:/var/lib/muster-agent`;
 
-const settings = (url: string, token: string): string => `-e MUSTER_URL=${url} -e MUSTER_ENROLL_TOKEN=${token}`;
+/** Returns a text as one word of a shell command. */
+const quote = (text: string): string =>
+  /^[\w.,:/@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 
 const image = ({ version }: Release): string => `muster-agent:${version}`;
 

@@ -1,9 +1,18 @@
-import type { HostAvailability } from '@muster/contracts';
+import type { AvailabilitySegment, HostAvailability } from '@muster/contracts';
 import { DateTime } from '../../components/time';
 import { describeAvailability, describeSegment, segmentPlace, segmentState } from '../../lib/availability';
 
 /** Maximum number of interruptions that are listed below a bar. */
 const LISTED_MAX = 100;
+
+/** The states in the order of the key. */
+const STATES: readonly AvailabilitySegment['state'][] = ['online', 'engine_down', 'stale', 'offline', 'unknown'];
+
+/** Returns the words and the state of each kind of segment. */
+const keyOf = (segments: readonly AvailabilitySegment[]): [words: string, state: AvailabilitySegment['state']][] =>
+  [...new Map(segments.map((segment) => [segmentState(segment), segment.state]))].sort(
+    ([, a], [, b]) => STATES.indexOf(a) - STATES.indexOf(b),
+  );
 
 /**
  * What a host was in a window, as a bar. Each part has a tooltip. The bar is one image for a screen reader, and the list
@@ -33,14 +42,12 @@ export function UptimeBar({ availability }: { availability: HostAvailability }) 
       {interruptions.length > 0 && (
         <>
           <ul className="uptime-key soft" aria-label="Key">
-            {[...new Map(interruptions.map((segment) => [segmentState(segment), segment]))].map(
-              ([words, { state }]) => (
-                <li key={words}>
-                  <span className={`uptime-mark uptime-${state}`} aria-hidden="true" />
-                  {words}
-                </li>
-              ),
-            )}
+            {keyOf(segments).map(([words, state]) => (
+              <li key={words}>
+                <span className={`uptime-mark uptime-${state}`} aria-hidden="true" />
+                {words}
+              </li>
+            ))}
           </ul>
           <details className="uptime-list">
             <summary>

@@ -5,7 +5,7 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
-import { IsolatedText } from '../../components/isolated-text';
+import { HostName } from '../../components/host-name';
 import { worstHostsQuery, type WorstHostFilters } from '../../lib/api/availability-queries';
 import { describeAllOnline, describeDowntime } from '../../lib/availability';
 import { toPlainText } from '../../lib/plain-text';
@@ -48,7 +48,7 @@ function WorstHostList({ filters }: { filters: WorstHostFilters }) {
                 title={`${toPlainText(host.hostName)}: ${describeDowntime(host)}`}
               >
                 <span className="clip">
-                  <IsolatedText text={host.hostName} />
+                  <HostName id={host.hostId} name={host.hostName} />
                 </span>{' '}
                 <strong className="number">{formatAvailability(host.ratio)}</strong>
               </Link>

@@ -6,6 +6,7 @@ import { containerQuery } from '../../lib/api/queries';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { INFRA_MEANING, InfraMark } from '../../components/infra';
+import { HostLink } from '../../components/host-name';
 import { IsolatedText } from '../../components/isolated-text';
 import { ItemNotFound } from '../../components/not-found';
 import { Note } from '../../components/note';
@@ -45,9 +46,7 @@ export function ContainerPage(): ReactNode {
   return (
     <>
       <nav className="crumbs" aria-label="Breadcrumb">
-        <Link to="/hosts/$hostId" params={{ hostId }}>
-          <IsolatedText text={container.hostName} />
-        </Link>
+        <HostLink id={hostId} name={container.hostName} />
       </nav>
       <header className="page-head">
         <h1 className="break">

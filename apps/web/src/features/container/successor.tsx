@@ -2,6 +2,7 @@ import type { ContainerView, Workload } from '@muster/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { ImageRef } from '../../components/image-ref';
+import { HostName } from '../../components/host-name';
 import { IsolatedText } from '../../components/isolated-text';
 import { lastEventQuery, successorsQuery } from '../../lib/api/queries';
 import { isOfWorkload, workloadFilters, workloadSearch, workloadTitle, type WorkloadSearch } from '../workload/search';
@@ -28,7 +29,7 @@ export function Successor({ container: { hostId, dockerId, image, workload, labe
       {successor.hostId !== hostId && (
         <>
           {' '}
-          on <IsolatedText text={successor.hostName} />
+          on <HostName id={successor.hostId} name={successor.hostName} />
         </>
       )}
       {successor.image !== image && (

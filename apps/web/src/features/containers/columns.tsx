@@ -1,4 +1,5 @@
 import { Link } from '@tanstack/react-router';
+import { HostLink } from '../../components/host-name';
 import { ImageRef } from '../../components/image-ref';
 import { InfraMark } from '../../components/infra';
 import { IsolatedText } from '../../components/isolated-text';
@@ -43,17 +44,13 @@ export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', Column<Conta
   },
   host: {
     title: 'Host',
-    width: 'minmax(7rem, 0.9fr)',
-    renderCell: ({ hostId, hostName }) => (
-      <Link to="/hosts/$hostId" params={{ hostId }} className="clip" title={toPlainText(hostName)}>
-        <IsolatedText text={hostName} />
-      </Link>
-    ),
+    width: 'minmax(8rem, 1.3fr)',
+    renderCell: ({ hostId, hostName }) => <HostLink id={hostId} name={hostName} className="clip" />,
   },
   image: {
     title: 'Image',
     sort: 'image',
-    width: 'minmax(10rem, 1.7fr)',
+    width: 'minmax(10rem, 1.6fr)',
     renderCell: ({ image, imageId }) => <ImageRef image={image} imageId={imageId} />,
   },
   ports: {

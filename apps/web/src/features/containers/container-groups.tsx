@@ -7,13 +7,15 @@ import { Button } from '../../components/button';
 import { formatCount } from '../../lib/format-count';
 import { EmptyState, Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
+import { HostName } from '../../components/host-name';
 import { IsolatedText } from '../../components/isolated-text';
 import { ProblemNames } from '../../components/problem-names';
 import { Icon } from '../../components/icons';
 import { isCurrent } from '../../lib/container-status';
+import { distinctName } from '../../lib/distinction';
 import { ContainerTable } from './container-table';
 import { COLUMNS_DEFAULT, type ContainerSearch, type Group } from './search';
-import { mergeProjects } from './projects';
+import { mergeProjects, type ProjectGroup } from './projects';
 import { IncompleteNote } from './incomplete-note';
 import { sortPropsOf, toFilters } from './sort';
 import { useContainerList } from './use-container-list';
@@ -26,7 +28,7 @@ interface Heading {
   key: string;
   title: string;
   /** The host of a project. If a project or an image has several hosts, their number. Null if the group is a host. */
-  subtitle: string | null;
+  subtitle: ProjectGroup['where'] | null;
   /** The host's problems, if the group is a host. */
   problems?: readonly HostProblem[];
   /** The number of containers, and how many of them run. Null if they are not counted. */
@@ -38,8 +40,8 @@ interface Heading {
 }
 
 /**
- * The list of containers in groups. The counts in the headings ignore most filters. The containers of a group are
- * loaded when the user opens the group, and all filters apply to them.
+ * The list of containers in groups. The counts in the headings ignore most filters, but not the one by host label. The
+ * containers of a group are loaded when the user opens the group, and all filters apply to them.
  */
 export function ContainerGroups({
   group,
@@ -69,7 +71,7 @@ interface GroupingProps {
 
 /** The loaded projects that match the filter by project. A project of an orchestrator is one item for all hosts. */
 function useProjects(search: ContainerSearch) {
-  const list = useInfiniteQuery(projectsQuery({ hostId: search.hostId }));
+  const list = useInfiniteQuery(projectsQuery({ hostId: search.hostId, hostLabel: search.hostLabel }));
   const projects = useMemo(
     () =>
       mergeProjects(list.data?.pages.flatMap((page) => page.items) ?? []).filter(
@@ -119,7 +121,7 @@ function ServiceGroups({ search, onChange }: GroupingProps) {
 }
 
 function ImageGroups({ search, onChange }: GroupingProps) {
-  const list = useInfiniteQuery(imagesQuery({}));
+  const list = useInfiniteQuery(imagesQuery({ hostLabel: search.hostLabel }));
   const headings = useMemo(
     () =>
       (list.data?.pages.flatMap((page) => page.items) ?? [])
@@ -144,7 +146,7 @@ function HostGroups(props: GroupingProps) {
 
 const headingOf = (host: Host): Heading => ({
   key: host.id,
-  title: host.name,
+  title: distinctName(host),
   subtitle: null,
   problems: host.problems,
   counts: { containers: host.containerCount, running: host.containersByState['running'] ?? 0 },
@@ -153,7 +155,7 @@ const headingOf = (host: Host): Heading => ({
 });
 
 function AllHostGroups({ search, onChange }: GroupingProps) {
-  const list = useInfiniteQuery(hostsQuery());
+  const list = useInfiniteQuery(hostsQuery({ hostLabel: search.hostLabel }));
   const headings = useMemo(() => (list.data?.pages.flatMap((page) => page.items) ?? []).map(headingOf), [list.data]);
   return <GroupList what="hosts" list={list} headings={headings} search={search} onChange={onChange} />;
 }
@@ -230,7 +232,7 @@ function GroupSection({ heading, search, onChange }: GroupingProps & { heading: 
           </span>
           {subtitle !== null && (
             <span className="soft">
-              <IsolatedText text={subtitle} />
+              {typeof subtitle === 'string' ? subtitle : <HostName id={subtitle.id} name={subtitle.name} />}
             </span>
           )}
           <ProblemNames problems={problems} />

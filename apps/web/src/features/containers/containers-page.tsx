@@ -1,5 +1,5 @@
 import { getRouteApi, useNavigate } from '@tanstack/react-router';
-import { useCallback, type ReactNode } from 'react';
+import { lazy, Suspense, useCallback, type ReactNode } from 'react';
 import { api } from '../../lib/api/client';
 import { Button } from '../../components/button';
 import { formatNumber } from '../../lib/format-count';
@@ -11,7 +11,6 @@ import { Menu, MenuItem } from '../../components/menu';
 import { RefreshListButton } from '../../components/refresh-list-button';
 import { useTitle } from '../../lib/title';
 import { Icon } from '../../components/icons';
-import { ContainerGroups } from './container-groups';
 import { ContainerTable } from './container-table';
 import { FilterBar, LayoutMenus } from './filter-bar';
 import { IncompleteNote } from './incomplete-note';
@@ -19,6 +18,9 @@ import { COLUMNS_DEFAULT, type ContainerSearch } from './search';
 import { sortPropsOf, toFilters } from './sort';
 import { useContainerList } from './use-container-list';
 import { useInfraCount } from './use-infra-count';
+
+/** The groups are loaded when they are shown, because the page's first load has a limit. */
+const ContainerGroups = lazy(async () => ({ default: (await import('./container-groups')).ContainerGroups }));
 
 const route = getRouteApi('/signed-in/containers');
 
@@ -56,7 +58,9 @@ export function ContainersPage(): ReactNode {
       {search.group === undefined ? (
         <ContainerList search={search} onChange={updateSearch} />
       ) : (
-        <ContainerGroups group={search.group} search={search} onChange={updateSearch} />
+        <Suspense fallback={<Loading what="groups" />}>
+          <ContainerGroups group={search.group} search={search} onChange={updateSearch} />
+        </Suspense>
       )}
     </div>
   );

@@ -7,8 +7,8 @@ export interface ProjectGroup {
   key: string;
   project: string;
   services: readonly string[];
-  /** The host, or the number of hosts. */
-  where: string;
+  /** The host, or the number of hosts if there are several. */
+  where: { id: string; name: string } | string;
   containers: number;
   running: number;
   /** Whether all counts are current. */
@@ -36,13 +36,13 @@ export function mergeProjects(projects: readonly Project[]): ProjectGroup[] {
   );
   return [...groups].map(([key, items]) => {
     const [first] = items;
-    const { project, kind, hostName } = first!;
+    const { project, kind, hostId, hostName } = first!;
     const isOfFleet = FLEET_WORKLOAD_KINDS.includes(kind);
     return {
       key,
       project,
       services: [...new Set(items.flatMap(({ services }) => services))].sort(),
-      where: items.length === 1 ? hostName : formatCount(items.length, 'host'),
+      where: items.length === 1 ? { id: hostId, name: hostName } : formatCount(items.length, 'host'),
       containers: items.reduce((sum, { containers }) => sum + containers, 0),
       running: items.reduce((sum, { running }) => sum + running, 0),
       isDataCurrent: items.every(({ hostFreshness }) => isCurrent(hostFreshness)),

@@ -1,5 +1,6 @@
 import type { ContainerEvent, Replacement } from '@muster/contracts';
 import { Link } from '@tanstack/react-router';
+import { HostLink } from '../../components/host-name';
 import { IsolatedText } from '../../components/isolated-text';
 import { Age } from '../../components/time';
 import { StateIcon } from '../../components/state-icons';
@@ -70,11 +71,7 @@ export function EventRow({
         )}
       </div>
       <div className="event-where soft">
-        {!omittedParts.includes('host') && (
-          <Link to="/hosts/$hostId" params={{ hostId: event.hostId }} className="clip">
-            <IsolatedText text={event.hostName} />
-          </Link>
-        )}
+        {!omittedParts.includes('host') && <HostLink id={event.hostId} name={event.hostName} className="clip" />}
         <Age at={event.recordedAt} />
       </div>
     </div>

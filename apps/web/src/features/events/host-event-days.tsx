@@ -1,5 +1,5 @@
 import type { HostEvent } from '@muster/contracts';
-import { Link } from '@tanstack/react-router';
+import { HostLink } from '../../components/host-name';
 import { IsolatedText } from '../../components/isolated-text';
 import { StateIcon } from '../../components/state-icons';
 import { Age } from '../../components/time';
@@ -45,9 +45,7 @@ function HostEventRow({ event, showsHost }: { event: HostEvent; showsHost: boole
         <span className="event-what">
           {showsHost && (
             <>
-              <Link to="/hosts/$hostId" params={{ hostId: event.hostId }}>
-                <IsolatedText text={event.hostName} />
-              </Link>{' '}
+              <HostLink id={event.hostId} name={event.hostName} />{' '}
             </>
           )}
           {label}

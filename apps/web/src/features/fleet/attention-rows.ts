@@ -29,8 +29,8 @@ export interface AttentionRow {
   /** The name of an item or image, or a number of hosts. Names come from outside Muster. */
   name: string;
   problem: string;
-  /** Names of the container's host or of some of the hosts, which come from outside Muster. */
-  names: readonly string[];
+  /** The container's host, or some of the hosts. Their names come from outside Muster. */
+  names: readonly { id: string; name: string }[];
   /** The text after the names, such as the number of other hosts. */
   note: string;
   /** The times at which hosts got the problem, newest first, each with the number of these hosts. */
@@ -102,12 +102,12 @@ function rowsOfContainerProblem({
     const base = { key: `${kind} ${image}`, icon };
     const [container] = latest;
     if (group.total === 1 && isComplete && container !== undefined) {
-      const { hostName, name, since } = container;
+      const { hostId, hostName, name, since } = container;
       return {
         ...base,
         name,
         problem: describeProblem(kind, container),
-        names: [hostName],
+        names: [{ id: hostId, name: hostName }],
         note: '',
         times: [{ total: 1, since }],
         target: targetOf(kind, container),
@@ -144,8 +144,8 @@ const formatAtLeast = (count: number, isExact: boolean, noun: string): string =>
   isExact ? formatCount(count, noun) : `${formatNumber(count)}+ ${noun}s`;
 
 /** Returns some names, and the number of the others. */
-function formatNames(items: readonly { name: string }[], total: number): Pick<AttentionRow, 'names' | 'note'> {
-  const names = items.slice(0, NAMES_SHOWN_MAX).map(({ name }) => name);
+function formatNames(hosts: AttentionRow['names'], total: number): Pick<AttentionRow, 'names' | 'note'> {
+  const names = hosts.slice(0, NAMES_SHOWN_MAX).map(({ id, name }) => ({ id, name }));
   const others = total - names.length;
   return { names, note: others > 0 ? `and ${formatCount(others, 'other')}` : '' };
 }

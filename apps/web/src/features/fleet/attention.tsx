@@ -3,6 +3,7 @@ import { Link } from '@tanstack/react-router';
 import { Fragment, useMemo, type ReactNode } from 'react';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
+import { HostName } from '../../components/host-name';
 import { IsolatedText } from '../../components/isolated-text';
 import { StateIcon } from '../../components/state-icons';
 import { Age } from '../../components/time';
@@ -64,15 +65,15 @@ function Row({ row: { icon, name, problem, names, note, times, target } }: { row
       <StateIcon icon={icon} />
       <span className="concern-words">
         <strong className="clip">
-          <IsolatedText text={name} />
+          {target.kind === 'host' ? <HostName id={target.hostId} name={name} /> : <IsolatedText text={name} />}
         </strong>
         <span className="concern-trouble">{problem}</span>
         {(names.length > 0 || note !== '') && (
           <span className="concern-details soft">
             {names.map((other, index) => (
-              <Fragment key={`${index} ${other}`}>
+              <Fragment key={other.id}>
                 {index > 0 && ', '}
-                <IsolatedText text={other} />
+                <HostName id={other.id} name={other.name} />
               </Fragment>
             ))}{' '}
             {note}

@@ -4,7 +4,7 @@ import { Link, useNavigate } from '@tanstack/react-router';
 import { memo, useEffect, useMemo, useRef, useState, type PointerEvent } from 'react';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
-import { IsolatedText } from '../../components/isolated-text';
+import { HostName, useDistinction } from '../../components/host-name';
 import { fleetMapQueryOf } from '../../lib/api/queries';
 import { formatCount, formatNumber } from '../../lib/format-count';
 import { toPlainText } from '../../lib/plain-text';
@@ -52,6 +52,8 @@ function DensityMap({ fleet }: { fleet: Fleet }) {
   const chosenIndex = useMemo(() => (chosenId === null ? -1 : fleet.ids.indexOf(chosenId)), [fleet.ids, chosenId]);
   const index = chosenIndex === -1 ? null : chosenIndex;
   const focusedIndex = index ?? 0;
+  const distinction = useDistinction(fleet.ids[focusedIndex]!);
+  const focusedName = `${fleet.names[focusedIndex]!}${distinction === '' ? '' : ` (${distinction})`}`;
   const choose = (cell: number): void => setChosenId(fleet.ids[cell]!);
 
   const cellAt = ({ currentTarget, clientX, clientY }: PointerEvent): number | null => {
@@ -78,7 +80,7 @@ function DensityMap({ fleet }: { fleet: Fleet }) {
           <span className="soft">Each mark is a host, sorted by name. Point at a mark to see its name.</span>
         ) : (
           <>
-            <IsolatedText text={fleet.names[index]!} />: {describeState(fleet, index)}
+            <HostName id={fleet.ids[index]!} name={fleet.names[index]!} />: {describeState(fleet, index)}
           </>
         )}
       </p>
@@ -119,7 +121,7 @@ function DensityMap({ fleet }: { fleet: Fleet }) {
               aria-selected={index !== null}
               aria-posinset={focusedIndex + 1}
               aria-setsize={count}
-              aria-label={toPlainText(`${fleet.names[focusedIndex]!}: ${describeState(fleet, focusedIndex)}`)}
+              aria-label={toPlainText(`${focusedName}: ${describeState(fleet, focusedIndex)}`)}
               className={index === null ? 'map-cell' : 'map-cell map-cell-chosen'}
               preload={false}
               style={{

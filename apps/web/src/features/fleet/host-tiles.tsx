@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import { Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
+import { HostName } from '../../components/host-name';
 import { formatNumber } from '../../lib/format-count';
 import { IsolatedText } from '../../components/isolated-text';
 import { ProblemNames } from '../../components/problem-names';
@@ -48,7 +49,7 @@ function HostTile({ host, events, since }: { host: Host; events: readonly Contai
     <Link to="/hosts/$hostId" params={{ hostId: host.id }} className={isDataCurrent ? 'tile' : 'tile is-stale'}>
       <span className="tile-head">
         <strong className="clip">
-          <IsolatedText text={host.name} />
+          <HostName id={host.id} name={host.name} />
         </strong>
         <FreshnessBadge freshness={host.freshness} since={host.confirmedAt} />
       </span>

@@ -11,42 +11,80 @@ const HostLabelsDialog = lazy(async () => ({ default: (await import('./host-labe
 
 /** The sources of labels, the first of which applies if several set the same key. */
 const SOURCES = [
-  ['operator', 'operator'],
-  ['agent', 'agent'],
-  ['enrollmentToken', 'enrollment token'],
+  ['operator', 'Operators'],
+  ['agent', 'Agent'],
+  ['enrollmentToken', 'Enrollment token'],
 ] as const;
 
-const sourceOf = (host: Host, key: string): string | undefined =>
-  SOURCES.find(([source]) => Object.hasOwn(labelsOfSource(host, source), key))?.[1];
-
-/** The labels of a host, each with its source and a link to the hosts that have it, and the button that edits them. */
+/**
+ * The labels of a host by source, and the button that edits them. A label that applies is a link to the hosts that have
+ * it. A label that another source replaces is struck through.
+ */
 export function HostLabels({ host }: { host: Host }) {
   const [isEditing, setEditing] = useState(false);
   const canEdit = useCanEdit();
-  const labels = labelTexts(host);
+  const applied = new Set(labelTexts(host));
+  const sources = SOURCES.map(([source, title]) => ({
+    title,
+    labels: labelTexts({ labels: labelsOfSource(host, source) }),
+  })).filter(({ labels }) => labels.length > 0);
   return (
-    <>
-      {labels.length === 0 && <span className="soft">None </span>}
-      <ul className="host-labels">
-        {labels.map((label) => (
-          <li key={label}>
-            <Link to="/hosts" search={{ hostLabel: [label] }} className="host-label">
-              <IsolatedText text={label} />
-            </Link>{' '}
-            <span className="soft">{sourceOf(host, label.slice(0, label.indexOf('=')))}</span>
-          </li>
+    <section className="card" aria-labelledby="labels-title">
+      <header className="section-head">
+        <h2 id="labels-title">Labels</h2>
+        {canEdit && (
+          <span className="section-link">
+            <Button kind="quiet" onClick={() => setEditing(true)}>
+              Edit labels
+            </Button>
+          </span>
+        )}
+      </header>
+      {sources.length === 0 && <p className="soft">None</p>}
+      <dl className="facts">
+        {sources.map(({ title, labels }) => (
+          <LabelsOfSource key={title} title={title} labels={labels} applied={applied} />
         ))}
-      </ul>
-      {canEdit && (
-        <Button kind="quiet" onClick={() => setEditing(true)}>
-          Edit labels
-        </Button>
-      )}
+      </dl>
       {isEditing && (
         <Suspense>
           <HostLabelsDialog host={host} onClose={() => setEditing(false)} />
         </Suspense>
       )}
+    </section>
+  );
+}
+
+function LabelsOfSource({
+  title,
+  labels,
+  applied,
+}: {
+  title: string;
+  labels: readonly string[];
+  applied: ReadonlySet<string>;
+}) {
+  return (
+    <>
+      <dt>{title}</dt>
+      <dd>
+        <ul className="host-labels" aria-label={title}>
+          {labels.map((label) => (
+            <li key={label}>
+              {applied.has(label) ? (
+                <Link to="/hosts" search={{ hostLabel: [label] }} className="host-label">
+                  <IsolatedText text={label} />
+                </Link>
+              ) : (
+                <s className="host-label" title="Another source sets this key">
+                  <IsolatedText text={label} />
+                  <span className="visually-hidden"> (replaced)</span>
+                </s>
+              )}
+            </li>
+          ))}
+        </ul>
+      </dd>
     </>
   );
 }

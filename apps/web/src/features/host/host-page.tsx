@@ -88,10 +88,6 @@ export function HostPage(): ReactNode {
               <IsolatedText text={host.agentVersion} />
             </dd>
             <HostFacts host={host} />
-            <dt>Labels</dt>
-            <dd>
-              <HostLabels host={host} />
-            </dd>
             <dt>Last snapshot</dt>
             <dd>
               <Age at={host.confirmedAt} />
@@ -108,24 +104,32 @@ export function HostPage(): ReactNode {
             </dd>
           </dl>
         </section>
-        <section className={isDataCurrent ? 'card' : 'card is-stale'} aria-labelledby="states-title">
-          <h2 id="states-title" className="card-title">
-            {isDataCurrent ? 'States' : 'States (last known)'}
-          </h2>
-          <p className="host-states">
-            {sortStates(host.containersByState).map(([state, count]) => (
-              <Link key={state} to="/containers" search={{ hostId: [hostId], state: [state] }} className="number-part">
-                <strong className="number">{formatNumber(count)}</strong>
-                <span className="state">
-                  <StateIcon icon={iconOfState(state)} />
-                  <IsolatedText text={state} />
-                </span>
-              </Link>
-            ))}
-            {host.containerCount === 0 && <span className="soft">No containers</span>}
-          </p>
-          <HostChart host={host} />
-        </section>
+        <div>
+          <section className={isDataCurrent ? 'card' : 'card is-stale'} aria-labelledby="states-title">
+            <h2 id="states-title" className="card-title">
+              {isDataCurrent ? 'States' : 'States (last known)'}
+            </h2>
+            <p className="host-states">
+              {sortStates(host.containersByState).map(([state, count]) => (
+                <Link
+                  key={state}
+                  to="/containers"
+                  search={{ hostId: [hostId], state: [state] }}
+                  className="number-part"
+                >
+                  <strong className="number">{formatNumber(count)}</strong>
+                  <span className="state">
+                    <StateIcon icon={iconOfState(state)} />
+                    <IsolatedText text={state} />
+                  </span>
+                </Link>
+              ))}
+              {host.containerCount === 0 && <span className="soft">No containers</span>}
+            </p>
+            <HostChart host={host} />
+          </section>
+          <HostLabels host={host} />
+        </div>
       </div>
       <HostAvailabilityCard hostId={hostId} />
       <HostContainers hostId={hostId} infraCount={host.infraCount} />

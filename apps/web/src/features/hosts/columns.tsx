@@ -23,11 +23,11 @@ export const HOST_COLUMNS: readonly HostColumnId[] = [
   'name',
   'freshness',
   'problems',
-  'lastSeenAt',
+  'labels',
   'containers',
+  'lastSeenAt',
   'engine',
   'agentVersion',
-  'labels',
 ];
 export const EDITABLE_HOST_COLUMNS: readonly HostColumnId[] = ['select', ...HOST_COLUMNS];
 
@@ -41,19 +41,24 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
   name: {
     title: 'Name',
     sort: 'name',
-    width: 'minmax(11rem, 1.5fr)',
+    width: 'minmax(10rem, 1.3fr)',
     renderCell: (host) => <Name host={host} />,
   },
   freshness: {
     title: 'Status',
     sort: 'severity',
-    width: 'minmax(14rem, 1fr)',
+    width: 'minmax(12rem, 0.9fr)',
     renderCell: ({ freshness, confirmedAt }) => <FreshnessBadge freshness={freshness} since={confirmedAt} />,
   },
   problems: {
     title: 'Problems',
-    width: 'minmax(16rem, 1.6fr)',
+    width: 'minmax(8.5rem, 1.3fr)',
     renderCell: ({ problems }) => <Problems problems={problems} />,
+  },
+  labels: {
+    title: 'Labels',
+    width: 'minmax(14.5rem, 1.8fr)',
+    renderCell: (host) => <Labels host={host} />,
   },
   lastSeenAt: {
     title: 'Last contact',
@@ -64,13 +69,13 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
   containers: {
     title: 'Containers',
     sort: 'containerCount',
-    width: 'minmax(7rem, 1fr)',
+    width: 'minmax(6.5rem, 0.8fr)',
     renderCell: (host) => <Containers host={host} />,
   },
   engine: {
     title: 'Engine',
     sort: 'engine',
-    width: 'minmax(7.5rem, 0.8fr)',
+    width: 'minmax(8.5rem, 0.8fr)',
     renderCell: ({ engine: { name, version } }) => (
       <FilterLink filter={{ engine: [name] }} title={toPlainText(`${name} ${version}: show only hosts with ${name}`)}>
         <IsolatedText text={name} /> <IsolatedText text={version} />
@@ -90,15 +95,10 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
       </FilterLink>
     ),
   },
-  labels: {
-    title: 'Labels',
-    width: 'minmax(10rem, 1.4fr)',
-    renderCell: (host) => <Labels host={host} />,
-  },
 };
 
-/** Number of labels that a row shows. The others are in the title. */
-const LABELS_SHOWN_MAX = 3;
+/** Numbers of labels that a row shows, on a phone and on wider screens. The others are in the title. */
+const LABELS_SHOWN_MAX = { narrow: 2, wide: 3 };
 
 /** The first labels of a host, each as a link that adds a filter. */
 function Labels({ host }: { host: Host }) {
@@ -106,10 +106,17 @@ function Labels({ host }: { host: Host }) {
   if (texts.length === 0) return null;
   return (
     <span className="row-labels" title={toPlainText(texts.join('\n'))}>
-      {texts.slice(0, LABELS_SHOWN_MAX).map((text) => (
+      {texts.slice(0, LABELS_SHOWN_MAX.wide).map((text) => (
         <LabelLink key={text} text={text} />
       ))}
-      {texts.length > LABELS_SHOWN_MAX && <span className="soft">+{texts.length - LABELS_SHOWN_MAX}</span>}
+      {(['narrow', 'wide'] as const).map(
+        (width) =>
+          texts.length > LABELS_SHOWN_MAX[width] && (
+            <span key={width} className={`row-labels-more is-${width} soft`}>
+              +{texts.length - LABELS_SHOWN_MAX[width]}
+            </span>
+          ),
+      )}
     </span>
   );
 }

@@ -13,7 +13,9 @@ import { hostFacetsQuery, hostGroupsQuery } from '../../lib/api/queries';
 import { formatNumber } from '../../lib/format-count';
 import { labelKeys } from '../../lib/host-labels';
 import { FilterLink } from './filter-link';
-import type { HostSearch } from './search';
+import { FRESHNESS_VALUES, type HostSearch } from './search';
+
+const NOT_ONLINE = FRESHNESS_VALUES.filter((freshness) => freshness !== 'online');
 
 /** The menu that groups the hosts by a label. */
 export function GroupMenu({ by, onChange }: { by: string | undefined; onChange: (changes: HostSearch) => void }) {
@@ -49,6 +51,8 @@ export function HostGroups({ by, hostLabel }: { by: string; hostLabel: string[] 
   if (data === undefined) {
     return error === null ? <Loading what="groups" /> : <ErrorNote error={error} onRetry={() => void refetch()} />;
   }
+  const filterOf = (value: string | null): HostSearch | null =>
+    value === null ? null : { group: undefined, hostLabel: [...(hostLabel ?? []), `${by}=${value}`] };
   if (data.groups.length === 0) return <EmptyState title="No matching hosts" />;
   return (
     <div className="table host-groups" tabIndex={0} role="region" aria-label={`Hosts by ${by}`}>
@@ -81,21 +85,19 @@ export function HostGroups({ by, hostLabel }: { by: string; hostLabel: string[] 
               key={group.value === null ? 'none' : `=${group.value}`}
               group={group}
               ratio={ratios.get(group.value)}
+              filter={filterOf(group.value)}
             >
               {group.value === null ? (
                 <span className="soft">Without this label</span>
               ) : (
-                <FilterLink
-                  filter={{ group: undefined, hostLabel: [...(hostLabel ?? []), `${by}=${group.value}`] }}
-                  title={`Show only hosts with ${by}=${group.value}`}
-                >
+                <FilterLink filter={filterOf(group.value)!} title={`Show only hosts with ${by}=${group.value}`}>
                   <IsolatedText text={group.value === '' ? '(empty)' : group.value} />
                 </FilterLink>
               )}
             </GroupRow>
           ))}
           {data.other !== null && (
-            <GroupRow group={data.other} ratio={undefined}>
+            <GroupRow group={data.other} ratio={undefined} filter={null}>
               <span className="soft">All other values</span>
             </GroupRow>
           )}
@@ -105,21 +107,35 @@ export function HostGroups({ by, hostLabel }: { by: string; hostLabel: string[] 
   );
 }
 
-/** `ratio` is the availability, or null if nothing is known about it. It is undefined if it is not read. */
+/**
+ * `ratio` is the availability, or null if nothing is known about it. It is undefined if it is not read. `filter` finds the
+ * hosts of the group; null if no filter does.
+ */
 function GroupRow({
   group: { hosts, containers },
   ratio,
+  filter,
   children,
 }: {
   group: Omit<HostGroup, 'value'>;
   ratio: number | null | undefined;
+  filter: HostSearch | null;
   children: ReactNode;
 }) {
+  const absentCount = hosts.total - hosts.byFreshness.online;
   return (
     <tr>
       <td>{children}</td>
       <td className="is-number">{formatNumber(hosts.total)}</td>
-      <td className="is-number">{formatNumber(hosts.total - hosts.byFreshness.online)}</td>
+      <td className="is-number">
+        {filter === null || absentCount === 0 ? (
+          formatNumber(absentCount)
+        ) : (
+          <FilterLink filter={{ ...filter, freshness: NOT_ONLINE }} title="Show only these hosts">
+            {formatNumber(absentCount)}
+          </FilterLink>
+        )}
+      </td>
       <td className="is-number">{ratio === undefined ? '' : formatAvailability(ratio)}</td>
       <td className="is-number">{formatNumber(containers.current.total)}</td>
       <td className="is-number">{formatNumber(containers.current.byState['running'] ?? 0)}</td>

@@ -82,7 +82,7 @@ function GroupedHosts({
   return (
     <>
       <div className="list-note selection-bar soft">
-        <p>{isFilteredOtherwise && 'Only the filter by labels applies to groups.'}</p>
+        {isFilteredOtherwise && <p>Only the filter by labels applies to groups.</p>}
         <GroupMenu by={group} onChange={onChange} />
       </div>
       <FilterLinkContext value={filterLinks}>
@@ -114,6 +114,13 @@ function HostList({ search, onChange }: { search: HostSearch; onChange: (changes
   const [hostsToDelete, setHostsToDelete] = useState<readonly Host[] | null>(null);
   const selecting = useSelecting(rows, selection, setSelection);
   const filterLinks = useFilterLinks(search);
+  /** Loads the other pages of the list, and selects all of its hosts. */
+  const selectAll = async (): Promise<void> => {
+    let loaded = await list.fetchNextPage();
+    while (loaded.hasNextPage && !loaded.isError) loaded = await loaded.fetchNextPage();
+    const hosts = loaded.data?.pages.flatMap(({ items }) => items) ?? [];
+    setSelection((current) => select(current, hosts, true));
+  };
   if (list.isError && rows === undefined) {
     return <ErrorNote error={list.error} onRetry={() => void list.refetch()} />;
   }
@@ -132,6 +139,11 @@ function HostList({ search, onChange }: { search: HostSearch; onChange: (changes
             <Button kind="danger" onClick={() => setHostsToDelete([...selection.values()])}>
               Delete…
             </Button>
+            {selecting.part === 'all' && list.hasNextPage && (
+              <Button kind="quiet" busy={list.isFetchingNextPage} onClick={() => void selectAll()}>
+                Select all {formatNumber(total)}
+              </Button>
+            )}
             <Button kind="quiet" onClick={() => setSelection(EMPTY_SELECTION)}>
               Clear selection
             </Button>

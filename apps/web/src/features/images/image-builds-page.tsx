@@ -10,6 +10,7 @@ import { CopyButton } from '../../components/copyable';
 import { EmptyState, Loading } from '../../components/empty-state';
 import { ErrorNote } from '../../components/error-note';
 import { HostLabelFilter } from '../../components/host-label-filter';
+import { HostLink } from '../../components/host-name';
 import { IsolatedText } from '../../components/isolated-text';
 import { FreshnessBadge } from '../../components/state-badge';
 import { useTitle } from '../../lib/title';
@@ -122,9 +123,7 @@ function Build({
             {build.hostList.map((host) => (
               <tr key={host.hostId} className={isCurrent(host.hostFreshness) ? '' : 'is-stale'}>
                 <td>
-                  <Link to="/hosts/$hostId" params={{ hostId: host.hostId }}>
-                    <IsolatedText text={host.hostName} />
-                  </Link>{' '}
+                  <HostLink id={host.hostId} name={host.hostName} />{' '}
                   {!isCurrent(host.hostFreshness) && <FreshnessBadge freshness={host.hostFreshness} />}
                 </td>
                 <td className="is-number">

@@ -5,6 +5,7 @@ import { portsQuery } from '../../lib/api/queries';
 import { EmptyState } from '../../components/empty-state';
 import { FilterInput } from '../../components/filter-input';
 import { HostLabelFilter } from '../../components/host-label-filter';
+import { HostLink } from '../../components/host-name';
 import { ImageRef } from '../../components/image-ref';
 import { IsolatedText } from '../../components/isolated-text';
 import { ListStates } from '../../components/list-states';
@@ -96,9 +97,7 @@ export function PortsPage(): ReactNode {
                         <ListenAddress ip={item.ip} />
                       </td>
                       <td>
-                        <Link to="/hosts/$hostId" params={{ hostId: item.hostId }}>
-                          <IsolatedText text={item.hostName} />
-                        </Link>{' '}
+                        <HostLink id={item.hostId} name={item.hostName} />{' '}
                         {!isDataCurrent && <FreshnessBadge freshness={item.hostFreshness} />}
                       </td>
                       <td>

@@ -2,7 +2,14 @@ import type { ContainerEvent, Freshness, Host, StreamMessage } from '@muster/con
 import type { QueryClient } from '@tanstack/react-query';
 import { cachedHosts, removeHosts, updateHosts } from './host-cache';
 import { updateFleetMap } from './fleet-map-cache';
-import { hostQuery, RECENT_EVENTS_KEY, staleKeysAfter, summaryQuery } from './queries';
+import {
+  hostQuery,
+  RECENT_EVENTS_KEY,
+  SHARED_NAMES_MAX,
+  sharedNamesQuery,
+  staleKeysAfter,
+  summaryQuery,
+} from './queries';
 import { updateRecentEvents } from './recent-events-cache';
 
 type Refresh = (key: readonly string[]) => void;
@@ -70,7 +77,19 @@ function applyHosts(client: QueryClient, hosts: ReadonlyMap<string, Host>, refre
   }
   updateHosts(client, (host) => hosts.get(host.id) ?? host);
   if (changesLists) refresh(['hosts', 'list']);
+  if (changesSharedNames(client, hosts)) refresh(sharedNamesQuery.queryKey);
   if (!updateFleetMap(client, hosts)) refresh(['fleet-map']);
+}
+
+/** Returns whether a host has a shared name although it is not in the list of these hosts, or the other way around. */
+function changesSharedNames(client: QueryClient, hosts: ReadonlyMap<string, Host>): boolean {
+  const listed = client.getQueryData(sharedNamesQuery.queryKey);
+  if (listed === undefined || listed.length >= SHARED_NAMES_MAX) return false;
+  const names = new Map(listed.map(({ id, name }) => [id, name]));
+  return [...hosts.values()].some(
+    // A server before version 0.5 does not send the field.
+    ({ id, name, nameIsShared }: Partial<Host>) => names.get(id!) !== (nameIsShared === true ? name : undefined),
+  );
 }
 
 /**

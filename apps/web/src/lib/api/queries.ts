@@ -1,5 +1,5 @@
 import type { Input, PagedOperationName } from '@muster/client';
-import type { ContainerEvent, HostEvent, HostEventKind, Page, StreamMessage } from '@muster/contracts';
+import type { ContainerEvent, Host, HostEvent, HostEventKind, Page, StreamMessage } from '@muster/contracts';
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, isSignedOut } from './client';
 
@@ -77,6 +77,25 @@ export const hostMatchesQuery = (q: string) =>
     queryFn: ({ signal }) => api.call('listHosts', { query: { q, limit: 10 } }, { signal }),
     placeholderData: keepPreviousData,
   });
+
+/** Maximum number of hosts with shared names that are told apart in tables of other things than hosts. */
+export const SHARED_NAMES_MAX = 1_000;
+
+/** The query for the hosts whose name another host has. The live stream updates it (`applyMessages`). */
+export const sharedNamesQuery = queryOptions({
+  queryKey: ['hosts', 'shared-names'],
+  queryFn: async ({ signal }): Promise<readonly Host[]> => {
+    const hosts: Host[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await api.call('listHosts', { query: { sharedName: true, limit: PAGE_ROWS, cursor } }, { signal });
+      hosts.push(...page.items);
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined && hosts.length < SHARED_NAMES_MAX);
+    return hosts;
+  },
+  staleTime: Infinity,
+});
 
 /** Milliseconds after which facets are read again, because counting the labels of a large fleet is slow. */
 const FACETS_AGE_MS = 60_000;
