@@ -54,10 +54,10 @@ const FIRST_SUBSCRIPTION_MS_MAX = 2_000;
 const START_SPREAD_MS = 5_000;
 
 /**
- * How long an agent that is not enrolled waits for its engine, in milliseconds. After that, it enrolls without the
+ * Maximum time that an unenrolled agent waits for its engine, in milliseconds. The agent then enrolls without the
  * engine's facts.
  */
-const WITHOUT_ENGINE_MS = 60_000;
+const ENROLL_WITHOUT_ENGINE_MS = 60_000;
 
 const now = (): number => performance.now();
 const wallNow = (): Date => new Date();
@@ -68,7 +68,7 @@ interface EngineReader {
   inventory: Inventory;
   exits: ExitHistory;
   poller: EnginePoller;
-  /** Reads what is known about this machine without its engine. */
+  /** Reads the facts about this machine that are known without its engine. */
   machine: () => Machine;
 }
 
@@ -92,8 +92,8 @@ export interface Timing {
   gate?: GateLimits;
   /** Durations of the engine's event streams. */
   watch?: WatchTimes;
-  /** How long an agent that is not enrolled waits for its engine. After that, it enrolls without the engine's facts. */
-  withoutEngineMs?: number;
+  /** Maximum time that an unenrolled agent waits for its engine. The agent then enrolls without the engine's facts. */
+  enrollWithoutEngineMs?: number;
 }
 
 const TIMING_DEFAULT: Timing = { random: Math.random, coalesceMs: COALESCE_MS, waits: SESSION_WAITS_DEFAULT };
@@ -103,7 +103,7 @@ export const runAgent = (
   env: AgentEnv,
   log: Logger,
   signal: AbortSignal,
-  { random, coalesceMs, waits, gate: limits, watch: times, withoutEngineMs }: Timing = TIMING_DEFAULT,
+  { random, coalesceMs, waits, gate: limits, watch: times, enrollWithoutEngineMs }: Timing = TIMING_DEFAULT,
 ): Promise<void> =>
   withReporting(env, log, signal, { random, waits }, async (context) => {
     const { engine, inventory, exits, poller, machine, client, session } = context;
@@ -115,7 +115,7 @@ export const runAgent = (
       poller,
       gate,
       factsWithoutEngine: factsWithoutEngine(machine()),
-      withoutEngineMs: withoutEngineMs ?? WITHOUT_ENGINE_MS,
+      enrollWithoutEngineMs: enrollWithoutEngineMs ?? ENROLL_WITHOUT_ENGINE_MS,
       client,
       session,
       stream,

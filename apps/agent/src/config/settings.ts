@@ -168,7 +168,7 @@ const CASE_INSENSITIVE_VARIABLES: ReadonlySet<Variable> = new Set(['HTTPS_PROXY'
 /** The secrets that can also be read from a file: the path is the value of NAME_FILE. */
 export const SECRET_VARIABLES = ['MUSTER_ENROLL_TOKEN'] as const satisfies readonly Variable[];
 
-/** Maps each secret to its NAME_FILE, and the reverse. */
+/** Maps each secret to its NAME_FILE, and each NAME_FILE to its secret. */
 const ALTERNATIVES: ReadonlyMap<Variable, Variable> = new Map(
   SECRET_VARIABLES.flatMap((name) => [
     [name, `${name}_FILE`],
@@ -176,12 +176,12 @@ const ALTERNATIVES: ReadonlyMap<Variable, Variable> = new Map(
   ]),
 );
 
-/** The order of the sources: each overrides the following ones. */
+/** The sources of values, in descending order of precedence. */
 const PRECEDENCE: readonly Origin[] = ['flag', 'environment', 'file'];
 
 /**
  * Merges the sources: a flag overrides the environment, which overrides the file. A secret also overrides its NAME_FILE
- * of a later source, and the reverse. Empty values count as unset.
+ * in a source of lower precedence, and a NAME_FILE overrides its secret there. Empty values count as unset.
  */
 export function layerSettings(sources: {
   flags: Readonly<Record<string, string | undefined>>;

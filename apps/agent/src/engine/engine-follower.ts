@@ -13,8 +13,7 @@ import type { EnginePoller } from './engine-poller.js';
 import type { Reporter } from '../reporting/reporter.js';
 
 /**
- * Maximum delay, in milliseconds, with which an event arrives after it occurred on the engine. Events of this period
- * are read again.
+ * Maximum delay between an event on the engine and its arrival, in milliseconds. Events of this period are read again.
  */
 const DELAY_MS_MAX = 10_000;
 

@@ -39,7 +39,7 @@ export interface EngineReading {
  */
 export type PollResult = EngineReading | { kind: 'failed'; fault: EngineFault };
 
-/** How often the facts are read again, in milliseconds: a machine can be renamed, and get more memory. */
+/** How often the facts are read again, in milliseconds: a machine can be renamed or get more memory. */
 const FACTS_MS = 3_600_000;
 
 /** Reads the engine and the machine. */

@@ -131,7 +131,7 @@ export function createEngineWatch(options: EngineWatchOptions) {
   };
 }
 
-/** Returns whether `promise` settles within `ms`. Also waits for the promise once the signal is aborted. */
+/** Returns true if `promise` settles or the signal is aborted within `ms`, otherwise false. */
 async function isWithin(promise: Promise<unknown>, ms: number, signal: AbortSignal): Promise<boolean> {
   const settled = new AbortController();
   const timer = sleep(ms, false, { signal: AbortSignal.any([signal, settled.signal]) }).catch(() => true);

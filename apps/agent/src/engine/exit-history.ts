@@ -6,7 +6,8 @@ import { decideExit, type EngineRecord, type ExitEvent, type LastRun } from './e
 import type { EngineEvent } from './shapes.js';
 
 /**
- * Maximum number of events that are kept of one container. A stop has at most four events: two kills, a die and a stop.
+ * Maximum number of events that are kept for each container. A stop has at most four events: two kills, a die and a
+ * stop.
  */
 const EVENTS_MAX = 8;
 
@@ -99,7 +100,7 @@ function keepRecent(events: ExitEvent[]): ExitEvent[] {
 
 /**
  * Records the events of a past period, in milliseconds since 1970. If the events cannot be read, for example because a
- * proxy refuses it, the reasons of the exits in this period remain unknown.
+ * proxy refuses the request, the reasons of the exits in this period remain unknown.
  */
 export async function recordPastEvents(
   engine: Pick<EngineClient, 'readPastEvents'>,

@@ -3,8 +3,8 @@ import type { Machine } from './machine.js';
 import type { InfoReply } from './shapes.js';
 
 /**
- * Builds the facts that the agent reports about a host. `info` is null if the engine's answer is not known, and `name`
- * is then reported only if it is set.
+ * Builds the facts that the agent reports about a host. `info` is null if the engine has not returned it. The host's
+ * name is then reported only if the settings contain a name.
  */
 export function toHostFacts(
   { configuredName, hostname, labels, addresses }: Machine,

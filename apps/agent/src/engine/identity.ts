@@ -22,7 +22,7 @@ export interface MachineFacts {
   arch: string;
   /** The machine's own identity. If it is null, the agent generates and stores a random one. */
   engineId: string | null;
-  /** Whether `engineId` would be the same if the engine were asked again. It is not if the engine refused /info. */
+  /** Whether a later reading would return the same `engineId`. False if the engine refused /info. */
   isIdentityCertain: boolean;
   /** The facts as the contract reports them, without the identity. */
   reported: HostFacts;

@@ -27,7 +27,7 @@ const RETRY_MS = 600_000;
 
 /** Creates a lookup with an empty cache. `now` returns monotonic time in milliseconds. */
 export function createImageDigests(client: Pick<EngineClient, 'inspectImage'>, now: () => number): ImageDigests {
-  /** The repository digests (`nginx@sha256:…`) by the image's id. An image that no longer exists has none. */
+  /** The repository digests (`nginx@sha256:…`) by the image's id. The list is empty if the image no longer exists. */
   const repoDigestsById = new Map<string, readonly string[]>();
   /** No image is inspected before this time. */
   let retryAt = 0;

@@ -26,7 +26,7 @@ export interface InventoryEntry {
   inspectedAt: number;
   /** When the engine last reported the health, in an inspection or an event. */
   healthAt: number;
-  /** True if the health is known to be factsAfterChange, so that an inspection is needed. */
+  /** True if the health is known to be outdated, so that an inspection is needed. */
   isHealthOutdated: boolean;
   /**
    * The configuration in the last successful inspection. It remains valid, because a container's image never changes.

@@ -34,8 +34,8 @@ export interface InventoryReading {
 
 /**
  * The containers of an engine, read from its list and completed with facts that only an inspection returns. Each
- * container is inspected once, and again if an event or the list shows that these facts may have changed. Because the
- * list is checked as well, the facts are correct even if events are missed.
+ * container is inspected once, and again if an event or the list shows that these facts may have changed. Each list is
+ * checked for such changes, so the facts are correct even if events are missed.
  */
 export interface Inventory {
   /**
@@ -71,7 +71,7 @@ const FAILED_INSPECTIONS_MAX = 20;
 const RETRY_MS_MIN = 60_000;
 const RETRY_MS_MAX = 600_000;
 
-/** If so many inspections of a container failed in succession, it is inspected no sooner because it ended. */
+/** After this many failed inspections in succession, the end of a container no longer causes an early inspection. */
 const FAILURES_MAX_AT_END = 3;
 
 /** Maximum number of inspections of containers that were never started, in each period of `UNCONFIRMED_MS_MAX`. */

@@ -78,7 +78,7 @@ const TIMEOUT_MS_DEFAULT = 20_000;
 /** Maximum size of a response, in bytes. Muster's responses are more than a thousand times smaller. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
-/** Number of characters at the beginning of a response that is not from Muster in which its title is searched. */
+/** Maximum number of characters that are searched for the title of a response that is not from Muster. */
 const BODY_LENGTH_MAX = 4_096;
 
 /**

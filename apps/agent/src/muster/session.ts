@@ -154,7 +154,7 @@ export function createSession(options: SessionOptions): Session {
   const tokenAgeMaxMs = options.tokenDays * DAY_MS * (1 - 0.1 * random());
   let rotationNotBefore = startedAt + waits.rotationMs;
   let unauthorizedCount = 0;
-  /** When the API last answered without `portRanges` after it had accepted them; null if it has not. */
+  /** When the API, which had accepted ranges, last answered without `portRanges`; null if it never did. */
   let rangesRefusedAtMs: number | null = null;
 
   async function save(next: AgentState): Promise<void> {
@@ -228,7 +228,7 @@ export function createSession(options: SessionOptions): Session {
     return updated;
   }
 
-  /** Records that the API accepted `token`. If it is the previous token, it becomes the current one again. */
+  /** Records that the API accepted `token`. If `token` is the previous token, it becomes the current token again. */
   async function recordAccepted(stored: Enrollment, token: string, data: unknown): Promise<void> {
     const enrollment = await recordFeatures(stored, data);
     unauthorizedCount = 0;

@@ -23,8 +23,8 @@ export type JournalEntry = z.output<typeof JournalEntry>;
 /**
  * A line that marks an entry and all entries before it as sent. Without this line, an agent that was killed while it
  * sent the journal would send the same entries again after its restart. By then, another stream would have superseded
- * theirs, so the API would not apply them. Older APIs would even suspect that two machines use one token. The key
- * `told` keeps its name because earlier versions of the agent read and write it.
+ * the stream of these entries, so the API would not apply them. Older APIs would even suspect that two machines use one
+ * token. The key `told` keeps its name because earlier versions of the agent read and write it.
  */
 const SentMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
 

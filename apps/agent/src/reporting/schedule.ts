@@ -95,7 +95,10 @@ export function changeReadingAt({ changeAt, changeBudgetFullAt }: Schedule, engi
 const earliestSnapshotAt = ({ notBefore, snapshotNotBefore }: Schedule): number =>
   Math.max(notBefore, snapshotNotBefore);
 
-/** Schedules a snapshot for a change. The shortest delay counts, so a long burst of changes does not extend it. */
+/**
+ * Schedules a snapshot for a change. The earliest time counts, so a long burst of changes does not postpone the
+ * snapshot.
+ */
 export const scheduleAfterEngineChange = (schedule: Schedule, now: number, coalesceMs: number): Schedule => ({
   ...schedule,
   changeAt: Math.min(schedule.changeAt ?? Number.POSITIVE_INFINITY, now + coalesceMs),
