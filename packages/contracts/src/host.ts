@@ -67,8 +67,8 @@ export const Host = z.object({
 export type Host = z.output<typeof Host>;
 
 /**
- * A change of a host. The host keeps a `name` that an operator sets, and with null it has the machine's own name again.
- * `labels` replaces the labels that operators have set. The labels of other sources do not change.
+ * A change of a host. The host keeps a `name` that an operator sets. With null, the host takes the name that its
+ * machine reports. `labels` replaces the labels that operators have set. The labels of other sources do not change.
  */
 export const HostPatch = z
   .strictObject({ name: displayName(DISPLAY_NAME_LENGTH_MAX).nullable().optional(), labels: HostLabels.optional() })
@@ -104,8 +104,8 @@ export const HostLabelChange = z
 export type HostLabelChange = z.output<typeof HostLabelChange>;
 
 /**
- * The ids of the hosts whose labels changed, and of those that had the labels already. `notFound` contains the ids for
- * which the organization has no host.
+ * The ids of the hosts whose labels changed, and of the hosts that already had the labels. `notFound` contains the ids
+ * for which the organization has no host.
  */
 export const HostLabelChangeResult = z.object({
   changed: z.array(z.uuid()),

@@ -252,8 +252,8 @@ export type HostEventQuery = z.output<typeof HostEventQuery>;
 
 /**
  * Query parameters of `GET /api/events`. Sorted newest first. `project`, `service` and `instance` match the container's
- * workload at the time of the event, and no event that was recorded before version 0.4. `since` (inclusive) and `until`
- * (exclusive) apply to `recordedAt`, which is the server's time, and with `subject=host` to `at`.
+ * workload at the time of the event. They match no event that was recorded before version 0.4. `since` (inclusive) and
+ * `until` (exclusive) apply to `recordedAt`, which is the server's time, and with `subject=host` to `at`.
  */
 export const EventQuery = eventQuery.superRefine(checkSubject);
 export type EventQuery = z.output<typeof EventQuery>;
@@ -353,7 +353,7 @@ const callbackParameter = (description: string) => z.string().optional().meta({ 
 
 /**
  * Query parameters of `GET /api/sign-in/oidc/callback`. The identity provider sends these parameters and may send
- * others as well.
+ * others.
  */
 export const OidcCallbackQuery = z.looseObject({
   state: callbackParameter('Identifies the sign-in attempt (RFC 6749, 4.1.2).'),

@@ -15,9 +15,9 @@ export type WorkloadKind = z.output<typeof WorkloadKind>;
  * - `project`: a Compose project, a Swarm stack, a Kubernetes namespace or a Nomad job.
  * - `service`: a Compose or Swarm service, or a Nomad task. For Kubernetes, the owner of the pod and the container's
  *   name (`web/nginx`). For a plain container, its name.
- * - `instance`: which copy of the service it is: the number of a Compose container, the slot of a Swarm task (the
- *   node's id in a global service), the part of a Kubernetes pod's name after its owner's, or the beginning of the id
- *   of a Nomad allocation.
+ * - `instance`: the copy of the service: the number of a Compose container, the slot of a Swarm task (the node's id in
+ *   a global service), the part of a Kubernetes pod's name after its owner's, or the beginning of the id of a Nomad
+ *   allocation.
  */
 export const Workload = z.object({
   kind: WorkloadKind,

@@ -98,8 +98,8 @@ export async function applyMigrations(
 }
 
 /**
- * Waits until no other process applies migrations to this database. Until the current transaction ends, other processes
- * wait as well.
+ * Waits until no other process applies migrations to this database. Other processes then wait until the current
+ * transaction ends.
  */
 export async function lockMigrations(client: pg.ClientBase): Promise<void> {
   await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK_KEY]);

@@ -123,7 +123,7 @@ export function isUnavailable(error: unknown): boolean {
 
 /**
  * Returns whether the database did not respond in time, for example because it is busy or the query waited for a lock.
- * For every timeout, `isUnavailable` is true as well.
+ * For every timeout, `isUnavailable` also returns true.
  */
 export function isTimeout(error: unknown): boolean {
   for (const code of codes(error)) if (TIMEOUT_PRISMA_CODES.has(code) || TIMEOUT_SQLSTATE.has(code)) return true;

@@ -1,4 +1,4 @@
-/** Creates a separate database for each test. The databases are real ones that are cloned cheaply from a template. */
+/** Creates a separate database for each test. The databases are real, and are cloned cheaply from a template. */
 import { randomUUID } from 'node:crypto';
 
 import type { PGlite } from '@electric-sql/pglite';

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Provider } from 'oidc-provider';
 
-/** The claims about a user, as the UserInfo endpoint returns them, and those of the ID token. */
+/** The claims about a user that the UserInfo endpoint returns, and the claims in the ID token (`idToken`). */
 export interface Profile {
   name?: string;
   email?: string;

@@ -15,7 +15,7 @@ export function addMoveDatabaseCommand(program: Command, terminal: Terminal): vo
         'again. The embedded database does not change. Afterwards, Muster does not start on it until you delete the file\n' +
         'moved-to-postgresql.json in its directory.\n\n' +
         'Give the URL with --to, in DATABASE_URL, or in a file whose path is DATABASE_URL_FILE. Other users of the\n' +
-        'machine can see a password in --to in the list of processes, but not one in the two variables.',
+        'machine can see a password in --to in the list of processes, but not a password in these variables.',
     )
     .addOption(dataDirOption(terminal))
     .option('--to <url>', "the database's URL: postgresql://user@host:5432/database")

@@ -7,8 +7,8 @@ import { FilterChip } from './filter-chip';
 import { Icon } from './icons';
 
 /**
- * A filter by labels of hosts: a chip for each label in the filter, which removes it, and a field that adds a label. A
- * host must have all of the labels.
+ * A filter by labels of hosts. It has a chip for each selected label, which removes the label, and a field that adds a
+ * label. A host must have all of the labels.
  */
 export function HostLabelFilter({
   labels,

@@ -84,8 +84,8 @@ function parseObject(json: string): object | null {
 }
 
 /**
- * Finds the migrations that a header names. `unknown` is the name of one that is missing or has another checksum, or
- * null.
+ * Finds the migrations that a header names. `unknown` is the name of a migration that is missing or has another
+ * checksum, or null if there is none.
  */
 export function findMigrations(
   header: BackupHeader,

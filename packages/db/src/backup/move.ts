@@ -211,8 +211,8 @@ async function* readLines({ embedded, directory }: Move): AsyncGenerator<Exclude
 }
 
 /**
- * Returns the error for a failed query of the embedded database. It keeps the failure from being reported as one of the
- * server.
+ * Returns the error for a failed query of the embedded database. Without this error, the failure would be reported as a
+ * failure of the server.
  */
 const unreadableError = (directory: string, error: unknown): DataDirectoryError =>
   new DataDirectoryError(directory, `its database cannot be read: ${(error as Error).message}`, { cause: error });

@@ -57,7 +57,7 @@ function textOf(part: ContentPart): string {
   return `${JSON.stringify(part.kind === 'header' ? part.header : part.table)}\n`;
 }
 
-/** Reads the header of a backup: among others, the database's migrations. */
+/** Reads the content of a backup's header, such as the database's migrations. */
 export async function readHeader(client: pg.ClientBase, at: Date): Promise<BackupHeader> {
   const { rows: migrations } = await client.query<{ name: string; checksum: string }>(
     `SELECT migration_name AS name, checksum FROM "_prisma_migrations"

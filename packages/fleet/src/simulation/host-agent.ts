@@ -222,7 +222,8 @@ export class HostAgent {
   }
 
   private async sendHeartbeat(session: AgentSession): Promise<void> {
-    // A digest tells the API that nothing has changed. A heartbeat therefore omits it while a change is unreported.
+    // A digest in a heartbeat means that nothing has changed. A heartbeat therefore omits it while a change is
+    // unreported.
     const digest = this.schedule.hasChange ? null : this.digest;
     await this.report('heartbeat', this.call(HeartbeatResponse, heartbeatRequest(session, digest, FACTS)));
   }

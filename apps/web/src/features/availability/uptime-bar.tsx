@@ -6,13 +6,13 @@ import { describeAvailability, describeSegment, segmentPlace, segmentState } fro
 const LISTED_MAX = 100;
 
 /**
- * What a host was in a window, as a bar. Each part has a tooltip. The bar is one image for a screen reader, and the list
- * below it has the same periods in words.
+ * The states of a host in a window, as a bar. Each part has a tooltip. The bar is one image for a screen reader, and
+ * the list below it has the same periods in words.
  */
 export function UptimeBar({ availability }: { availability: HostAvailability }) {
   const { segments, from, to, isExact } = availability;
   const interruptions = segments.filter(({ state }) => state !== 'online').reverse();
-  // A short interruption is wider than its time, so it is drawn over the long parts beside it.
+  // A short interruption has a minimum width, so it is drawn over the longer parts next to it.
   const drawn = [...segments].sort((a, b) => Number(a.state !== 'online') - Number(b.state !== 'online'));
   return (
     <figure className="uptime">

@@ -25,7 +25,7 @@ type ChangeSearch = (changes: Partial<ContainerSearch>) => void;
 interface Heading {
   key: string;
   title: string;
-  /** The host of a project. If a project or an image has several hosts, their number. Null if the group is a host. */
+  /** The host of a project, or the number of hosts of a project or an image. Null if the group is a host. */
   subtitle: string | null;
   /** The host's problems, if the group is a host. */
   problems?: readonly HostProblem[];

@@ -150,10 +150,6 @@ function formatNames(items: readonly { name: string }[], total: number): Pick<At
   return { names, note: others > 0 ? `and ${formatCount(others, 'other')}` : '' };
 }
 
-/**
- * Describes a container's problem with the reason of its exit. An older agent reports only the exit code. By
- * convention, a code above 128 is 128 plus the number of a signal.
- */
 /** A crash loop can span several containers that replace each other, so its row leads to the workload. */
 function targetOf(kind: ContainerProblemCode, { hostId, dockerId, workload }: LatestContainer): AttentionTarget {
   const search = kind === 'crash_loop' ? workloadSearch(hostId, workload) : null;
@@ -169,6 +165,10 @@ function describeCrashLoop({ exit, exitCode, exits }: LatestContainer): string {
   return exitCode === null ? loop : `${loop}, last code ${exitCode}`;
 }
 
+/**
+ * Describes a container's problem with the reason of its exit. An older agent reports only the exit code. By
+ * convention, a code above 128 is 128 plus the number of a signal.
+ */
 function describeProblem(kind: ContainerProblemCode, container: LatestContainer): string {
   const { problem } = CONTAINER_PROBLEMS[kind];
   const { exit, exitCode } = container;

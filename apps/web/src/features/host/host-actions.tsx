@@ -53,7 +53,7 @@ function RenameDialog({ host, onClose }: { host: Host; onClose: () => void }) {
   const client = useQueryClient();
   const [name, setName] = useState(host.name);
   const renameMutation = useMutation({
-    // With null, the host has the name that its machine reports.
+    // With null, the host takes the name that its machine reports.
     mutationFn: (requested: string | null) =>
       api.call('updateHost', { params: { hostId: host.id }, body: { name: requested } }),
     onSuccess: (renamed) => {

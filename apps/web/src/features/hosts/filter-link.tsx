@@ -11,7 +11,7 @@ interface FilterLinks {
   addFilter: (filter: HostSearch) => void;
 }
 
-/** What all filter links of the hosts page share. */
+/** The values that all filter links of the hosts page share. */
 export const FilterLinkContext = createContext<FilterLinks | null>(null);
 
 /** Returns the value of `FilterLinkContext` for a page with these filters. */

@@ -16,8 +16,8 @@ const PATH = '/usr/sbin:/usr/bin';
 
 /**
  * The script of the machine's first process. A container engine needs a real `pivot_root`: with `chroot`, its
- * containers would see the files of the real machine. In the end, the script executes catatonit, which only collects
- * ended processes. Changes of the root file system stay in memory, so that the next machine boots from the same files.
+ * containers would see the files of the real machine. Finally, the script executes catatonit, which only collects ended
+ * processes. Changes of the root file system stay in memory, so that the next machine boots from the same files.
  */
 const BOOT = `set -e
   root=$0 shared=$1

@@ -252,7 +252,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
 
   // With Docker, an image has no digest before it is pushed to or pulled from a registry.
   (isDocker ? test.skip : test)(
-    'the digest of an image is the one that the engine reports',
+    'Muster shows the image digest that the engine reports',
     async () => {
       const digests = await engine.cli('image', 'inspect', '--format', '{{join .RepoDigests " "}}', IMAGE);
       const digest = /@(sha256:[0-9a-f]{64})/.exec(digests)?.[1];
@@ -264,7 +264,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
 
   // Podman's digests need no registry, so the previous test checks them.
   (isDocker ? test : test.skip)(
-    'the digest of an image is the one that its registry reports, and containers of two builds of a tag show drift',
+    'Muster shows the image digests that the registry reports, and the drift between two builds of a tag',
     async () => {
       const registry = await startRegistry(engine, join(dir, 'engine'));
       const image = `${REGISTRY}/shop:1`;
@@ -292,7 +292,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
 
   // Docker has no pods.
   (isDocker ? test.skip : test)(
-    'the infra container of a pod is marked, and owns the ports of the pod',
+    'Muster marks the infra container of a pod, and shows the ports of the pod on it',
     async () => {
       await engine.cli('pod', 'create', '--name', 'shop', '--publish', '127.0.0.1:18090:80');
       await engine.cli('run', '--detach', '--name', 'in-pod', '--pod', 'shop', IMAGE, ...SLEEP);
