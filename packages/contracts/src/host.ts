@@ -11,8 +11,8 @@ import { displayName } from './text.js';
 const Timestamp = z.iso.datetime();
 
 /**
- * A host. All times are those of the server's clock. `freshness` is computed when the host is read. `confirmedAt` is
- * the time when the host last confirmed its containers; it equals their `asOf`.
+ * A host. All times are according to the server's clock. `freshness` is computed when the host is read. `confirmedAt`
+ * is the time when the host last confirmed its containers; it equals the `asOf` of these containers.
  */
 export const Host = z.object({
   id: z.uuid(),
@@ -131,7 +131,7 @@ export const HostFacets = z.object({
   }),
   /**
    * The label keys that hosts have, each with its values. At most `FACET_LABEL_KEYS_MAX` keys with at most
-   * `FACET_LABEL_VALUES_MAX` values each: those of the most hosts.
+   * `FACET_LABEL_VALUES_MAX` values each: the keys and values of the most hosts.
    */
   labels: z.object({
     keys: z.array(

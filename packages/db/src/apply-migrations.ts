@@ -76,7 +76,7 @@ export interface ApplyOptions {
 
 /**
  * Applies the migrations that the database lacks, each in its own transaction, and returns their names. Any number of
- * processes may call this concurrently. Each migration is applied by one of them while the others wait.
+ * processes may call this concurrently. One process applies each migration, while the other processes wait.
  *
  * @throws MigrationFailedError | MigrationHistoryError | DatabaseTooNewError | DatabaseUnsuitableError
  */
@@ -278,8 +278,8 @@ function reasonOf(error: unknown): string {
 }
 
 /**
- * Returns the history of migrations, without those that `prisma migrate resolve` marked as rolled back. Returns null if
- * the history's table does not exist.
+ * Returns the history of migrations, without the migrations that `prisma migrate resolve` marked as rolled back.
+ * Returns null if the history's table does not exist.
  */
 async function readHistory(client: pg.ClientBase): Promise<AppliedMigrationRow[] | null> {
   // to_regclass() is not used here, because it reads a cache. Within a transaction, the cache may lack a table that

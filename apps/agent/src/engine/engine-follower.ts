@@ -25,7 +25,7 @@ export interface EngineFollower {
   readonly settled: Promise<void>;
   /** Returns true while the event stream is connected or is being reconnected. */
   receivesEvents(): boolean;
-  /** Closes the current subscription. A new one is opened as soon as the gate allows it. */
+  /** Closes the current subscription. A new subscription is opened as soon as the gate allows it. */
   restart(): void;
 }
 
@@ -60,7 +60,7 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
     },
   });
   const logOnce = createLogOnce(log, now);
-  /** True from the start of a subscription until an attempt to open a new one fails. */
+  /** True from the start of a subscription until an attempt to open a new subscription fails. */
   let wasWatching = false;
   let settle: () => void;
   const settled = new Promise<void>((resolve) => (settle = resolve));

@@ -25,7 +25,7 @@ export interface EngineReading {
   snapshot: EncodedSnapshot;
   /** The containers in the snapshot. */
   containers: readonly Container[];
-  /** The ids of all containers of the engine, including those that are not in the snapshot. */
+  /** The ids of all containers of the engine, including containers that are not in the snapshot. */
   presentIds: ReadonlySet<string>;
   /** Why the snapshot contains only the first containers by name; null if it contains all containers. */
   incompleteness: string | null;

@@ -55,9 +55,9 @@ interface Stream {
 }
 
 /**
- * Keeps a subscription to an engine's events. When the stream ends, a new one is opened as soon as the gate allows it.
- * `run` resolves when the signal is aborted. `restart` closes the current stream. It is needed because a half-open
- * connection can remain silent forever.
+ * Keeps a subscription to an engine's events. When the stream ends, a new stream is opened as soon as the gate allows
+ * it. `run` resolves when the signal is aborted. `restart` closes the current stream, because a half-open connection
+ * can remain silent forever.
  */
 export function createEngineWatch(options: EngineWatchOptions) {
   const { client, gate, handlers, random, times = WATCH_TIMES_DEFAULT } = options;

@@ -47,7 +47,8 @@ export interface EngineRecord {
 const STOPPING_SIGNALS: Readonly<Record<string, number>> = { TERM: 15, INT: 2, QUIT: 3, KILL: 9 };
 
 /**
- * Numbers of the other signals that images use as `StopSignal`. They are valid on all Linux architectures of Docker.
+ * Numbers of the other signals that images use as `StopSignal`. The numbers are the same on all Linux architectures
+ * that Docker supports.
  */
 const OTHER_SIGNALS: Readonly<Record<string, number>> = {
   HUP: 1,

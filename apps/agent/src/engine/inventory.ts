@@ -197,9 +197,9 @@ export function createInventory(
     now() - firstListedAt < NEW_CONTAINER_MS_MAX ? NEW_CONTAINER_INTERVAL_MS : UNCONFIRMED_MS_MAX;
 
   /**
-   * Selects the containers to inspect among those that were never started. They must be inspected repeatedly, because a
-   * failed start changes neither the state nor the status, and sends no event. There can be thousands of them, so only
-   * some are selected, and those with the oldest inspection come first.
+   * Selects which of the containers that were never started are inspected. They must be inspected repeatedly, because a
+   * failed start changes neither the state nor the status, and sends no event. There can be thousands of such
+   * containers, so only some are selected, oldest inspection first.
    */
   function selectCreated(listed: readonly ListedContainer[]): ReadonlySet<string> {
     if (now() >= createdWindow.endsAt)
@@ -292,7 +292,7 @@ interface InspectionFailure {
 interface Reading {
   /** When the list was received. */
   listedAt: number;
-  /** The ids of the containers to inspect among those that were never started. */
+  /** The ids of the containers that were never started and are inspected in this reading. */
   createdIds: ReadonlySet<string>;
   /** The failed inspections, by the container's id. */
   failures: Map<string, InspectionFailure>;

@@ -10,7 +10,7 @@ export interface Machine {
   /** The machine's own name; null in a container that is named after its id. */
   hostname: string | null;
   labels: HostLabels;
-  /** The machine's addresses, IPv4 first; null if they are not those of the engine's host. */
+  /** The machine's addresses, IPv4 first; null if the engine's host has other addresses. */
   addresses: string[] | null;
 }
 

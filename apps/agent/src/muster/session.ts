@@ -236,7 +236,7 @@ export function createSession(options: SessionOptions): Session {
     const nowMs = wallNow().getTime();
     if (token !== agentToken) {
       log.warn('the API does not know the current token (was it restored from a backup?): using the previous one');
-      // The newer token is kept as the previous one. It may still be valid, because the two calls may have reached
+      // The newer token is kept as the previous token. It may still be valid, because the two calls may have reached
       // different servers.
       const swapped = { ...enrollment, agentToken: token, previousToken: agentToken };
       await saveOrKeepInMemory({ ...state, enrollment: { ...swapped, acceptedAt: new Date(nowMs).toISOString() } });

@@ -8,8 +8,8 @@ import { appendPrivateFile, readPrivateFile, writeFileAtomically } from '../stat
 
 /**
  * One reading of the engine that was taken while the API was unreachable. It contains the containers that changed since
- * the previous reading, and the ids of those that were removed. The stream and the sequence of an entry never change.
- * The API therefore applies the entry only once, even if several runs of the agent send it.
+ * the previous reading, and the ids of the containers that were removed. The stream and the sequence of an entry never
+ * change. The API therefore applies the entry only once, even if several runs of the agent send it.
  */
 const JournalEntry = z.object({
   stream: z.guid(),

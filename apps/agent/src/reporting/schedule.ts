@@ -177,7 +177,7 @@ function snapshotAfterHeartbeat(
   { cadence, snapshotRequired }: { cadence: Cadence; snapshotRequired: boolean },
   random: number,
 ): number {
-  // The snapshot in flight is the one that the server requests.
+  // The snapshot in flight is the snapshot that the server requests.
   if (snapshotAt === Number.POSITIVE_INFINITY) return snapshotAt;
   // While a change is pending, heartbeats confirm nothing, so the server requests a snapshot. The snapshot for the
   // change answers this request soon enough.
@@ -225,8 +225,8 @@ export const scheduleAfterEngineFailure = (
 });
 
 /**
- * Skips a heartbeat that cannot be sent. The next one is due after the usual interval, or at `possibleAt` if that is
- * sooner.
+ * Skips a heartbeat that cannot be sent. The next heartbeat is due after the usual interval, or at `possibleAt` if that
+ * is sooner.
  */
 export const scheduleAfterSkippedHeartbeat = (
   schedule: Schedule,

@@ -58,7 +58,7 @@ export function followLabeledHosts(client: Client, hostLabel: readonly string[] 
   };
 }
 
-/** Reads the labels of a host. A deleted host has none. */
+/** Reads the labels of a host. A deleted host has no labels. */
 async function readLabels(client: Client, hostId: string): Promise<HostLabels> {
   try {
     const { labels } = await client.call('getHost', { params: { hostId } });

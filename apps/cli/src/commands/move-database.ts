@@ -36,7 +36,9 @@ export function addMoveDatabaseCommand(program: Command, terminal: Terminal): vo
     });
 }
 
-/** Returns the URL of the option or of the environment. @throws CommandError if there is none, or it is not valid. */
+/**
+ * Returns the URL of the option or of the environment. @throws CommandError if there is no URL, or if it is not valid.
+ */
 function targetUrl(terminal: Terminal, to: string | undefined): string {
   if (to !== undefined) {
     const url = requireUrl(to, '--to must be');

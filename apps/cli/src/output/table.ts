@@ -99,7 +99,7 @@ interface Candidate {
   width: number;
 }
 
-/** Omits columns until the minimum widths of the others fit, and then shortens the widest columns. */
+/** Omits columns until the minimum widths of the remaining columns fit, and then shortens the widest columns. */
 function fitColumns<C extends Candidate>(candidates: readonly C[], screenColumns: number): C[] {
   const minimumOf = ({ column, width }: Candidate, atLeast = 0): number =>
     Math.min(width, Math.max(atLeast, column.widthMin ?? WIDTH_MIN));

@@ -12,7 +12,7 @@ import { ContainerQuery, HostLabelQuery } from '../queries.js';
 import { SearchQuery, SearchResult } from '../search.js';
 import { Summary } from '../summary.js';
 
-/** The operations that read containers, and those that summarize or search the whole inventory. */
+/** The operations that read containers, and the operations that summarize or search the whole inventory. */
 export const ContainerOperations = {
   listContainers: {
     method: 'GET',

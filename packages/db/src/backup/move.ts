@@ -187,7 +187,7 @@ function notEmptyError(location: string, found: readonly string[]): MoveError {
 
 /**
  * Returns whether a move that was interrupted at its last step was committed to this database. The move's id shows
- * this. A transaction id would not, because another database may have assigned the same one.
+ * this. A transaction id would not, because another database may have assigned the same id.
  */
 async function isMovedTo(server: pg.ClientBase, { moveId }: MoveRecord): Promise<boolean> {
   const { rows } = await server.query<{ comment: string | null }>(

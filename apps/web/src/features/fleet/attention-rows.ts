@@ -143,7 +143,7 @@ function rowsOfContainerProblem({
 const formatAtLeast = (count: number, isExact: boolean, noun: string): string =>
   isExact ? formatCount(count, noun) : `${formatNumber(count)}+ ${noun}s`;
 
-/** Returns some names, and the number of the others. */
+/** Returns the first names, and a note with the number of other items. */
 function formatNames(items: readonly { name: string }[], total: number): Pick<AttentionRow, 'names' | 'note'> {
   const names = items.slice(0, NAMES_SHOWN_MAX).map(({ name }) => name);
   const others = total - names.length;
