@@ -7,7 +7,7 @@ import { snapshotText } from './reporting/encode-snapshot.js';
 import { createEngineClient, type EngineClient } from './engine/client.js';
 import { createEngineGate, type GateLimits } from './engine/engine-gate.js';
 import { EngineError } from './engine/errors.js';
-import { PAST_MS_MAX, createExitHistory, recordPastEvents, type ExitHistory } from './engine/exit-history.js';
+import { PAST_PERIOD_MS_MAX, createExitHistory, recordPastEvents, type ExitHistory } from './engine/exit-history.js';
 import { factsWithoutEngine, readMachineFacts } from './engine/identity.js';
 import { createInventory, type Inventory } from './engine/inventory.js';
 import { locateEngine } from './engine/locate-engine.js';
@@ -273,7 +273,7 @@ export const dryRun = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise
 
 /** Records the recent events that show why containers ended, for a command that does not follow the events. */
 const recordLastHour = (engine: EngineClient, exits: ExitHistory, log: Logger, signal: AbortSignal): Promise<void> =>
-  recordPastEvents(engine, exits, { fromMs: Date.now() - PAST_MS_MAX, toMs: Date.now() }, log, signal);
+  recordPastEvents(engine, exits, { fromMs: Date.now() - PAST_PERIOD_MS_MAX, toMs: Date.now() }, log, signal);
 
 function throwStopError(error: unknown): never {
   throw error instanceof EngineError ? new StopError(error.message, ExitCodes.failed) : error;

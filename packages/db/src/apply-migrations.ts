@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
 )`;
 
 /** Finds a table in the target schema that does not belong to an extension such as PostGIS. */
-const FOREIGN_TABLES = `
+const FIND_OTHER_TABLES = `
 SELECT c.relname AS name FROM pg_class c
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -323,7 +323,7 @@ function pendingMigrations(history: AppliedMigrationRow[] | null, migrations: re
 }
 
 async function requireEmptySchema(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ name: string }>(FOREIGN_TABLES);
+  const { rows } = await client.query<{ name: string }>(FIND_OTHER_TABLES);
   const table = rows[0]?.name;
   if (table !== undefined) {
     throw new DatabaseUnsuitableError(

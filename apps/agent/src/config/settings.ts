@@ -169,7 +169,7 @@ const CASE_INSENSITIVE_VARIABLES: ReadonlySet<Variable> = new Set(['HTTPS_PROXY'
 export const SECRET_VARIABLES = ['MUSTER_ENROLL_TOKEN'] as const satisfies readonly Variable[];
 
 /** Maps each secret to its NAME_FILE, and each NAME_FILE to its secret. */
-const ALTERNATIVES: ReadonlyMap<Variable, Variable> = new Map(
+const FILE_ALTERNATIVES: ReadonlyMap<Variable, Variable> = new Map(
   SECRET_VARIABLES.flatMap((name) => [
     [name, `${name}_FILE`],
     [`${name}_FILE`, name],
@@ -201,7 +201,7 @@ export function layerSettings(sources: {
   };
   for (const { variable } of SETTINGS) {
     const found = find(variable);
-    const alternative = ALTERNATIVES.get(variable);
+    const alternative = FILE_ALTERNATIVES.get(variable);
     const other = alternative === undefined ? undefined : find(alternative);
     if (found === undefined) continue;
     if (other !== undefined && PRECEDENCE.indexOf(other[0]) < PRECEDENCE.indexOf(found[0])) continue;

@@ -21,7 +21,7 @@ const ABSENCES_MAX = 20;
 const CONTAINERS_MAX = 10_000;
 
 /** How far back events are read after the start of the agent, in milliseconds. */
-export const PAST_MS_MAX = 3_600_000;
+export const PAST_PERIOD_MS_MAX = 3_600_000;
 
 /** Recent events of an engine that show why containers exited. */
 export interface ExitHistory {

@@ -79,7 +79,7 @@ const TIMEOUT_MS_DEFAULT = 20_000;
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
 /** Maximum number of characters that are searched for the title of a response that is not from Muster. */
-const BODY_LENGTH_MAX = 4_096;
+const TITLE_SEARCH_LENGTH_MAX = 4_096;
 
 /**
  * Creates a client of the API at `musterUrl`. The client connects on its first call, keeps the connection open and
@@ -131,7 +131,7 @@ export function createMusterClient(options: {
         text,
         retryAfterMs: () => parseRetryAfter(retryAfter, wallNow().getTime()),
         foreignReason() {
-          const foreign = { path: call.path, status, location, body: text.slice(0, BODY_LENGTH_MAX) };
+          const foreign = { path: call.path, status, location, body: text.slice(0, TITLE_SEARCH_LENGTH_MAX) };
           return `${musterUrl}: ${formatDiagnosis(describeForeignResponse(settings, foreign))}`;
         },
       });

@@ -7,7 +7,7 @@ import type { Answer, MusterClient } from './client.js';
 import { createEnrolling, type GracePeriod } from './enroll.js';
 import { offersPortRanges } from './features.js';
 import {
-  NOT_ENROLLED,
+  NOT_ENROLLED_MESSAGE,
   describeEnrollTokenRejection,
   describeTokenRejection,
   isRefusal,
@@ -307,7 +307,7 @@ export function createSession(options: SessionOptions): Session {
         }
         log.warn({ reason: answer.reason }, 'the API rejects this host’s token: enrolling again');
       }
-      if (enrollToken === null) throw new StopError(NOT_ENROLLED, ExitCodes.usage);
+      if (enrollToken === null) throw new StopError(NOT_ENROLLED_MESSAGE, ExitCodes.usage);
       if (facts === null) throw new TypeError('enrolling requires the facts of the machine');
       const enrolled = await enroll(enrollToken, facts, signal);
       if (enrolled.kind === 'refused') {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { readSecret } from '../env.js';
 import { CommandError, ExitCodes } from '../exit.js';
 import type { Terminal } from '../terminal.js';
-import { dataDirOption, onEmbeddedDatabase } from './embedded-database.js';
+import { dataDirOption, withEmbeddedDatabase } from './embedded-database.js';
 
 /** Adds the command `muster move-database`. */
 export function addMoveDatabaseCommand(program: Command, terminal: Terminal): void {
@@ -21,7 +21,7 @@ export function addMoveDatabaseCommand(program: Command, terminal: Terminal): vo
     .option('--to <url>', "the database's URL: postgresql://user@host:5432/database")
     .action(async ({ dataDir, to }: { dataDir: string; to?: string }) => {
       const url = targetUrl(terminal, to);
-      const { directory, location, tables, isRepeated } = await onEmbeddedDatabase(dataDir, ({ moveDatabase }) =>
+      const { directory, location, tables, isRepeated } = await withEmbeddedDatabase(dataDir, ({ moveDatabase }) =>
         moveDatabase({ dataDir, url, signal: terminal.interrupted }),
       );
       const width = Math.max(...tables.map(({ table }) => table.length));

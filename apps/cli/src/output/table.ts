@@ -34,7 +34,7 @@ export interface Column<Row> {
   omission?: number;
 }
 
-const GAP = '  ';
+const COLUMN_GAP = '  ';
 
 /** Default minimum width of a shortened column, in terminal columns. */
 const WIDTH_MIN = 8;
@@ -86,7 +86,7 @@ export function createTable<Row>(
           const isLast = position === shown.length - 1;
           return applyStyle(styleOf(column), text) + (isLast ? '' : ' '.repeat(columnWidth - width));
         })
-        .join(GAP)
+        .join(COLUMN_GAP)
         .trimEnd()}\n`;
     const header = hasHeader ? '' : line(titles, () => 'bold', true);
     hasHeader = true;
@@ -103,7 +103,7 @@ interface Candidate {
 function fitColumns<C extends Candidate>(candidates: readonly C[], screenColumns: number): C[] {
   const minimumOf = ({ column, width }: Candidate, atLeast = 0): number =>
     Math.min(width, Math.max(atLeast, column.widthMin ?? WIDTH_MIN));
-  const spaceOf = (count: number): number => screenColumns - GAP.length * (count - 1);
+  const spaceOf = (count: number): number => screenColumns - COLUMN_GAP.length * (count - 1);
   const totalOf = (columns: readonly C[], atLeast?: number): number =>
     columns.reduce((sum, column) => sum + minimumOf(column, atLeast), 0);
 

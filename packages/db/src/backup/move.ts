@@ -44,7 +44,7 @@ export interface MoveSummary {
   readonly isRepeated: boolean;
 }
 
-const CONNECTION = { applicationName: 'muster move-database', connectTimeoutMs: 10_000 };
+const CONNECTION_OPTIONS = { applicationName: 'muster move-database', connectTimeoutMs: 10_000 };
 
 /**
  * Milliseconds to wait for the transaction of an earlier move that was killed. The server ends that transaction after
@@ -88,7 +88,7 @@ export async function moveDatabase({ dataDir, url, signal }: MoveOptions): Promi
   const { directory } = dataDirectoryPaths(dataDir);
   const migrations = await loadMigrations();
   try {
-    const server = await connectForMigrations(url, CONNECTION);
+    const server = await connectForMigrations(url, CONNECTION_OPTIONS);
     // Without its connection, the server rolls the transaction back.
     const disconnect = () => destroySocket(server);
     signal?.addEventListener('abort', disconnect);

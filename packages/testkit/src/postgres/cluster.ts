@@ -68,7 +68,7 @@ export async function startPostgresCluster(options: PostgresClusterOptions = {})
   const { bin, version } = await findNewestInstallation();
   const owner = await findServerOwner();
   const directory = await mkdtemp(join(tmpdir(), 'muster-postgres-'));
-  const server = watch(bin, directory, owner);
+  const server = startWatchdog(bin, directory, owner);
   try {
     const password = await initialize(bin, directory, owner);
     const port = await startOnFreePort(server, { ...(durable ? {} : FAST_SETTINGS), ...settings });
@@ -139,10 +139,10 @@ async function startOnFreePort(server: Server, settings: Readonly<Record<string,
   }
 }
 
-type Server = ReturnType<typeof watch>;
+type Server = ReturnType<typeof startWatchdog>;
 
 /** Starts the watchdog of a server whose files are in `directory`. */
-function watch(bin: string, directory: string, owner: Owner) {
+function startWatchdog(bin: string, directory: string, owner: Owner) {
   const data = join(directory, 'data');
   const watchdog = spawn('sh', ['-c', WATCHDOG, 'sh', bin, directory], {
     ...owner,

@@ -3,7 +3,7 @@ import { DateTime } from '../../components/time';
 import { describeAvailability, describeSegment, segmentPlace, segmentState } from '../../lib/availability';
 
 /** Maximum number of interruptions that are listed below a bar. */
-const LISTED_MAX = 100;
+const LISTED_INTERRUPTIONS_MAX = 100;
 
 /**
  * The states of a host in a window, as a bar. Each part has a tooltip. The bar is one image for a screen reader, and
@@ -47,10 +47,10 @@ export function UptimeBar({ availability }: { availability: HostAvailability }) 
               {isExact ? 'Periods in which the host was not known to be online' : 'Periods, each with its worst state'}
             </summary>
             <ul>
-              {interruptions.slice(0, LISTED_MAX).map((segment) => (
+              {interruptions.slice(0, LISTED_INTERRUPTIONS_MAX).map((segment) => (
                 <li key={segment.from}>{describeSegment(segment)}</li>
               ))}
-              {interruptions.length > LISTED_MAX && <li>and {interruptions.length - LISTED_MAX} earlier ones</li>}
+              {interruptions.length > LISTED_INTERRUPTIONS_MAX && <li>and {interruptions.length - LISTED_INTERRUPTIONS_MAX} earlier ones</li>}
             </ul>
           </details>
         </>
