@@ -144,7 +144,7 @@ export const runAgent = (
     const pause = (ms: number): Promise<void> =>
       sleep(ms, undefined, { signal: combinedSignal }).catch(() => undefined);
     try {
-      await Promise.race([follower.settled, pause(FIRST_SUBSCRIPTION_MS_MAX)]);
+      await Promise.race([follower.firstAttemptDone, pause(FIRST_SUBSCRIPTION_MS_MAX)]);
       if (session.isEnrolled()) await pause(random() * START_SPREAD_MS);
       log.info({ engine: engine.label, version: MUSTER_VERSION }, 'reporting');
       await reporter.run(signal);

@@ -22,7 +22,7 @@ export interface EngineFollower {
   /** Runs until the signal is aborted, and then resolves. */
   run(signal: AbortSignal): Promise<void>;
   /** Resolves when the first subscription has succeeded or failed. */
-  readonly settled: Promise<void>;
+  readonly firstAttemptDone: Promise<void>;
   /** Returns true while the event stream is connected or is being reconnected. */
   receivesEvents(): boolean;
   /** Closes the current subscription. A new subscription is opened as soon as the gate allows it. */
@@ -63,7 +63,7 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
   /** True from the start of a subscription until an attempt to open a new subscription fails. */
   let wasWatching = false;
   let settle: () => void;
-  const settled = new Promise<void>((resolve) => (settle = resolve));
+  const firstAttemptDone = new Promise<void>((resolve) => (settle = resolve));
 
   /**
    * When the last event arrived or past events were last read, in milliseconds since 1970. Later events may be missing,
@@ -142,7 +142,7 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
   });
   return {
     run: (signal) => watch.run(signal).finally(() => stopped.abort()),
-    settled,
+    firstAttemptDone,
     receivesEvents: () => wasWatching,
     restart: () => watch.restart(),
   };

@@ -30,10 +30,10 @@ export interface ExitHistory {
    * reason that was reported. Other actions and repeated events are ignored.
    */
   record(event: EngineEvent): boolean;
-  /** Makes `settled` wait for this promise, which resolves when past events have been recorded. */
+  /** Makes `pastEventsRecorded` wait for this promise, which resolves when past events have been recorded. */
   waitFor(reading: Promise<void>): void;
   /** Resolves when no past events are being read. */
-  settled(): Promise<void>;
+  pastEventsRecorded(): Promise<void>;
   /** Decides why a container exited (see `decideExit`). */
   decide(id: string, run: LastRun): ContainerExit | null;
   /**
@@ -72,7 +72,7 @@ export function createExitHistory(): ExitHistory {
     waitFor(reading) {
       pastEvents = reading;
     },
-    settled: () => pastEvents,
+    pastEventsRecorded: () => pastEvents,
     decide: (id, run) => decideExit(run, eventsById.get(id) ?? [], engine),
     keepOnly(ids) {
       const absentIds = new Set([...eventsById.keys()].filter((id) => !ids.has(id)));

@@ -130,7 +130,7 @@ export function createInventory(
     const health = listedHealth(listed);
     if (current.inspected !== null && health !== null) current.inspected = { ...current.inspected, health };
     if (current.inspected !== null) return current.inspected;
-    if (isSameEnd(current, listed, reading.listedAt)) return current.ended;
+    if (isSameEnd(current, listed, reading.listedAt)) return current.exitInspection;
     return { ...NOT_INSPECTED, ...(current.config === undefined ? {} : { config: current.config }) };
   }
 
@@ -150,7 +150,7 @@ export function createInventory(
       if (!('reason' in result)) {
         const changes = {
           inspected: result,
-          ended: null,
+          exitInspection: null,
           config: result.config,
           inspectedAt: beganAt,
           healthAt: beganAt,
@@ -235,7 +235,7 @@ export function createInventory(
       const listed = await client.listContainers(signal);
       const presentIds = new Set(listed.map(({ Id }) => Id));
       for (const id of entries.keys()) if (!presentIds.has(id)) entries.delete(id);
-      await exits.settled();
+      await exits.pastEventsRecorded();
       exits.keepOnly(presentIds);
       const isTruncated = listed.length > SNAPSHOT_CONTAINERS_MAX;
       const reported = isTruncated ? firstByName(listed) : listed;
