@@ -8,7 +8,7 @@ import { z } from 'zod';
  * - `host_stale`, `host_offline`: the host was silent for long enough to be stale or offline (see `Freshness`).
  *   `to.since` is the time of its last call.
  * - `host_back`: a host that was stale or offline called again. `from` is { state, since }, `to` is { silentSeconds }.
- * - `host_left`: the agent left. `from` is { state, since } if the host was stale or offline until then. Nothing
+ * - `host_left`: the agent left. `from` is { state, since } if the host was stale or offline until then. No event
  *   follows until the host is enrolled again.
  * - `engine_down`, `engine_up`: the agent cannot reach its engine (problem `engine_unreachable`), and can again.
  * - `agent_upgraded`, `engine_upgraded`: the version changed, perhaps to a lower one. `from` and `to` are { version }

@@ -158,7 +158,7 @@ const PAUSE_IMAGE = /^<none>$|(^|\/)([a-z0-9]+-)*pause(-[a-z0-9]+)?(:|@|$)/;
 
 /**
  * Returns whether a container only holds the namespaces of a pod. Podman names such a container `<pod id>-infra`, and
- * Kubernetes labels it as the pod's sandbox. In addition, its image must be one that only waits. Lists leave infra
+ * Kubernetes labels it as the pod's sandbox. In addition, its image must be an image that only waits. Lists leave infra
  * containers out, so a name or a label alone must not be enough to hide a container.
  */
 export const isInfraContainer = ({ name, image, labels }: Pick<Container, 'name' | 'image' | 'labels'>): boolean =>

@@ -139,8 +139,8 @@ function matchesKindOrMessage(error: unknown, kinds: ReadonlySet<string>, messag
 }
 
 /**
- * Returns whether the transaction was rolled back because of another one (serialization failure, deadlock) and can be
- * repeated.
+ * Returns whether the transaction was rolled back because of another transaction (serialization failure, deadlock) and
+ * can be repeated.
  */
 export function isSerializationFailure(error: unknown): boolean {
   for (const code of codesOf(error)) if (code === 'P2034' || SERIALIZATION_SQLSTATE.has(code)) return true;
@@ -148,8 +148,8 @@ export function isSerializationFailure(error: unknown): boolean {
 }
 
 /**
- * Returns whether the transaction failed because another one held a row lock for longer than the lock timeout. The
- * failed transaction can be repeated later.
+ * Returns whether the transaction failed because another transaction held a row lock for longer than the lock timeout.
+ * The failed transaction can be repeated later.
  */
 export function isLockTimeout(error: unknown): boolean {
   for (const code of codesOf(error)) if (code === LOCK_TIMEOUT_SQLSTATE) return true;

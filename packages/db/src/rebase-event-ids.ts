@@ -66,7 +66,10 @@ export async function rebaseEventIds(client: pg.ClientBase): Promise<number> {
   }
 }
 
-/** Like `rebaseEventIds`, but in the current transaction, which must be the only one that uses the table. */
+/**
+ * Like `rebaseEventIds`, but in the current transaction, which must be the only transaction that uses the tables of
+ * events.
+ */
 export async function rebaseInTransaction(client: pg.ClientBase): Promise<number> {
   return (await hasUnreachedIds(client)) ? rebase(client) : 0;
 }

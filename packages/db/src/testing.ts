@@ -95,7 +95,8 @@ async function ensureServerTemplate(): Promise<string> {
     if (await exists(server)) return;
     await server.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK_KEY]);
     if (await exists(server)) return;
-    // The template is created under another name and renamed when complete, so that an incomplete one is never used.
+    // The template is created under another name and renamed when complete, so that an incomplete template is never
+    // used.
     const unfinished = `${template}_unfinished`;
     await server.query(`DROP DATABASE IF EXISTS "${unfinished}" WITH (FORCE)`);
     await server.query(`CREATE DATABASE "${unfinished}" TEMPLATE template0`);

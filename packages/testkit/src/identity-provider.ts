@@ -14,7 +14,7 @@ export interface Profile {
   [claim: string]: unknown;
 }
 
-/** The claims in addition to the standard ones. The provider sends `groups` only for the scope of this name. */
+/** The claims in addition to the standard claims. The provider sends `groups` only for the scope `groups`. */
 const FURTHER_CLAIMS = ['realm_access', 'https://example.org/roles', 'hasgroups'];
 
 const SIGN_IN_PATH = '/sign-in';

@@ -32,7 +32,7 @@ export interface WatchTimes {
   renewMs: number;
   /** How long the old stream is still read after the new one was opened, so that no event is lost between them. */
   overlapMs: number;
-  /** A stream that ends earlier than this counts as a failure, like one that could not be opened. */
+  /** A stream that ends earlier than this counts as a failure, like a stream that could not be opened. */
   stableMs: number;
 }
 
@@ -86,11 +86,11 @@ export function createEngineWatch(options: EngineWatchOptions) {
     for (;;) {
       const hasEnded = await isWithin(stream.ended, times.renewMs * (0.9 + 0.2 * random()), signal);
       if (hasEnded) return stream.ended;
-      // If no second stream can be opened, the first one is still the best source of events.
+      // If no second stream can be opened, the first stream is still the best source of events.
       const successor = await open(signal).catch(() => null);
       if (successor === null) continue;
       if (await isWithin(stream.ended, times.overlapMs, signal)) {
-        // The old stream may have ended before the new one was open.
+        // The old stream may have ended before the new stream was open.
         successor.close();
         return stream.ended;
       }

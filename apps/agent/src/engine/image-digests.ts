@@ -84,7 +84,7 @@ function repositoryOf(reference: string): string {
   return name.replace(/:[^/:]*$/, '').replace(/^(docker\.io\/)?(library\/)?/, '');
 }
 
-/** Returns the digest of a manifest, followed by the platform for which the manifest is (`sha256:… linux/arm64/v8`). */
+/** Returns the digest of a manifest, followed by the manifest's platform (`sha256:… linux/arm64/v8`). */
 export function manifestDigest(descriptor: ListedContainer['ImageManifestDescriptor']): string | null {
   if (descriptor === null || !/^\w+:[0-9a-f]+$/.test(descriptor.digest)) return null;
   const { os, architecture, variant } = descriptor.platform;

@@ -24,7 +24,7 @@ import { NOT_INSPECTED, isCreated, toContainer, toName, type Inspected } from '.
 
 /** The result of reading an engine. */
 export interface InventoryReading {
-  /** The engine's containers. If there are more than a snapshot can hold, these are the first by name. */
+  /** The engine's containers. If there are more than a snapshot can hold, only the first by name. */
   containers: Container[];
   /** True if the engine has more containers than a snapshot can hold. */
   isTruncated: boolean;

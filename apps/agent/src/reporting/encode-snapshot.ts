@@ -17,7 +17,7 @@ export interface EncodedSnapshot {
   encoding: 'gzip' | null;
 }
 
-/** The body of a request that reports removed containers but no present ones. */
+/** The body of a request that reports only removed containers. */
 export const EMPTY_SNAPSHOT: EncodedSnapshot = { body: Buffer.from('[]'), encoding: null };
 
 /**

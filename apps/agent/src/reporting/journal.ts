@@ -45,7 +45,7 @@ export interface Journal {
   first(): JournalEntry | null;
   /**
    * Drops an entry that was sent or can never be sent. Does nothing if the entry was already dropped to make room for
-   * newer ones.
+   * newer entries.
    */
   drop(entry: JournalEntry): Promise<void>;
   /** Removes all entries. Called when this machine no longer reports as the host that the entries belong to. */

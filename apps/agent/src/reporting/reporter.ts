@@ -310,7 +310,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   /**
    * Returns whether the engine must be read to find out whether the last snapshot is still current. This is the case if
    * no events are received. If the engine is slow or the API limits this host's snapshots, the engine is not read for
-   * this purpose. Heartbeats then confirm the snapshot until the next regular one.
+   * this purpose. Heartbeats then confirm the snapshot until the next regular snapshot.
    */
   const mustReadToConfirm = (): boolean =>
     digest !== null &&

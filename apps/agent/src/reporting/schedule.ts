@@ -7,7 +7,7 @@ import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
  */
 export interface Schedule {
   readonly cadence: Cadence;
-  /** Time of the next regular snapshot or of the next attempt at one; infinite while a snapshot is in flight. */
+  /** Time of the next regular snapshot, or of the next attempt to send it; infinite while a snapshot is in flight. */
   readonly snapshotAt: number;
   /** Time at which the snapshot for a change in the engine is due; null if nothing changed since the last reading. */
   readonly changeAt: number | null;
@@ -22,8 +22,8 @@ export interface Schedule {
   /** Nothing is sent before this time, because the server failed or asked for a pause. */
   readonly notBefore: number;
   /**
-   * No snapshot is sent before this time, because the server limits this host's snapshots or a proxy refused one.
-   * Heartbeats are not affected.
+   * No snapshot is sent before this time, because the server limits this host's snapshots, or a proxy refused a
+   * snapshot. Heartbeats are not affected.
    */
   readonly snapshotNotBefore: number;
   /** True if another snapshot would fail like the last one. The server's requests for a snapshot are then ignored. */
@@ -42,7 +42,7 @@ const CHANGE_READINGS_BURST = 10;
  */
 const CHANGE_READING_MS = 6_000;
 
-/** Minimum interval between two calls of one kind, in milliseconds, even if the server asks for a shorter one. */
+/** Minimum interval between two calls of one kind, in milliseconds, even if the server asks for a shorter interval. */
 const INTERVAL_MS_MIN = 100;
 
 /**
@@ -132,7 +132,7 @@ const spendChangeBudget = (schedule: Schedule, now: number): Schedule => ({
   changeBudgetFullAt: Math.max(now, schedule.changeBudgetFullAt) + CHANGE_READING_MS,
 });
 
-/** Schedules a snapshot after `delayMs`, unless one is due sooner. */
+/** Schedules a snapshot after `delayMs`, unless a snapshot is due sooner. */
 export const scheduleSnapshotWithin = (schedule: Schedule, now: number, delayMs: number): Schedule => ({
   ...schedule,
   snapshotAt: Math.min(schedule.snapshotAt, now + delayMs),

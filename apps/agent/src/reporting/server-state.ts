@@ -14,7 +14,7 @@ export interface ServerStateOptions {
   logOnce: LogOnce;
 }
 
-/** What to wait for after a failed call, and how long, in milliseconds. */
+/** The wait after a failed call: its length in milliseconds, and the calls that it delays. */
 export interface ServerDelay {
   /** `calls`: nothing is sent in the meantime. `snapshots`: heartbeats continue. */
   delayed: 'calls' | 'snapshots';

@@ -143,7 +143,7 @@ async function printEvents(
 }
 
 /**
- * Prints past events and then new ones. Opens the stream before it reads the past events, so that no event in between
+ * Prints past events and then new events. Opens the stream before it reads the past events, so that no event in between
  * is missed.
  */
 async function follow(

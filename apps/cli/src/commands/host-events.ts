@@ -79,7 +79,7 @@ export async function printHostEvents(
   writeList(terminal, output, COLUMNS, await readHostEvents(client, filters, hostId), emptyText);
 }
 
-/** Prints past events of hosts, and then new ones as they are recorded. */
+/** Prints past events of hosts, and then new events as they are recorded. */
 export async function followHostEvents(
   terminal: Terminal,
   { client, toCommandError }: Api,

@@ -39,7 +39,7 @@ export function addHostGroupsCommand(hosts: Command, terminal: Terminal): void {
     .summary('count hosts and containers by the value of a label')
     .description(
       'Counts hosts and their containers by the value of a label. LAST KNOWN counts the containers on hosts that are ' +
-        'not online; the other columns count the containers on hosts that are online.',
+        'not online; the other columns of containers count the containers on hosts that are online.',
     )
     .argument('<key>', 'key of the label', parseText)
     .addOption(hostLabelOption())

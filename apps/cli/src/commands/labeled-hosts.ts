@@ -33,7 +33,7 @@ export function followLabeledHosts(client: Client, hostLabel: readonly string[] 
           // The host's next event may arrive before the message with its new labels, so the host is read again.
           if (data.kind === 'labels_changed') known?.delete(data.hostId);
           break;
-        // The first message of each connection, and messages after which earlier ones may be missing.
+        // The first message of each connection, and messages after which earlier messages may be missing.
         case 'freshness':
         case 'hosts-changed':
         case 'reset':

@@ -54,7 +54,7 @@ export const formatTable = <Row>(
 
 /**
  * Returns a function that formats rows of one table. The first call adds the header line. Later rows are aligned with
- * earlier ones as far as possible.
+ * earlier rows as far as possible.
  *
  * For a screen, columns are colored. If the table is too wide for the screen, columns are omitted and shortened. With
  * `isWide`, or without a screen, the table is complete. Control characters in the texts are replaced.

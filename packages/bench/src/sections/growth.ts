@@ -55,7 +55,7 @@ async function finish({ plan, progress }: Bench, fleet: MeasuredFleet, ingest: L
   progress(`growth: reads with ${hosts.length} hosts`);
   return {
     hosts: hosts.length,
-    /** The number of container rows, including removed ones, and the bytes of their table and its indexes. */
+    /** The number of container rows, including removed containers, and the bytes of their table and its indexes. */
     ...table,
     /** The rate of the first snapshots, which filled the database. */
     firstSnapshotsPerSecond: (1_000 * first.ok) / first.ms,

@@ -11,8 +11,8 @@ import { VerificationError } from '../verify.js';
 const changedTraffic = (percent: number): Traffic => ({ kind: 'changed', change: 'restarted', percent });
 
 /**
- * The cases, by their names in reports. The row loop (`rows`) takes part in all cases except two. It has no heartbeats.
- * It also rewrites every row, so for it, an unchanged snapshot costs as much as a changed one.
+ * The cases, by their names in reports. The row loop (`rows`) takes part in all cases except two: it has no heartbeats,
+ * and it rewrites every row, so that an unchanged snapshot costs as much as a changed snapshot.
  */
 const CASES: Readonly<Record<string, { traffic: Traffic; contenders: readonly ServerId[] }>> = {
   heartbeat: { traffic: { kind: 'heartbeat' }, contenders: ['bare', 'muster'] },

@@ -11,7 +11,7 @@ export interface Column {
 
 export interface Table {
   readonly name: string;
-  /** The columns, without generated ones. */
+  /** The columns, except generated columns. */
   readonly columns: readonly Column[];
 }
 

@@ -49,7 +49,7 @@ export interface BackupEnd {
   readonly sha256: string;
 }
 
-/** A parsed line. A row stays JSON text, which the database parses. */
+/** A parsed line. A row is kept as JSON text, which the database parses. */
 export type BackupLine =
   | { readonly kind: 'header'; readonly header: BackupHeader }
   | { readonly kind: 'table'; readonly table: TableStart }

@@ -46,7 +46,7 @@ export async function openConnection(port: number) {
   });
 
   return {
-    /** @throws if the connection breaks, or the response is not one that this client supports. */
+    /** @throws if the connection breaks, or if this client does not support the response. */
     send: (request: HttpRequest) =>
       new Promise<Answer>((resolve, reject) => {
         if (socket.destroyed) {

@@ -39,8 +39,8 @@ const BOOT = `set -e
   exec busybox chroot . /usr/bin/sh -c 'busybox umount -l /mnt; echo booted; exec catatonit -P'`;
 
 /**
- * Boots a machine with the files in `root`. The directory `shared` has the same path on the machine and outside, and
- * survives a power cut. `env` contains variables for all commands.
+ * Boots a machine with the files in `root`. The directory `shared` has the same path inside and outside the machine,
+ * and survives a power cut. `env` contains variables for all commands.
  */
 export async function bootMachine(
   root: string,
