@@ -59,7 +59,9 @@ export const NEW_INVENTORY_ENTRY: Readonly<InventoryEntry> = {
 };
 
 /** Returns the facts of a container that may have started or exited since its inspection. */
-export function factsAfterChange(entry: InventoryEntry | undefined): Pick<InventoryEntry, 'inspected' | 'exitInspection'> {
+export function factsAfterChange(
+  entry: InventoryEntry | undefined,
+): Pick<InventoryEntry, 'inspected' | 'exitInspection'> {
   const inspected = entry?.inspected ?? null;
   return { inspected: null, exitInspection: inspected?.run?.isRunning === false ? inspected : null };
 }

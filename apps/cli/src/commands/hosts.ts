@@ -157,7 +157,8 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
       withApi(terminal, async (client) => {
         const query = { freshness, problem, hostLabel, q, sort, limit: Math.min(limit, 200) };
         const hosts = await takeFirst(client.items('listHosts', { query }), limit);
-        const outdatedVersions = output === 'wide' && hosts.length > 0 ? await findOutdatedVersions(client) : new Set<string>();
+        const outdatedVersions =
+          output === 'wide' && hosts.length > 0 ? await findOutdatedVersions(client) : new Set<string>();
         const now = new Date();
         const isFiltered = [freshness, problem, hostLabel, q].some((filter) => filter !== undefined);
         writeList(

@@ -40,7 +40,10 @@ export async function openRelease(directory: string, releases: readonly string[]
   // apt-get locks the directory of this file.
   const status = join(directory, 'status');
   await writeFile(status, '');
-  await writeFile(sources, releases.map((release) => `deb [signed-by=${DEBIAN_KEYRING}] ${mirror} ${release} main\n`).join(''));
+  await writeFile(
+    sources,
+    releases.map((release) => `deb [signed-by=${DEBIAN_KEYRING}] ${mirror} ${release} main\n`).join(''),
+  );
   const options = {
     'Dir::State': join(directory, 'state'),
     'Dir::State::status': status,

@@ -50,7 +50,9 @@ export function UptimeBar({ availability }: { availability: HostAvailability }) 
               {interruptions.slice(0, LISTED_INTERRUPTIONS_MAX).map((segment) => (
                 <li key={segment.from}>{describeSegment(segment)}</li>
               ))}
-              {interruptions.length > LISTED_INTERRUPTIONS_MAX && <li>and {interruptions.length - LISTED_INTERRUPTIONS_MAX} earlier ones</li>}
+              {interruptions.length > LISTED_INTERRUPTIONS_MAX && (
+                <li>and {interruptions.length - LISTED_INTERRUPTIONS_MAX} earlier ones</li>
+              )}
             </ul>
           </details>
         </>
