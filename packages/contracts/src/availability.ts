@@ -20,7 +20,7 @@ export const AVAILABILITY_WINDOW_HOURS: Readonly<Record<AvailabilityWindow, numb
  *
  * - `online`: its agent called, and could list its containers.
  * - `engine_down`: its agent called, but could not list its containers.
- * - `stale`: part of a silence that ended before the host was offline. It begins with the last call before the silence.
+ * - `stale`: part of a silence that ended before the host was offline. A silence begins with the host's last call.
  * - `offline`: part of a silence that was long enough to make the host offline, from its last call to its next call.
  * - `unknown`: Muster cannot know the state of the host; see `UnknownReason`.
  */

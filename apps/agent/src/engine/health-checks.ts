@@ -24,10 +24,10 @@ export interface HealthCheckOptions {
 }
 
 /**
- * Creates a function that inspects a container soon, at most one container a second. It is used for events that do not
- * contain the health, which Podman before version 5 sends after each check. Reading all containers after each such
- * event would be expensive. While the gate is closed for lists, inspections are skipped, because they would probably
- * fail, too.
+ * Creates a function that inspects a container soon, at most one container a second. The function is used for events
+ * that do not contain the health, which Podman before version 5 sends after each check. Reading all containers after
+ * each such event would be expensive. While the gate is closed for lists, inspections are skipped, because they would
+ * probably fail, too.
  */
 export function createHealthChecks({
   engine,

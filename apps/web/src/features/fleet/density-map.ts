@@ -4,8 +4,8 @@ import { formatCount } from '../../lib/format-count';
 
 /**
  * The marks of the density map, worst first. Each mark has its own shape and color. The mark of a host shows its
- * freshness. If the host is online, the mark may show a problem instead. If it is stale or has never reported, only a
- * severe problem is shown instead.
+ * freshness. If the host is online, the mark may show a problem instead. If the host is stale or has never reported,
+ * only a severe problem is shown instead.
  */
 export const MARKS = [
   'offline',

@@ -24,7 +24,8 @@ function chooseElection(): ReturnType<typeof electByLock> | null {
 }
 
 /**
- * Connects to the live stream. All tabs of the browser share one stream. If they cannot share it, each tab has its own.
+ * Connects to the live stream. All tabs of the browser share one stream. If tabs cannot share a stream, each tab has
+ * its own stream.
  */
 export function connectShared(client: Pick<Client, 'stream'>, handlers: LiveHandlers): LiveConnection {
   const elected = 'BroadcastChannel' in window ? chooseElection() : null;

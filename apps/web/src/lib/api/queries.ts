@@ -341,7 +341,10 @@ export const imagesQuery = (filters: FiltersOf<'listImages'>) =>
     api.call('listImages', { query: { ...filters, ...page } }, options),
   );
 
-/** The query for the builds of one image. Its key begins like that of the list, because the same changes make both stale. */
+/**
+ * The query for the builds of one image. Its key begins like the key of the list of images, because the same changes
+ * make both queries stale.
+ */
 export const imageBuildsQuery = (image: string, hostLabel?: string[]) =>
   queryOptions({
     queryKey: ['images', 'builds', image, hostLabel],
