@@ -7,7 +7,7 @@ import { snapshotText } from './reporting/encode-snapshot.js';
 import { createEngineClient, type EngineClient } from './engine/client.js';
 import { createEngineGate, type GateLimits } from './engine/engine-gate.js';
 import { EngineError } from './engine/errors.js';
-import { PAST_MS_MAX, createExitHistory, recordPastEvents, type ExitHistory } from './engine/exit-history.js';
+import { PAST_PERIOD_MS_MAX, createExitHistory, recordPastEvents, type ExitHistory } from './engine/exit-history.js';
 import { factsWithoutEngine, readMachineFacts } from './engine/identity.js';
 import { createInventory, type Inventory } from './engine/inventory.js';
 import { locateEngine } from './engine/locate-engine.js';
@@ -54,10 +54,10 @@ const FIRST_SUBSCRIPTION_MS_MAX = 2_000;
 const START_SPREAD_MS = 5_000;
 
 /**
- * How long an agent that is not enrolled waits for its engine, in milliseconds. After that, it enrolls without the
+ * Maximum time that an unenrolled agent waits for its engine, in milliseconds. The agent then enrolls without the
  * engine's facts.
  */
-const WITHOUT_ENGINE_MS = 60_000;
+const ENROLL_WITHOUT_ENGINE_MS = 60_000;
 
 const now = (): number => performance.now();
 const wallNow = (): Date => new Date();
@@ -68,7 +68,7 @@ interface EngineReader {
   inventory: Inventory;
   exits: ExitHistory;
   poller: EnginePoller;
-  /** Reads what is known about this machine without its engine. */
+  /** Reads the facts about this machine that are known without its engine. */
   machine: () => Machine;
 }
 
@@ -92,8 +92,8 @@ export interface Timing {
   gate?: GateLimits;
   /** Durations of the engine's event streams. */
   watch?: WatchTimes;
-  /** How long an agent that is not enrolled waits for its engine. After that, it enrolls without the engine's facts. */
-  withoutEngineMs?: number;
+  /** Maximum time that an unenrolled agent waits for its engine. The agent then enrolls without the engine's facts. */
+  enrollWithoutEngineMs?: number;
 }
 
 const TIMING_DEFAULT: Timing = { random: Math.random, coalesceMs: COALESCE_MS, waits: SESSION_WAITS_DEFAULT };
@@ -103,7 +103,7 @@ export const runAgent = (
   env: AgentEnv,
   log: Logger,
   signal: AbortSignal,
-  { random, coalesceMs, waits, gate: limits, watch: times, withoutEngineMs }: Timing = TIMING_DEFAULT,
+  { random, coalesceMs, waits, gate: limits, watch: times, enrollWithoutEngineMs }: Timing = TIMING_DEFAULT,
 ): Promise<void> =>
   withReporting(env, log, signal, { random, waits }, async (context) => {
     const { engine, inventory, exits, poller, machine, client, session } = context;
@@ -115,7 +115,7 @@ export const runAgent = (
       poller,
       gate,
       factsWithoutEngine: factsWithoutEngine(machine()),
-      withoutEngineMs: withoutEngineMs ?? WITHOUT_ENGINE_MS,
+      enrollWithoutEngineMs: enrollWithoutEngineMs ?? ENROLL_WITHOUT_ENGINE_MS,
       client,
       session,
       stream,
@@ -144,7 +144,7 @@ export const runAgent = (
     const pause = (ms: number): Promise<void> =>
       sleep(ms, undefined, { signal: combinedSignal }).catch(() => undefined);
     try {
-      await Promise.race([follower.settled, pause(FIRST_SUBSCRIPTION_MS_MAX)]);
+      await Promise.race([follower.firstAttemptDone, pause(FIRST_SUBSCRIPTION_MS_MAX)]);
       if (session.isEnrolled()) await pause(random() * START_SPREAD_MS);
       log.info({ engine: engine.label, version: MUSTER_VERSION }, 'reporting');
       await reporter.run(signal);
@@ -273,7 +273,7 @@ export const dryRun = (env: AgentEnv, log: Logger, signal: AbortSignal): Promise
 
 /** Records the recent events that show why containers ended, for a command that does not follow the events. */
 const recordLastHour = (engine: EngineClient, exits: ExitHistory, log: Logger, signal: AbortSignal): Promise<void> =>
-  recordPastEvents(engine, exits, { fromMs: Date.now() - PAST_MS_MAX, toMs: Date.now() }, log, signal);
+  recordPastEvents(engine, exits, { fromMs: Date.now() - PAST_PERIOD_MS_MAX, toMs: Date.now() }, log, signal);
 
 function throwStopError(error: unknown): never {
   throw error instanceof EngineError ? new StopError(error.message, ExitCodes.failed) : error;

@@ -1,6 +1,6 @@
 /**
- * Exit codes of the process. They let a supervisor distinguish an error that an operator must fix from one that may be
- * temporary.
+ * Exit codes of the process. They let a supervisor distinguish an error that an operator must fix from an error that
+ * may be temporary.
  */
 export const ExitCodes = {
   ok: 0,

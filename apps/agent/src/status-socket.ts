@@ -94,7 +94,7 @@ function parse(text: string): AgentStatus | null {
 
 /**
  * Calls `use` with the socket's path. The path of a socket is limited to about 107 bytes. On Linux, the path is
- * therefore short: it leads through the directory's open descriptor.
+ * therefore a short one through the open descriptor of the directory.
  */
 async function withShortPath<T>(stateDir: string, use: (path: string) => Promise<T>): Promise<T> {
   const directory = await open(stateDir, 'r');

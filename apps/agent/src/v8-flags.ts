@@ -6,7 +6,7 @@ import { setFlagsFromString } from 'node:v8';
  * - `--semi-space-growth-factor` and `--optimize-for-size`: the young generation does not grow beyond a megabyte, so
  *   garbage is collected sooner, and code is compiled for size.
  * - `--no-opt` and `--no-maglev`: V8's optimizing compilers do not run. An agent that lists a hundred containers once a
- *   minute would use their code too rarely.
+ *   minute runs its code too rarely to benefit from optimization.
  */
 const FLAGS = ['--semi-space-growth-factor=1', '--optimize-for-size', '--no-opt', '--no-maglev'];
 

@@ -386,7 +386,7 @@ describe('a slow list', () => {
 });
 
 describe('at the first start of an agent,', () => {
-  beforeEach(() => open({ withoutEngineMs: 400 }));
+  beforeEach(() => open({ enrollWithoutEngineMs: 400 }));
 
   test.each([
     ['because a proxy forbids the list', { status: 403 } as const, 'list_refused'],

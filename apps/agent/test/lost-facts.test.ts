@@ -146,7 +146,7 @@ test('when a silent event stream is renewed, the agent reads the events since th
   });
   const running = follower.run(stopped.signal);
   try {
-    await follower.settled;
+    await follower.firstAttemptDone;
     engine.emit('start', 'other');
     await eventually(() => expect(engine.count('pastEvents')).toBeGreaterThan(0));
     // The container exits while the stream is silent.

@@ -31,7 +31,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   expiresInSeconds: '--expires',
 };
 
-/** Connects to the API at the URL of the connection. `fields` are names of fields that are not options. */
+/** Connects to the API at the URL of the connection. `fields` names the fields that no option sets. */
 export const connect = (connection: ApiConnection, fields: Readonly<Record<string, string>> = {}): Api => ({
   client: createClient({ ...connection, fetch: fetchWithTimeout }),
   toCommandError: (error) => toCommandError(error, connection, { ...OPTIONS, ...fields }),
@@ -68,7 +68,7 @@ function toCommandError(
       return field === '' ? message : `${options[field] ?? `--${field}`} ${message}`;
     });
     const hasPath = new URL(connection.url).pathname !== '/';
-    // A wrong base path can also lead to Muster. Muster then answers with 404.
+    // A request with a wrong base path can still reach Muster, which then answers with 404.
     const hint = error.status === 404 && hasPath ? ` Also check the path of ${connection.urlSetting}.` : '';
     const message = isInvalidValue ? reasons.join('; ') : [detail, ...reasons].join('; ') + hint;
     const exitCode = isInvalidValue ? ExitCodes.usage : exitCodeOf(error.status);

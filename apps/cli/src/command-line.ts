@@ -50,7 +50,7 @@ export function createProgram(terminal: Terminal): Command {
       // Commander quotes arguments that it does not recognize, such as the key in `login URL --key=muster_key_…`.
       outputError: (text, write) => write(formatError(usageMessage(text))),
     })
-    // Otherwise, `hosts` would take the options of `hosts label` that it has too.
+    // Otherwise, `hosts` would parse the options of `hosts label` that have the same names as its own options.
     .enablePositionalOptions()
     .version(MUSTER_VERSION, '-v, --version', 'print the version')
     .exitOverride();

@@ -67,8 +67,8 @@ export async function deleteConnection(terminal: Terminal): Promise<void> {
 }
 
 /**
- * Returns the connection from MUSTER_URL and MUSTER_KEY or MUSTER_KEY_FILE, or the one that `login` saved. The saved key
- * is sent only to the URL that it was saved with.
+ * Returns the connection from MUSTER_URL and MUSTER_KEY or MUSTER_KEY_FILE, or the connection that `login` saved. The
+ * saved key is sent only to the URL with which it was saved.
  * @throws CommandError if the URL or the key is missing.
  */
 export async function loadConnection(terminal: Terminal): Promise<ApiConnection> {

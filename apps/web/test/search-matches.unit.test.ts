@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { exactFirst } from '../src/lib/exact-first';
+import { sortExactFirst } from '../src/lib/sort-exact-first';
 import { optionAfterKey } from '../src/lib/listbox';
 
 describe('the matches below a search field', () => {
@@ -13,6 +13,6 @@ describe('the matches below a search field', () => {
 
   test('begin with the host that has exactly the typed name', () => {
     const hosts = ['a-web-1', 'web-10', 'WEB-1', 'web-11'].map((name) => ({ name }));
-    expect(exactFirst(hosts, 'web-1').map(({ name }) => name)).toEqual(['WEB-1', 'a-web-1', 'web-10', 'web-11']);
+    expect(sortExactFirst(hosts, 'web-1').map(({ name }) => name)).toEqual(['WEB-1', 'a-web-1', 'web-10', 'web-11']);
   });
 });

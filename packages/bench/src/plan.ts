@@ -87,7 +87,7 @@ export function planOf({ quick, rounds }: { quick: boolean; rounds?: number }): 
   return { ...plan, rounds: rounds ?? plan.rounds };
 }
 
-/** What each section of the benchmark (`sections/`) gets when it runs. */
+/** The values that each section of the benchmark (`sections/`) receives. */
 export interface Bench extends Pick<CommandIo, 'progress'> {
   readonly cluster: BenchCluster;
   readonly plan: Plan;

@@ -26,8 +26,8 @@ interface CallOptions {
  */
 export interface Client {
   /**
-   * Calls an operation. Returns the JSON of the response. If the response has no body, returns undefined. If it has
-   * another media type, returns the response itself.
+   * Calls an operation. Returns the JSON of the response. Returns undefined if the response has no body, and the
+   * response itself if the body is not JSON.
    */
   call<Name extends OperationName>(
     name: Name,

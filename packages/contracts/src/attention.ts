@@ -120,9 +120,9 @@ export const ContainerAttention = z.object({
   totalIsExact: z.boolean(),
   filter: ContainerAttentionFilter,
   /**
-   * One group per image, sorted by image. If there are more than `ATTENTION_IMAGES_MAX` images, only those are included
-   * whose containers got the problem most recently. If `isComplete` is false, not all containers were read, and each
-   * number of a group is a lower bound.
+   * One group per image, sorted by image. If there are more than `ATTENTION_IMAGES_MAX` images, only the images whose
+   * containers got the problem most recently are included. If `isComplete` is false, not all containers were read, and
+   * each number of a group is a lower bound.
    */
   groups: z.array(ContainerAttentionGroup),
   isComplete: z.boolean(),

@@ -16,13 +16,13 @@ export const AVAILABILITY_WINDOW_HOURS: Readonly<Record<AvailabilityWindow, numb
 };
 
 /**
- * What a host was at an instant of the past. A host is available only while it is `online`.
+ * The state of a host at a past instant. A host is available only while it is `online`.
  *
  * - `online`: its agent called, and could list its containers.
  * - `engine_down`: its agent called, but could not list its containers.
- * - `stale`: part of a silence that ended before the host was offline. It begins with the last call before the silence.
+ * - `stale`: part of a silence that ended before the host was offline. A silence begins with the host's last call.
  * - `offline`: part of a silence that was long enough to make the host offline, from its last call to its next call.
- * - `unknown`: Muster cannot know what the host was; see `UnknownReason`.
+ * - `unknown`: Muster cannot know the state of the host; see `UnknownReason`.
  */
 export const AvailabilityState = z.enum(['online', 'engine_down', 'stale', 'offline', 'unknown']);
 export type AvailabilityState = z.output<typeof AvailabilityState>;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 /**
  * The reporting intervals that the server sets for an agent, in seconds: between two heartbeats, and between two
  * snapshots of an unchanged host. The server sends these intervals in every successful response to an agent, except in
- * responses without a body. It can therefore slow down a whole fleet.
+ * responses without a body. The server can therefore slow down a whole fleet.
  */
 export const Cadence = z.object({
   heartbeatSeconds: z.number().positive(),

@@ -65,7 +65,7 @@ const FIELDS = CONTAINER_FIELD_NAMES.map((name) => {
   return { name, optional, canonical: CANONICAL[field.kind] as (value: unknown) => unknown };
 });
 
-/** Returns whether an optional field has no value. An empty list is the same as none. */
+/** Returns whether an optional field has no value. An empty list counts as no value. */
 const isAbsent = (value: unknown): boolean =>
   Array.isArray(value) ? value.length === 0 : value === null || value === undefined;
 

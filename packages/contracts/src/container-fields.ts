@@ -106,13 +106,13 @@ export const DockerIdPattern = new RegExp(`^[A-Za-z0-9_.-]{1,${DOCKER_ID_LENGTH_
 
 export const isLowerCase = (value: string): boolean => value === value.toLowerCase();
 
-const text = { kind: 'text', sqlType: 'text', minLength: 0, nullable: false } as const;
-const configuration = { change: 'configuration', event: 'updated' } as const;
-const ownEvent = { change: 'configuration', event: 'own' } as const;
-const life = { change: 'life', event: 'updated-alone' } as const;
-const lifeWithoutEvent = { change: 'life', event: 'none' } as const;
-const listed = { exported: true, large: false } as const;
-const optionalListed = { ...listed, optional: true } as const;
+const textField = { kind: 'text', sqlType: 'text', minLength: 0, nullable: false } as const;
+const configurationField = { change: 'configuration', event: 'updated' } as const;
+const fieldWithOwnEvent = { change: 'configuration', event: 'own' } as const;
+const lifeField = { change: 'life', event: 'updated-alone' } as const;
+const lifeFieldWithoutEvent = { change: 'life', event: 'none' } as const;
+const listedField = { exported: true, large: false } as const;
+const optionalListedField = { ...listedField, optional: true } as const;
 
 /**
  * Each field of a container, defined once. Column lists, row digest, comparisons, `updated` events, canonical form,
@@ -121,22 +121,22 @@ const optionalListed = { ...listed, optional: true } as const;
  */
 export const CONTAINER_FIELDS = {
   dockerId: {
-    ...text,
-    ...listed,
+    ...textField,
+    ...listedField,
     minLength: 1,
     change: 'identity',
     event: 'none',
     isValid: (value: string) => DockerIdPattern.test(value),
   },
-  name: { ...text, ...listed, ...ownEvent, minLength: 1, limit: NAME_LENGTH_MAX, large: true },
-  image: { ...text, ...listed, ...ownEvent, minLength: 1, limit: NAME_LENGTH_MAX, large: true },
-  imageId: { ...text, ...listed, ...configuration, nullable: true, limit: NAME_LENGTH_MAX },
-  command: { ...text, ...listed, ...configuration, limit: COMMAND_LENGTH_MAX, large: true },
-  state: { ...text, ...listed, ...life, minLength: 1, limit: STATE_LENGTH_MAX, isValid: isLowerCase },
-  status: { ...text, ...listed, ...life, limit: STATUS_LENGTH_MAX, event: 'none' },
-  ports: { kind: 'ports', sqlType: 'jsonb', ...listed, ...life, limit: PORTS_MAX, large: true },
-  labels: { kind: 'labels', sqlType: 'jsonb', ...listed, ...configuration, limit: LABELS_MAX, large: true },
-  startedAt: { kind: 'instant', sqlType: 'timestamptz', ...listed, ...life },
+  name: { ...textField, ...listedField, ...fieldWithOwnEvent, minLength: 1, limit: NAME_LENGTH_MAX, large: true },
+  image: { ...textField, ...listedField, ...fieldWithOwnEvent, minLength: 1, limit: NAME_LENGTH_MAX, large: true },
+  imageId: { ...textField, ...listedField, ...configurationField, nullable: true, limit: NAME_LENGTH_MAX },
+  command: { ...textField, ...listedField, ...configurationField, limit: COMMAND_LENGTH_MAX, large: true },
+  state: { ...textField, ...listedField, ...lifeField, minLength: 1, limit: STATE_LENGTH_MAX, isValid: isLowerCase },
+  status: { ...textField, ...listedField, ...lifeField, limit: STATUS_LENGTH_MAX, event: 'none' },
+  ports: { kind: 'ports', sqlType: 'jsonb', ...listedField, ...lifeField, limit: PORTS_MAX, large: true },
+  labels: { kind: 'labels', sqlType: 'jsonb', ...listedField, ...configurationField, limit: LABELS_MAX, large: true },
+  startedAt: { kind: 'instant', sqlType: 'timestamptz', ...listedField, ...lifeField },
   truncated: {
     kind: 'names',
     sqlType: 'text[]',
@@ -152,19 +152,19 @@ export const CONTAINER_FIELDS = {
     kind: 'exit',
     sqlType: 'jsonb',
     digestMarker: '^',
-    ...optionalListed,
-    ...lifeWithoutEvent,
+    ...optionalListedField,
+    ...lifeFieldWithoutEvent,
     limit: EXIT_ERROR_LENGTH_MAX,
     // A CSV export has one column for each value of the exit.
     exported: false,
   },
-  oomKilled: { kind: 'flag', sqlType: 'boolean', digestMarker: '~', ...optionalListed, ...lifeWithoutEvent },
-  restartCount: { kind: 'count', sqlType: 'int', digestMarker: '+', ...optionalListed, ...lifeWithoutEvent },
+  oomKilled: { kind: 'flag', sqlType: 'boolean', digestMarker: '~', ...optionalListedField, ...lifeFieldWithoutEvent },
+  restartCount: { kind: 'count', sqlType: 'int', digestMarker: '+', ...optionalListedField, ...lifeFieldWithoutEvent },
   imageDigest: {
     kind: 'optionalText',
     sqlType: 'text',
     digestMarker: '@',
-    ...optionalListed,
+    ...optionalListedField,
     change: 'configuration',
     event: 'none',
     limit: NAME_LENGTH_MAX,

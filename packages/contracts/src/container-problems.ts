@@ -6,9 +6,9 @@ import { ERROR_REASONS, isErrorCode } from './exit-code.js';
  * The reasons why a container needs attention, most severe first:
  *
  * - `crash_loop`: the containers of its workload exited with an error at least three times within the last hour. The
- *   newest container of the workload has the problem. A requested exit does not count. An exit of unknown cause counts
- *   only if there are three of them or the engine restarts the container. If a `looping` event combines several exits,
- *   each of them counts.
+ *   newest container of the workload has the problem. A requested exit does not count. Exits of unknown cause count
+ *   only if there are at least three such exits or the engine restarts the container. If a `looping` event combines
+ *   several exits, each of them counts.
  * - `unhealthy`: its health check fails.
  * - `dead`: the engine could not remove it.
  * - `failed`: it exited with an error and was not started again, or it could not be started (`isFailed`).

@@ -7,7 +7,7 @@ const FORMULA_CELL = new RegExp(`^[\\t\\r\\n${FORMULA_STARTERS}]`);
 /** Matches the start of a formula inside a cell, for programs that also split cells at `;`, tabs or line breaks. */
 const FORMULA_INSIDE_CELL = new RegExp(`([;\\t\\r\\n]"*)([${FORMULA_STARTERS}])`, 'g');
 
-/** Characters that need quotes: those of RFC 4180, and `;`, the separator in locales with a decimal comma. */
+/** Characters that need quotes: the characters of RFC 4180, and `;`, the separator in locales with a decimal comma. */
 const QUOTED_CHARACTERS = /[",;\r\n]/;
 
 /**

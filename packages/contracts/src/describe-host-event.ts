@@ -8,7 +8,7 @@ const valueOf = (value: HostEventValue, key: string): string => {
 const labelsOf = (value: HostEventValue): Record<string, unknown> =>
   (value?.['labels'] ?? {}) as Record<string, unknown>;
 
-/** Returns the labels that differ, as `env=prod` if set and `env-` if removed, as `muster hosts label` takes them. */
+/** Returns the labels that differ, in the syntax of `muster hosts label`: `env=prod` if set, and `env-` if removed. */
 function labelChanges({ from, to }: HostEvent): string {
   const [before, after] = [labelsOf(from), labelsOf(to)];
   const set = Object.entries(after).filter(([key, value]) => before[key] !== value);

@@ -10,5 +10,5 @@ export const STOPPED_EXIT_CODES: readonly number[] = [130, 143, 3_221_225_786];
 export const isErrorCode = (exitCode: number | null): exitCode is number =>
   exitCode !== null && exitCode !== 0 && !STOPPED_EXIT_CODES.includes(exitCode);
 
-/** The reasons of an exit that are errors. The reason `unknown` alone does not show an error. */
+/** The exit reasons that are errors. The reason `unknown` alone does not show an error. */
 export const ERROR_REASONS: readonly ExitReason[] = ['crashed', 'oom', 'failed_to_start'];

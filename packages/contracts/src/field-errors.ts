@@ -75,7 +75,7 @@ function toFieldErrors(
     .flatMap((issue) =>
       issue.code === 'unrecognized_keys'
         ? issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not recognized' }))
-        : // The issue about a key of a record contains those of the key's schema, which say what is wrong with the key.
+        : // The issue about a key of a record contains the issues of the key's schema, which state what is wrong with the key.
           [
             {
               path: issue.path,

@@ -39,11 +39,11 @@ export function fitContainer(container: Container, { portRanges = true }: FitOpt
   let fitted: Record<string, unknown> | null = null;
   const lostFields = new Set<string>(container.truncated);
   for (const { name, fit } of FIT_BY_FIELD) {
-    const { value, isLost } = fit(container[name], portRanges);
+    const { value, hasLostData } = fit(container[name], portRanges);
     if (value === container[name]) continue;
     fitted ??= { ...container };
     fitted[name] = value;
-    if (isLost) lostFields.add(name);
+    if (hasLostData) lostFields.add(name);
   }
   if (fitted === null && container.truncated?.length !== 0) return container;
   const { truncated: _earlier, ...rest } = (fitted ?? container) as Container;
@@ -51,48 +51,48 @@ export function fitContainer(container: Container, { portRanges = true }: FitOpt
   return { ...rest, truncated: TRUNCATABLE_FIELDS.filter((name) => lostFields.has(name)) };
 }
 
-interface Fitted {
+interface FittedValue {
   value: unknown;
   /** Whether the new value has lost data. */
-  isLost: boolean;
+  hasLostData: boolean;
 }
 
 /** Functions that shorten a value, by the kind of its field. A value within its limit is returned unchanged. */
 const FIT_BY_KIND: Record<
   Exclude<FieldKind, 'instant' | 'flag' | 'count'>,
-  (value: never, limit: number, portRanges: boolean) => Fitted
+  (value: never, limit: number, portRanges: boolean) => FittedValue
 > = {
-  text: (value: string | null, limit) => ({ value: value && shortenText(value, limit), isLost: true }),
+  text: (value: string | null, limit) => ({ value: value && shortenText(value, limit), hasLostData: true }),
   ports: fitPorts,
-  labels: (value: Labels) => ({ value: fitLabels(value), isLost: true }),
-  names: (value: string[], limit) => ({ value: fitNames(value, limit), isLost: true }),
+  labels: (value: Labels) => ({ value: fitLabels(value), hasLostData: true }),
+  names: (value: string[], limit) => ({ value: fitNames(value, limit), hasLostData: true }),
   optionalText: (value: string | null | undefined, limit) => ({
     value: value && shortenText(value, limit),
-    isLost: true,
+    hasLostData: true,
   }),
   exit: (value: ContainerExit | null | undefined, limit) => ({
     value: value && (value.error.length > limit ? { ...value, error: shortenText(value.error, limit) } : value),
-    isLost: true,
+    hasLostData: true,
   }),
 };
 
 const FIT_BY_FIELD = TRUNCATABLE_FIELDS.map((name) => {
   const { kind, limit } = CONTAINER_FIELDS[name];
-  const fit = FIT_BY_KIND[kind] as (value: unknown, limit: number, portRanges: boolean) => Fitted;
+  const fit = FIT_BY_KIND[kind] as (value: unknown, limit: number, portRanges: boolean) => FittedValue;
   return { name, fit: (value: unknown, portRanges: boolean) => fit(value, limit, portRanges) };
 });
 
 const hasLongAddress = ({ ip }: Port): boolean => ip !== undefined && ip.length > PORT_IP_LENGTH_MAX;
 
-function fitPorts(ports: Port[], limit: number, portRanges: boolean): Fitted {
+function fitPorts(ports: Port[], limit: number, portRanges: boolean): FittedValue {
   const isAddressLost = ports.some(hasLongAddress);
-  if (ports.length <= limit && !isAddressLost) return { value: ports, isLost: false };
+  if (ports.length <= limit && !isAddressLost) return { value: ports, hasLostData: false };
   const shortened = ports.map((port) =>
     hasLongAddress(port) ? { ...port, ip: shortenText(port.ip!, PORT_IP_LENGTH_MAX) } : port,
   );
   const shouldMerge = portRanges && shortened.length > limit;
   const ordered = shouldMerge ? mergePorts(shortened) : shortened.sort(comparePorts);
-  return { value: ordered.slice(0, limit), isLost: isAddressLost || ordered.length > limit };
+  return { value: ordered.slice(0, limit), hasLostData: isAddressLost || ordered.length > limit };
 }
 
 /** Whether labels are within all limits. Keys and values must be well-formed strings. */

@@ -1,18 +1,21 @@
 import { z } from 'zod';
 
 /**
- * The kinds of host events, and what `from` and `to` contain; null where nothing is mentioned.
+ * The kinds of host events, and what `from` and `to` contain. They are null unless the list states otherwise.
  *
  * - `host_enrolled`: the host was enrolled. `to` is { name, engineId }, has `labels` if a new host has any, and has
  *   `again: true` if the host existed. `from` is { state, since } if the host was stale, offline or left until then.
- * - `host_stale`, `host_offline`: the host has been silent for so long (`Freshness`). `to.since` is its last call.
+ * - `host_stale`, `host_offline`: the host was silent for long enough to be stale or offline (see `Freshness`).
+ *   `to.since` is the time of its last call.
  * - `host_back`: a host that was stale or offline called again. `from` is { state, since }, `to` is { silentSeconds }.
- * - `host_left`: the agent left. `from` is { state, since } if the host was stale or offline until then. Nothing follows until
- *   the host is enrolled again.
+ * - `host_left`: the agent left. `from` is { state, since } if the host was stale or offline until then. No event
+ *   follows until the host is enrolled again.
  * - `engine_down`, `engine_up`: the agent cannot reach its engine (problem `engine_unreachable`), and can again.
- * - `agent_upgraded`: { version }. `engine_upgraded`: { name, version }. Also after a downgrade.
- * - `host_renamed`: { name }. `labels_changed`: { labels }, those of the labels that apply that have changed.
- *   `to.omittedLabels` is the number of changed labels that are too long to be recorded.
+ * - `agent_upgraded`, `engine_upgraded`: the version changed, perhaps to a lower one. `from` and `to` are { version }
+ *   or, for the engine, { name, version }.
+ * - `host_renamed`: `from` and `to` are { name }. `labels_changed`: `from` and `to` are { labels }, with only the
+ *   changed labels among those that apply. `to.omittedLabels` is the number of changed labels that are too long to be
+ *   recorded.
  * - `clone_suspected`: two machines seem to use the host's token. Ends with `problem_ended`.
  * - `problem_started`: `to` is { code, message }. `problem_ended`: `from` is { code, message, since }. They stand for
  *   the entries of a host's `problems` that have no kind of their own.
@@ -43,7 +46,7 @@ export type HostEventValue = z.output<typeof HostEventValue>;
 
 /**
  * One event of one host. `at` is when it happened and `recordedAt` when it was recorded, both according to the server's
- * clock. Muster records a silence only after it has become long, so `at` can be earlier than in the event before.
+ * clock. Muster records a silence only after it has become long, so `at` can be earlier than in the previous event.
  */
 export const HostEvent = z.object({
   id: z.string(),

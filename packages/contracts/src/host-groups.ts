@@ -11,7 +11,7 @@ export const HostGroup = z.object({
     /** The number of hosts by freshness, including zeros. */
     byFreshness: countOfEach(Freshness.options),
   }),
-  /** The containers on hosts whose containers are current, and those on all other hosts. */
+  /** The containers on hosts whose containers are current, and the containers on all other hosts. */
   containers: z.object({ current: ContainerCounts, lastKnown: ContainerCounts }),
 });
 export type HostGroup = z.output<typeof HostGroup>;

@@ -53,7 +53,7 @@ const sortedEntries = (labels: HostLabels): [string, string][] =>
   Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
 
 /**
- * Parses labels that are written as `env=prod,site=fra`. White space around a label is ignored, and so is an empty text.
+ * Parses labels that are written as `env=prod,site=fra`. Ignores white space around labels, and empty parts of the text.
  * Returns the problem as a text if a label has no `=`, is not valid or occurs twice.
  */
 export function parseHostLabels(text: string): { labels: HostLabels } | { problem: string } {

@@ -11,8 +11,8 @@ import { displayName } from './text.js';
 const Timestamp = z.iso.datetime();
 
 /**
- * A host. All times are those of the server's clock. `freshness` is computed when the host is read. `confirmedAt` is
- * the time when the host last confirmed its containers; it equals their `asOf`.
+ * A host. All times are according to the server's clock. `freshness` is computed when the host is read. `confirmedAt`
+ * is the time when the host last confirmed its containers; it equals the `asOf` of these containers.
  */
 export const Host = z.object({
   id: z.uuid(),
@@ -67,8 +67,8 @@ export const Host = z.object({
 export type Host = z.output<typeof Host>;
 
 /**
- * A change of a host. The host keeps a `name` that an operator sets, and with null it has the machine's own name again.
- * `labels` replaces the labels that operators have set. The labels of other sources do not change.
+ * A change of a host. The host keeps a `name` that an operator sets. With null, the host takes the name that its
+ * machine reports. `labels` replaces the labels that operators have set. The labels of other sources do not change.
  */
 export const HostPatch = z
   .strictObject({ name: displayName(DISPLAY_NAME_LENGTH_MAX).nullable().optional(), labels: HostLabels.optional() })
@@ -104,8 +104,8 @@ export const HostLabelChange = z
 export type HostLabelChange = z.output<typeof HostLabelChange>;
 
 /**
- * The ids of the hosts whose labels changed, and of those that had the labels already. `notFound` contains the ids for
- * which the organization has no host.
+ * The ids of the hosts whose labels changed, and of the hosts that already had the labels. `notFound` contains the ids
+ * for which the organization has no host.
  */
 export const HostLabelChangeResult = z.object({
   changed: z.array(z.uuid()),
@@ -131,7 +131,7 @@ export const HostFacets = z.object({
   }),
   /**
    * The label keys that hosts have, each with its values. At most `FACET_LABEL_KEYS_MAX` keys with at most
-   * `FACET_LABEL_VALUES_MAX` values each: those of the most hosts.
+   * `FACET_LABEL_VALUES_MAX` values each: the keys and values of the most hosts.
    */
   labels: z.object({
     keys: z.array(

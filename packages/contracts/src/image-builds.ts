@@ -71,8 +71,8 @@ export const ImageBuild = z
     /** The image's id, if the containers report no digest. Null if they report neither. */
     imageId: z.string().nullable(),
     /**
-     * The platform, for example `linux/amd64`, as stated by the digest. If the digest states none, the platform that
-     * all hosts of the build have in common. Null if the platforms of the hosts differ.
+     * The platform, for example `linux/amd64`, as stated by the digest. If the digest states no platform, the platform
+     * that all hosts of the build have in common. Null if the platforms of the hosts differ.
      */
     platform: z.string().nullable(),
     containers: Count,
@@ -118,7 +118,7 @@ export const ImageInUse = z
   .meta({ examples: [IMAGE_EXAMPLE] });
 export type ImageInUse = z.output<typeof ImageInUse>;
 
-/** A host that runs a build, with its numbers of containers of the build. */
+/** A host that runs a build, with the numbers of its containers that run the build. */
 const BuildHost = z.object({ ...HostFields, containers: Count, running: Count });
 
 /** The builds of one image reference, each with its first hosts by name. */
@@ -128,7 +128,7 @@ export const ImageBuilds = z
     builds: z.array(
       z.object({
         ...ImageBuild.shape,
-        /** The first hosts by name, at most `BUILD_HOSTS_MAX`. `hosts` is the number of all. */
+        /** The first hosts by name, at most `BUILD_HOSTS_MAX`. `hosts` is the number of all hosts. */
         hostList: z.array(BuildHost),
       }),
     ),

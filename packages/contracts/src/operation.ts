@@ -42,7 +42,7 @@ export interface Operation {
   bodyBytesMax?: number;
   /**
    * The rate limits of an agent's call. By default, the agent's limit for ordinary calls applies. With `snapshots`, the
-   * limit for snapshots applies instead. With `rotations`, the limit for rotations applies as well.
+   * limit for snapshots applies instead. With `rotations`, the limit for rotations also applies.
    */
   limits?: 'snapshots' | 'rotations';
   /**

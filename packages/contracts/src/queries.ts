@@ -31,20 +31,20 @@ const Limit = z
   .meta({ type: 'integer', minimum: 1, maximum: PAGE_LIMIT_MAX });
 
 /** The paging parameters of every list. */
-const Paging = { cursor: Cursor.optional(), limit: Limit };
+const PagingParameters = { cursor: Cursor.optional(), limit: Limit };
 
 /**
  * A boolean, false by default. Its JSON Schema has the type boolean, so that generated clients take a boolean instead
  * of a text.
  */
-const Flag = z
+const BooleanParameter = z
   .enum(['true', 'false'])
   .default('false')
   .transform((value) => value === 'true')
   .meta({ type: 'boolean' });
 
 /** Requests the total number of items in addition to the page. */
-const Counting = { count: Flag };
+const CountParameter = { count: BooleanParameter };
 
 const withDescending = <Key extends string>(keys: readonly Key[]) => keys.flatMap((key) => [key, `-${key}`] as const);
 
@@ -105,13 +105,13 @@ const containerQuery = z.strictObject({
   ...WorkloadFilters,
   q: filterTerm.optional(),
   presence: z.enum(['present', 'removed', 'all']).default('present'),
-  infra: Flag,
+  infra: BooleanParameter,
   sort: z
     .enum(withDescending(CONTAINER_SORT_KEYS))
     .default('name')
     .transform((sort) => parseSort<ContainerSortKey>(sort)),
-  ...Counting,
-  ...Paging,
+  ...CountParameter,
+  ...PagingParameters,
 });
 
 /**
@@ -166,16 +166,16 @@ export const HostQuery = z.strictObject({
     .enum(withDescending(HOST_SORT_KEYS))
     .default('name')
     .transform((sort) => parseSort<HostSortKey>(sort)),
-  ...Counting,
-  ...Paging,
+  ...CountParameter,
+  ...PagingParameters,
 });
 export type HostQuery = z.output<typeof HostQuery>;
 
 /** The window of availability, which ends now. */
-const Window = { window: AvailabilityWindow.default('7d') };
+const WindowParameter = { window: AvailabilityWindow.default('7d') };
 
 /** Query parameters of `GET /api/hosts/{hostId}/availability`. */
-export const HostAvailabilityQuery = z.strictObject(Window);
+export const HostAvailabilityQuery = z.strictObject(WindowParameter);
 export type HostAvailabilityQuery = z.output<typeof HostAvailabilityQuery>;
 
 /** The sort keys of hosts with their availability. The prefix `-` means descending. Ties are sorted by name and id. */
@@ -184,23 +184,23 @@ export type AvailabilitySortKey = (typeof AVAILABILITY_SORT_KEYS)[number];
 
 /** Query parameters of `GET /api/availability`. Hosts without a ratio are last in both directions. */
 export const AvailabilityQuery = z.strictObject({
-  ...Window,
+  ...WindowParameter,
   hostId: anyOf(Id).optional(),
   ...HostLabelFilters,
   sort: z
     .enum(withDescending(AVAILABILITY_SORT_KEYS))
     .default('ratio')
     .transform((sort) => parseSort<AvailabilitySortKey>(sort)),
-  ...Paging,
+  ...PagingParameters,
 });
 export type AvailabilityQuery = z.output<typeof AvailabilityQuery>;
 
 /** Query parameters of `GET /api/availability-groups`. `by` is the key of a host label. */
-export const AvailabilityGroupsQuery = z.strictObject({ ...Window, by: HostLabelKey, ...HostLabelFilters });
+export const AvailabilityGroupsQuery = z.strictObject({ ...WindowParameter, by: HostLabelKey, ...HostLabelFilters });
 export type AvailabilityGroupsQuery = z.output<typeof AvailabilityGroupsQuery>;
 
 /** Query parameters of `GET /api/enrollment-tokens`. Sorted newest first. */
-export const EnrollmentTokenQuery = z.strictObject({ ...Paging });
+export const EnrollmentTokenQuery = z.strictObject({ ...PagingParameters });
 export type EnrollmentTokenQuery = z.output<typeof EnrollmentTokenQuery>;
 
 /** The kinds of all events, of containers and of hosts. */
@@ -218,7 +218,7 @@ const eventQuery = z.strictObject({
   ...WorkloadFilters,
   since: Instant.optional(),
   until: Instant.optional(),
-  ...Paging,
+  ...PagingParameters,
 });
 
 /** The filters of events that apply only to containers. */
@@ -248,27 +248,27 @@ export const HostEventQuery = z.strictObject({
   kind: anyOf(HostEventKind).optional(),
   since: Instant.optional(),
   until: Instant.optional(),
-  ...Paging,
+  ...PagingParameters,
 });
 export type HostEventQuery = z.output<typeof HostEventQuery>;
 
 /**
  * Query parameters of `GET /api/events`. Sorted newest first. `project`, `service` and `instance` match the container's
- * workload at the time of the event, and no event that was recorded before version 0.4. `since` (inclusive) and `until`
- * (exclusive) apply to `recordedAt`, which is the server's time, and with `subject=host` to `at`.
+ * workload at the time of the event. They match no event that was recorded before version 0.4. `since` (inclusive) and
+ * `until` (exclusive) apply to `recordedAt`, which is the server's time, and with `subject=host` to `at`.
  */
 export const EventQuery = eventQuery.superRefine(checkSubject);
 export type EventQuery = z.output<typeof EventQuery>;
 
 /** Query parameters of `GET /api/audit`. Sorted newest first. */
-export const AuditQuery = z.strictObject({ ...Paging });
+export const AuditQuery = z.strictObject({ ...PagingParameters });
 export type AuditQuery = z.output<typeof AuditQuery>;
 
 /**
  * Query parameters of `GET /api/images`. Sorted by image reference. `q` matches a part of the reference. With
  * `hostLabel`, only containers on hosts with these labels are counted and compared.
  */
-export const ImageQuery = z.strictObject({ q: filterTerm.optional(), ...HostLabelFilters, ...Paging });
+export const ImageQuery = z.strictObject({ q: filterTerm.optional(), ...HostLabelFilters, ...PagingParameters });
 export type ImageQuery = z.output<typeof ImageQuery>;
 
 /** Query parameters of `GET /api/images/builds`. `image` is the whole reference, as `GET /api/images` returns it. */
@@ -289,7 +289,7 @@ export const PortQuery = z.strictObject({
   type: anyOf(z.enum(['tcp', 'udp', 'sctp'])).optional(),
   hostId: anyOf(Id).optional(),
   ...HostLabelFilters,
-  ...Paging,
+  ...PagingParameters,
 });
 export type PortQuery = z.output<typeof PortQuery>;
 
@@ -305,12 +305,12 @@ export const ProjectQuery = z.strictObject({
   hostId: anyOf(Id).optional(),
   ...HostLabelFilters,
   q: filterTerm.optional(),
-  ...Paging,
+  ...PagingParameters,
 });
 export type ProjectQuery = z.output<typeof ProjectQuery>;
 
 /** Query parameters of lists that have only paging parameters. */
-export const PageQuery = z.strictObject({ ...Paging });
+export const PageQuery = z.strictObject({ ...PagingParameters });
 export type PageQuery = z.output<typeof PageQuery>;
 
 /** Query parameters of the operations that remove a member or change a member's role. */
@@ -319,7 +319,7 @@ export const MemberCredentialsQuery = z.strictObject({
    * If true, API keys and enrollment tokens of the member stay valid, even if the member may no longer create such keys
    * and tokens.
    */
-  keepCredentials: Flag,
+  keepCredentials: BooleanParameter,
 });
 export type MemberCredentialsQuery = z.output<typeof MemberCredentialsQuery>;
 
@@ -355,7 +355,7 @@ const callbackParameter = (description: string) => z.string().optional().meta({ 
 
 /**
  * Query parameters of `GET /api/sign-in/oidc/callback`. The identity provider sends these parameters and may send
- * others as well.
+ * others.
  */
 export const OidcCallbackQuery = z.looseObject({
   state: callbackParameter('Identifies the sign-in attempt (RFC 6749, 4.1.2).'),

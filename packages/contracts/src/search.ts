@@ -20,7 +20,7 @@ const group = <S extends z.ZodType>(item: S) => z.object({ items: z.array(item),
  * contain more matches of `q`. A project on several hosts occurs only once.
  */
 export const SearchResult = z.object({
-  // The fields after `freshness` tell hosts with the same name apart.
+  // The fields after `freshness` distinguish hosts with the same name.
   hosts: group(
     Host.pick({
       id: true,

@@ -15,9 +15,9 @@ export type WorkloadKind = z.output<typeof WorkloadKind>;
  * - `project`: a Compose project, a Swarm stack, a Kubernetes namespace or a Nomad job.
  * - `service`: a Compose or Swarm service, or a Nomad task. For Kubernetes, the owner of the pod and the container's
  *   name (`web/nginx`). For a plain container, its name.
- * - `instance`: which copy of the service it is: the number of a Compose container, the slot of a Swarm task (the
- *   node's id in a global service), the part of a Kubernetes pod's name after its owner's, or the beginning of the id
- *   of a Nomad allocation.
+ * - `instance`: the copy of the service: the number of a Compose container, the slot of a Swarm task (the node's id in
+ *   a global service), the part of a Kubernetes pod's name after its owner's, or the beginning of the id of a Nomad
+ *   allocation.
  */
 export const Workload = z.object({
   kind: WorkloadKind,
@@ -158,7 +158,7 @@ const PAUSE_IMAGE = /^<none>$|(^|\/)([a-z0-9]+-)*pause(-[a-z0-9]+)?(:|@|$)/;
 
 /**
  * Returns whether a container only holds the namespaces of a pod. Podman names such a container `<pod id>-infra`, and
- * Kubernetes labels it as the pod's sandbox. In addition, its image must be one that only waits. Lists leave infra
+ * Kubernetes labels it as the pod's sandbox. In addition, its image must be an image that only waits. Lists leave infra
  * containers out, so a name or a label alone must not be enough to hide a container.
  */
 export const isInfraContainer = ({ name, image, labels }: Pick<Container, 'name' | 'image' | 'labels'>): boolean =>

@@ -45,7 +45,7 @@ CREATE TABLE IF NOT EXISTS "_prisma_migrations" (
 )`;
 
 /** Finds a table in the target schema that does not belong to an extension such as PostGIS. */
-const FOREIGN_TABLES = `
+const FIND_OTHER_TABLES = `
 SELECT c.relname AS name FROM pg_class c
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
@@ -76,7 +76,7 @@ export interface ApplyOptions {
 
 /**
  * Applies the migrations that the database lacks, each in its own transaction, and returns their names. Any number of
- * processes may call this concurrently. Each migration is applied by one of them while the others wait.
+ * processes may call this concurrently. One process applies each migration, while the other processes wait.
  *
  * @throws MigrationFailedError | MigrationHistoryError | DatabaseTooNewError | DatabaseUnsuitableError
  */
@@ -98,8 +98,8 @@ export async function applyMigrations(
 }
 
 /**
- * Waits until no other process applies migrations to this database. Until the current transaction ends, other processes
- * wait as well.
+ * Waits until no other process applies migrations to this database. Other processes then wait until the current
+ * transaction ends.
  */
 export async function lockMigrations(client: pg.ClientBase): Promise<void> {
   await client.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK_KEY]);
@@ -278,8 +278,8 @@ function reasonOf(error: unknown): string {
 }
 
 /**
- * Returns the history of migrations, without those that `prisma migrate resolve` marked as rolled back. Returns null if
- * the history's table does not exist.
+ * Returns the history of migrations, without the migrations that `prisma migrate resolve` marked as rolled back.
+ * Returns null if the history's table does not exist.
  */
 async function readHistory(client: pg.ClientBase): Promise<AppliedMigrationRow[] | null> {
   // to_regclass() is not used here, because it reads a cache. Within a transaction, the cache may lack a table that
@@ -323,7 +323,7 @@ function pendingMigrations(history: AppliedMigrationRow[] | null, migrations: re
 }
 
 async function requireEmptySchema(client: pg.ClientBase): Promise<void> {
-  const { rows } = await client.query<{ name: string }>(FOREIGN_TABLES);
+  const { rows } = await client.query<{ name: string }>(FIND_OTHER_TABLES);
   const table = rows[0]?.name;
   if (table !== undefined) {
     throw new DatabaseUnsuitableError(

@@ -21,12 +21,7 @@ export interface BuildIndexesOptions {
    * records it.
    */
   readonly signal?: AbortSignal;
-  /**
-   * Builds the missing indexes one after another and returns the names of their migrations. Any number of processes may
-   * call this concurrently. If an earlier build was interrupted, drops its remains and builds the index again.
-   *
-   * A transaction that stays open for hours delays only the build, not other statements.
-   */
+  /** Called after each attempt that failed because the table was in use. */
   readonly onWait?: (wait: MigrationWait) => void;
   readonly lockTimeoutMs?: number;
 }

@@ -93,7 +93,7 @@ function* nestedErrors(error: unknown, depth = 0): Generator<Record<string, unkn
   if (Array.isArray(layer['errors'])) for (const part of layer['errors']) yield* nestedErrors(part, depth + 1);
 }
 
-function* codes(error: unknown): Generator<string> {
+function* codesOf(error: unknown): Generator<string> {
   for (const layer of nestedErrors(error)) {
     for (const key of ['code', 'originalCode', 'errorCode']) {
       const code = layer[key];
@@ -104,7 +104,7 @@ function* codes(error: unknown): Generator<string> {
 
 /** Returns whether the database refused a write because it is read-only: a standby or a demoted primary. */
 export function isReadOnly(error: unknown): boolean {
-  for (const code of codes(error)) if (code === READ_ONLY_SQLSTATE) return true;
+  for (const code of codesOf(error)) if (code === READ_ONLY_SQLSTATE) return true;
   return false;
 }
 
@@ -114,7 +114,7 @@ export function isReadOnly(error: unknown): boolean {
  */
 export function isUnavailable(error: unknown): boolean {
   if (isTimeout(error) || isReadOnly(error)) return true;
-  for (const code of codes(error)) {
+  for (const code of codesOf(error)) {
     if (UNAVAILABLE_PRISMA_CODES.has(code) || UNAVAILABLE_SOCKET_CODES.has(code)) return true;
     if (UNAVAILABLE_SQLSTATE.test(code)) return true;
   }
@@ -123,10 +123,10 @@ export function isUnavailable(error: unknown): boolean {
 
 /**
  * Returns whether the database did not respond in time, for example because it is busy or the query waited for a lock.
- * For every timeout, `isUnavailable` is true as well.
+ * For every timeout, `isUnavailable` also returns true.
  */
 export function isTimeout(error: unknown): boolean {
-  for (const code of codes(error)) if (TIMEOUT_PRISMA_CODES.has(code) || TIMEOUT_SQLSTATE.has(code)) return true;
+  for (const code of codesOf(error)) if (TIMEOUT_PRISMA_CODES.has(code) || TIMEOUT_SQLSTATE.has(code)) return true;
   return matchesKindOrMessage(error, TIMEOUT_KINDS, TIMEOUT_MESSAGES);
 }
 
@@ -139,25 +139,25 @@ function matchesKindOrMessage(error: unknown, kinds: ReadonlySet<string>, messag
 }
 
 /**
- * Returns whether the transaction was rolled back because of another one (serialization failure, deadlock) and can be
- * repeated.
+ * Returns whether the transaction was rolled back because of another transaction (serialization failure, deadlock) and
+ * can be repeated.
  */
 export function isSerializationFailure(error: unknown): boolean {
-  for (const code of codes(error)) if (code === 'P2034' || SERIALIZATION_SQLSTATE.has(code)) return true;
+  for (const code of codesOf(error)) if (code === 'P2034' || SERIALIZATION_SQLSTATE.has(code)) return true;
   return false;
 }
 
 /**
- * Returns whether the transaction failed because another one held a row lock for longer than the lock timeout. The
- * failed transaction can be repeated later.
+ * Returns whether the transaction failed because another transaction held a row lock for longer than the lock timeout.
+ * The failed transaction can be repeated later.
  */
 export function isLockTimeout(error: unknown): boolean {
-  for (const code of codes(error)) if (code === LOCK_TIMEOUT_SQLSTATE) return true;
+  for (const code of codesOf(error)) if (code === LOCK_TIMEOUT_SQLSTATE) return true;
   return false;
 }
 
 /** Returns whether a statement failed because a row with the same unique values already exists. */
 export function isUniqueViolation(error: unknown): boolean {
-  for (const code of codes(error)) if (code === 'P2002' || code === '23505') return true;
+  for (const code of codesOf(error)) if (code === 'P2002' || code === '23505') return true;
   return false;
 }

@@ -44,7 +44,7 @@ export function dataDirectoryPaths(dataDir: string): DataDirectoryPaths {
 const GROUP_AND_OTHERS_MASK = 0o077;
 
 /** The sticky bit, which is set on directories to which several users write, such as /tmp. */
-const STICKY = 0o1000;
+const STICKY_BIT = 0o1000;
 
 /**
  * Creates a data directory if it is missing, and locks it. Afterwards, only the directory's owner can enter it and
@@ -77,7 +77,7 @@ async function restrictToOwner(directory: string): Promise<void> {
   try {
     const { mode } = await handle.stat();
     if ((mode & GROUP_AND_OTHERS_MASK) === 0) return;
-    if ((mode & STICKY) !== 0) throw accessibleToOthersError(directory, mode);
+    if ((mode & STICKY_BIT) !== 0) throw accessibleToOthersError(directory, mode);
     try {
       await handle.chmod(0o700);
     } catch (error) {

@@ -43,8 +43,8 @@ export interface Database {
     timeoutMs: number,
   ): Promise<Row[]>;
   /**
-   * Returns the numbers of busy and idle connections, their maximum number, and the number of callers that wait for
-   * one.
+   * Returns the numbers of busy and idle connections, their maximum number, and the number of callers that wait for a
+   * connection.
    */
   connections(): { busy: number; idle: number; max: number; waiting: number };
   /**

@@ -27,8 +27,8 @@ export function createQueries(
     LONG_STATEMENT_WAIT_MS_MAX,
   );
   // If no connections are reserved for small statements, all larger statements of `query` wait in this queue instead of
-  // in the pool. A small statement then waits only for the statements that are already running, and for those of
-  // Prisma.
+  // in the pool. A small statement then waits only for the statements that are already running, and for Prisma's
+  // statements.
   const queue =
     smallPool === pool
       ? createSemaphore(pool.options.max, pool.options.connectionTimeoutMillis ?? LONG_STATEMENT_WAIT_MS_MAX)

@@ -17,7 +17,7 @@ SELECT EXISTS (
 ) AS "hasUnreachedIds"`;
 
 /** New ids continue from the end of the sequence, so that no two events share an id during the update. */
-const REBASE = `
+const REBASE_EVENTS = `
 WITH settled AS (
   SELECT "hostId", tx, id,
     (SELECT last_value FROM container_events_id_seq) + row_number() OVER (ORDER BY tx, id) AS "newId"
@@ -66,7 +66,10 @@ export async function rebaseEventIds(client: pg.ClientBase): Promise<number> {
   }
 }
 
-/** Like `rebaseEventIds`, but in the current transaction, which must be the only one that uses the table. */
+/**
+ * Like `rebaseEventIds`, but in the current transaction, which must be the only transaction that uses the tables of
+ * events.
+ */
 export async function rebaseInTransaction(client: pg.ClientBase): Promise<number> {
   return (await hasUnreachedIds(client)) ? rebase(client) : 0;
 }
@@ -77,6 +80,6 @@ async function hasUnreachedIds(client: pg.ClientBase): Promise<boolean> {
 }
 
 async function rebase(client: pg.ClientBase): Promise<number> {
-  const { rows } = await client.query<{ events: number }>(REBASE);
+  const { rows } = await client.query<{ events: number }>(REBASE_EVENTS);
   return rows[0]?.events ?? 0;
 }

@@ -111,7 +111,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
 
 /**
  * Closes a connection on which a query timed out. Otherwise, the next statement on it, such as the end of its
- * transaction, would queue behind that query and time out as well.
+ * transaction, would queue behind that query and also time out.
  */
 function closeOnTimeout(client: pg.PoolClient, recordResult: (error: unknown) => void): void {
   const query = client.query.bind(client) as (...args: unknown[]) => unknown;

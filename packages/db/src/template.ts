@@ -1,7 +1,7 @@
 /**
  * The template is a dump of an embedded database with all migrations applied. Unpacking a template takes one second,
- * and creating a database without it takes six seconds. The build writes a template to dist. If dist has none, tests
- * cache one in node_modules/.cache.
+ * and creating a database without it takes six seconds. The build writes a template to dist. If dist has no template,
+ * tests cache one in node_modules/.cache.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';

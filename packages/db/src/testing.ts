@@ -1,4 +1,4 @@
-/** Creates a separate database for each test. The databases are real ones that are cloned cheaply from a template. */
+/** Creates a separate database for each test. The databases are real, and are cloned cheaply from a template. */
 import { randomUUID } from 'node:crypto';
 
 import type { PGlite } from '@electric-sql/pglite';
@@ -64,13 +64,13 @@ let serverTemplate: Promise<string> | undefined;
 async function createOnServer(options: DatabaseOptions): Promise<TestDatabase> {
   const template = await (serverTemplate ??= ensureServerTemplate());
   const name = `muster_test_${randomUUID().replaceAll('-', '')}`;
-  await onServer((server) => server.query(`CREATE DATABASE "${name}" TEMPLATE "${template}"`));
+  await withServer((server) => server.query(`CREATE DATABASE "${name}" TEMPLATE "${template}"`));
   const url = databaseUrl(name);
   const database = await openDatabase({ url }, options);
   let closed: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await database.close();
-    await onServer((server) => server.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`));
+    await withServer((server) => server.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`));
   };
   return { ...database, url, close: () => (closed ??= close()) };
 }
@@ -78,10 +78,10 @@ async function createOnServer(options: DatabaseOptions): Promise<TestDatabase> {
 /** Creates an empty database without migrations on the test server. Returns its URL and a function that drops it. */
 export async function createEmptyServerDatabase(): Promise<{ url: string; drop: () => Promise<void> }> {
   const name = `muster_empty_${randomUUID().replaceAll('-', '')}`;
-  await onServer((server) => server.query(`CREATE DATABASE "${name}" TEMPLATE template0`));
+  await withServer((server) => server.query(`CREATE DATABASE "${name}" TEMPLATE template0`));
   return {
     url: databaseUrl(name),
-    drop: () => onServer((server) => server.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)),
+    drop: () => withServer((server) => server.query(`DROP DATABASE IF EXISTS "${name}" WITH (FORCE)`)),
   };
 }
 
@@ -91,11 +91,12 @@ async function ensureServerTemplate(): Promise<string> {
   const exists = async (server: pg.Client): Promise<boolean> =>
     (await server.query('SELECT FROM pg_database WHERE datname = $1', [template])).rowCount === 1;
 
-  await onServer(async (server) => {
+  await withServer(async (server) => {
     if (await exists(server)) return;
     await server.query('SELECT pg_advisory_lock($1)', [TEMPLATE_LOCK_KEY]);
     if (await exists(server)) return;
-    // The template is created under another name and renamed when complete, so that an incomplete one is never used.
+    // The template is created under another name and renamed when complete, so that an incomplete template is never
+    // used.
     const unfinished = `${template}_unfinished`;
     await server.query(`DROP DATABASE IF EXISTS "${unfinished}" WITH (FORCE)`);
     await server.query(`CREATE DATABASE "${unfinished}" TEMPLATE template0`);
@@ -122,7 +123,7 @@ function databaseUrl(name: string): string {
  * Runs `action` on a connection to the server's default database. Closing the connection releases the locks of its
  * session.
  */
-async function onServer(action: (server: pg.Client) => Promise<unknown>): Promise<void> {
+async function withServer(action: (server: pg.Client) => Promise<unknown>): Promise<void> {
   const server = new pg.Client({ connectionString: serverUrl() });
   await server.connect();
   try {

@@ -168,7 +168,7 @@ class LockCandidate {
     }
   }
 
-  /** Restores a live socket to the lock's name, or removes a dead one. Returns whether the socket is live. */
+  /** Restores a live socket to the lock's name, or removes a dead socket. Returns whether the socket is live. */
   async #restoreOrRemove(movedFile: string): Promise<boolean> {
     const state = await probeSocket(this.#socketPath(movedFile));
     if (state === 'dead') await this.#remove(movedFile);
@@ -179,7 +179,7 @@ class LockCandidate {
     return true;
   }
 
-  /** Returns the live .old sockets of other processes. Removes the dead ones, and abandoned requests (.new). */
+  /** Returns the live .old sockets of other processes. Removes dead .old sockets and abandoned requests (.new). */
   async #findLiveSockets(inode: bigint | null): Promise<string[]> {
     const live: string[] = [];
     for (const file of await readdir(this.#root)) {

@@ -37,7 +37,7 @@ export async function explainDirectoryError(error: unknown, directory: string): 
 /** Names the owner of the directory, or of the closest parent that this process can see. */
 async function explainMissingPermission(directory: string): Promise<string> {
   const uid = process.getuid?.();
-  const { path, entry, error } = await closestVisible(directory);
+  const { path, entry, error } = await closestVisibleParent(directory);
   const owner = entry?.uid === 0 ? 'root' : `uid ${entry?.uid}`;
   if (uid === undefined || entry === null) return 'this user cannot write there';
   if (path !== directory) {
@@ -59,7 +59,7 @@ async function explainMissingPermission(directory: string): Promise<string> {
 }
 
 /** Returns the closest existing parent that this process can see, and why it cannot see `directory` itself. */
-async function closestVisible(directory: string) {
+async function closestVisibleParent(directory: string) {
   let error: string | undefined;
   for (let path = directory; ; path = dirname(path)) {
     try {

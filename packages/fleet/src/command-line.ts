@@ -38,7 +38,7 @@ export const parseArguments = (command: Command, args: readonly string[]): Comma
 
 /**
  * Runs a program and returns its exit code: 2 if its command line is wrong. For an error in `knownErrors`, prints only
- * the message. Any other error is a defect, so its stack trace is printed as well. A second signal ends the program
+ * the message. Any other error is a defect, so its stack trace is also printed. A second signal ends the program
  * immediately.
  */
 export async function runProgram<Options>(program: {

@@ -125,13 +125,13 @@ export function compareHistory(
 }
 
 /** A snapshot's containers in canonical JSON, by `dockerId`. */
-export type Texts = ReadonlyMap<string, string>;
+export type ContainerTexts = ReadonlyMap<string, string>;
 
 /**
  * Checks the counts in a response to a snapshot. If the containers of the previous snapshot are unknown (`before` is
  * null), checks only the number of received containers. Returns a sentence for each difference.
  */
-export function compareCounts(before: Texts | null, after: Texts, summary: SyncSummary): string[] {
+export function compareCounts(before: ContainerTexts | null, after: ContainerTexts, summary: SyncSummary): string[] {
   const received = after.size;
   if (before === null) return compareFields('response to a snapshot', { received }, { ...summary });
   let [created, updated, unchanged] = [0, 0, 0];
@@ -162,12 +162,12 @@ export function compareHost(expected: ExpectedHost, host: Host | undefined, read
     containersByHealth: countsOf(containers.flatMap(({ derived: { health } }) => health ?? [])),
     containersByExitReason: countsOf(sent.flatMap(({ exit }) => exit?.reason ?? [])),
   };
-  const found = { ...host, ...Object.fromEntries(BY_WORD.map((field) => [field, sortByKey(host[field])])) };
+  const found = { ...host, ...Object.fromEntries(COUNT_FIELDS.map((field) => [field, sortByKey(host[field])])) };
   const differences = compareFields(name, { name, ...counts }, found);
   return [...differences, ...compareFreshness(expected, host, read)];
 }
 
-const BY_WORD = ['containersByState', 'containersByHealth', 'containersByExitReason'] as const;
+const COUNT_FIELDS = ['containersByState', 'containersByHealth', 'containersByExitReason'] as const;
 
 const sortByKey = (counts: Readonly<Record<string, number>>) => Object.fromEntries(Object.entries(counts).sort());
 

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Provider } from 'oidc-provider';
 
-/** The claims about a user, as the UserInfo endpoint returns them, and those of the ID token. */
+/** The claims about a user that the UserInfo endpoint returns, and the claims in the ID token (`idToken`). */
 export interface Profile {
   name?: string;
   email?: string;
@@ -14,7 +14,7 @@ export interface Profile {
   [claim: string]: unknown;
 }
 
-/** The claims in addition to the standard ones. The provider sends `groups` only for the scope of this name. */
+/** The claims in addition to the standard claims. The provider sends `groups` only for the scope `groups`. */
 const FURTHER_CLAIMS = ['realm_access', 'https://example.org/roles', 'hasgroups'];
 
 const SIGN_IN_PATH = '/sign-in';

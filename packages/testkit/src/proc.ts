@@ -32,8 +32,8 @@ export function familyOf(pid: number) {
 
 /**
  * Returns the total CPU time, in ms, of a process and all its children, including children that have ended. The
- * resolution is a nanosecond for running processes and 10 ms for ended ones. Only the first thread of a running process
- * is counted, because PostgreSQL's processes have only one.
+ * resolution is a nanosecond for running processes and 10 ms for ended processes. Only the first thread of a running
+ * process is counted, because PostgreSQL's processes have only one.
  */
 export const familyCpuMs = (pid: number): number =>
   familyOf(pid).reduce((sum, times) => sum + times.own + (times.pid === pid ? times.reaped : 0), 0);

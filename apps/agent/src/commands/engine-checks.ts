@@ -155,7 +155,7 @@ function adviceFor({ failure, status, message }: EngineError, path: string, env:
 }
 
 function adviceForRefusal(status: number, message: string, path: string, env: AgentEnv): string {
-  // The TLS port of an engine answers plain HTTP in this way. No engine answers a ping with 400.
+  // An engine's TLS port answers plain HTTP with this status and text. No engine answers a ping with 400.
   if (status === 400 && (path === '/_ping' || /HTTP request to an HTTPS server/i.test(message))) {
     return 'this port speaks TLS: set DOCKER_TLS_VERIFY=1, and DOCKER_CERT_PATH to the directory with ca.pem';
   }

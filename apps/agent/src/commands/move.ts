@@ -6,7 +6,7 @@ import { createMusterClient, type Answer, type MusterClient } from '../muster/cl
 import { isTokenRejected } from '../muster/refusals.js';
 import type { Enrollment } from '../state/state-store.js';
 
-/** The places other than the state that can contain the API's earlier address. */
+/** The places, besides the state, in which the API's earlier address can be set. */
 export interface PreviousUrl {
   /** The path of the configuration file; null if there is none. */
   configFile: string | null;
@@ -85,7 +85,7 @@ async function confirmToken(
   }
 }
 
-/** Asks for the host of the current token, or of the previous token if the current one is rejected. */
+/** Requests the host of the current token, or the host of the previous token if the API rejects the current token. */
 async function getTokenHolder(
   client: MusterClient,
   agentToken: string,

@@ -6,9 +6,9 @@ import { queryStatus } from '../status-socket.js';
 const UNIT_PATH = '/etc/systemd/system/muster-agent.service';
 
 /**
- * Checks whether the agent's own user may use the engine's socket. The check is needed only if root runs it, because
- * root may use every socket. Returns what to do if the state directory belongs to another user who may not use the
- * socket. Otherwise, returns null. Also returns null if a running agent shows that the socket can be used.
+ * Checks whether the agent's own user may use the engine's socket. The check is needed only if root runs this command,
+ * because root may use every socket. Returns what to do if the state directory belongs to another user who may not use
+ * the socket. Returns null otherwise, and if a running agent shows that the socket can be used.
  */
 export async function checkServiceUser(stateDir: string, address: EngineAddress): Promise<string | null> {
   if (address.kind !== 'unix' || process.getuid?.() !== 0) return null;

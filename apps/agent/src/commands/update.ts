@@ -13,8 +13,8 @@ import { createMusterRoute } from '../muster/route.js';
 import { createStateStore } from '../state/state-store.js';
 
 /**
- * The service files that `install.sh` writes. Each is followed by a path that exists only while the file's service
- * manager runs.
+ * The service files that `install.sh` writes, each with a path that exists only while the service manager of that file
+ * runs.
  */
 const SERVICES = [
   ['/etc/systemd/system/muster-agent.service', '/run/systemd/system'],
@@ -45,8 +45,8 @@ interface RootSettings {
 
 /**
  * Installs the release of the server at which this machine is enrolled, by running that server's `install.sh`. The
- * script verifies checksums, restarts the service, and restores the earlier release if the new one does not report
- * within a minute. It uses these `values` for its downloads, and its environment lacks the enrollment token. The
+ * script verifies checksums, restarts the service, and restores the earlier release if the new release does not report
+ * within a minute. The script uses these `values` for its downloads, and does not receive the enrollment token. The
  * server's address comes only from root's settings. The state is not used, because the agent's user can change it but
  * must not choose what root runs. Resolves with the exit code.
  * @throws StopError if nothing can be installed on this machine.
@@ -99,8 +99,7 @@ async function checkOnlyRootCanChange(path: string): Promise<void> {
 
 /**
  * Returns the configured address.
- * @throws StopError if the address is unset, or is not the enrolled one. Also if it has no TLS and updates are
- * automatic.
+ * @throws StopError if the address is unset, is not the enrolled address, or has no TLS although updates are automatic.
  */
 function checkAddress(configured: string | null, enrolled: string, configFile: string): string {
   if (configured === null) {
@@ -172,7 +171,7 @@ function runScript(
       signal.removeEventListener('abort', stop);
       resolve(exitCode);
     });
-    // A script that ends early does not read everything.
+    // A script that ends early does not read all of its text, which is not an error.
     child.stdin.on('error', () => undefined);
     child.stdin.end(script);
   });

@@ -23,8 +23,8 @@ export const defaultConfigPath = (
 /**
  * Reads the settings from lines of the form `VARIABLE=value`, in which the variables have the same names as in the
  * environment. The file at `requestedPath` must exist. If `requestedPath` is null, the file at `defaultPath` is read if
- * it exists. Throws `StopError` if the file cannot be read. Also throws it for an unknown variable, because a
- * misspelled setting would otherwise have no effect.
+ * it exists. Throws `StopError` if the file cannot be read or contains an unknown variable, because a misspelled
+ * setting would otherwise have no effect.
  */
 export async function readConfigFile(requestedPath: string | null, defaultPath: string): Promise<ConfigFile> {
   const path = requestedPath ?? defaultPath;
@@ -45,7 +45,10 @@ export async function readConfigFile(requestedPath: string | null, defaultPath: 
   return { path, values };
 }
 
-/** A prepared change of the configuration file. `close` must be called, and discards a change that was not applied. */
+/**
+ * A prepared change of the configuration file. The caller must call `close`, which discards a change that was not
+ * applied.
+ */
 export interface UrlChange {
   apply(): Promise<void>;
   close(): Promise<void>;

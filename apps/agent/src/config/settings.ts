@@ -168,20 +168,20 @@ const CASE_INSENSITIVE_VARIABLES: ReadonlySet<Variable> = new Set(['HTTPS_PROXY'
 /** The secrets that can also be read from a file: the path is the value of NAME_FILE. */
 export const SECRET_VARIABLES = ['MUSTER_ENROLL_TOKEN'] as const satisfies readonly Variable[];
 
-/** Maps each secret to its NAME_FILE, and the reverse. */
-const ALTERNATIVES: ReadonlyMap<Variable, Variable> = new Map(
+/** Maps each secret to its NAME_FILE, and each NAME_FILE to its secret. */
+const FILE_ALTERNATIVES: ReadonlyMap<Variable, Variable> = new Map(
   SECRET_VARIABLES.flatMap((name) => [
     [name, `${name}_FILE`],
     [`${name}_FILE`, name],
   ]),
 );
 
-/** The order of the sources: each overrides the following ones. */
+/** The sources of values, in descending order of precedence. */
 const PRECEDENCE: readonly Origin[] = ['flag', 'environment', 'file'];
 
 /**
  * Merges the sources: a flag overrides the environment, which overrides the file. A secret also overrides its NAME_FILE
- * of a later source, and the reverse. Empty values count as unset.
+ * in a source of lower precedence, and a NAME_FILE overrides its secret there. Empty values count as unset.
  */
 export function layerSettings(sources: {
   flags: Readonly<Record<string, string | undefined>>;
@@ -201,7 +201,7 @@ export function layerSettings(sources: {
   };
   for (const { variable } of SETTINGS) {
     const found = find(variable);
-    const alternative = ALTERNATIVES.get(variable);
+    const alternative = FILE_ALTERNATIVES.get(variable);
     const other = alternative === undefined ? undefined : find(alternative);
     if (found === undefined) continue;
     if (other !== undefined && PRECEDENCE.indexOf(other[0]) < PRECEDENCE.indexOf(found[0])) continue;

@@ -44,7 +44,7 @@ export interface EngineClientOptions {
   apiVersion: string | null;
   /** Timeouts: `pingMs` for pings and inspections, `callMs` for all other calls except lists. */
   timeouts?: { pingMs: number; callMs: number };
-  /** Timeout of the first list. The timeouts of the others adapt to the engine. */
+  /** Timeout of the first list. The timeouts of later lists adapt to the engine. */
   listTimeoutMs?: number;
 }
 

@@ -21,7 +21,7 @@ type InspectedConfig = z.output<typeof InspectedConfig> & { Config: { Image: str
 
 /** How a container was created. */
 export interface ContainerConfig {
-  /** The image's reference at that time, such as `nginx:1.27`. Empty for a container without an image. */
+  /** The image's reference at creation, such as `nginx:1.27`. Empty for a container without an image. */
   image: string;
   /** The container's ports; null if the engine did not report them. Consecutive ports are merged into ranges. */
   ports: Port[] | null;

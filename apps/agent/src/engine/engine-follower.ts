@@ -5,7 +5,7 @@ import type { EngineClient } from './client.js';
 import type { EngineGate } from './engine-gate.js';
 import { EngineError } from './errors.js';
 import { createHealthChecks } from './health-checks.js';
-import { PAST_MS_MAX, recordPastEvents, type ExitHistory } from './exit-history.js';
+import { PAST_PERIOD_MS_MAX, recordPastEvents, type ExitHistory } from './exit-history.js';
 import type { Inventory } from './inventory.js';
 import { toHealth } from './to-container.js';
 import { createEngineWatch, type WatchTimes } from './engine-watch.js';
@@ -13,20 +13,19 @@ import type { EnginePoller } from './engine-poller.js';
 import type { Reporter } from '../reporting/reporter.js';
 
 /**
- * Maximum delay, in milliseconds, with which an event arrives after it occurred on the engine. Events of this period
- * are read again.
+ * Maximum delay between an event on the engine and its arrival, in milliseconds. Events of this period are read again.
  */
-const DELAY_MS_MAX = 10_000;
+const EVENT_DELAY_MS_MAX = 10_000;
 
 /** Passes an engine's events on to the inventory and the reporter. */
 export interface EngineFollower {
   /** Runs until the signal is aborted, and then resolves. */
   run(signal: AbortSignal): Promise<void>;
   /** Resolves when the first subscription has succeeded or failed. */
-  readonly settled: Promise<void>;
+  readonly firstAttemptDone: Promise<void>;
   /** Returns true while the event stream is connected or is being reconnected. */
   receivesEvents(): boolean;
-  /** Closes the current subscription. A new one is opened as soon as the gate allows it. */
+  /** Closes the current subscription. A new subscription is opened as soon as the gate allows it. */
   restart(): void;
 }
 
@@ -61,16 +60,16 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
     },
   });
   const logOnce = createLogOnce(log, now);
-  /** True from the start of a subscription until an attempt to open a new one fails. */
+  /** True from the start of a subscription until an attempt to open a new subscription fails. */
   let wasWatching = false;
   let settle: () => void;
-  const settled = new Promise<void>((resolve) => (settle = resolve));
+  const firstAttemptDone = new Promise<void>((resolve) => (settle = resolve));
 
   /**
    * When the last event arrived or past events were last read, in milliseconds since 1970. Later events may be missing,
    * because a stream can stop without an error.
    */
-  let seenUntilMs = wallNow().getTime() - PAST_MS_MAX;
+  let seenUntilMs = wallNow().getTime() - PAST_PERIOD_MS_MAX;
   /** When the last stream ended, in milliseconds since 1970; null before that. */
   let lostAtMs: number | null = null;
 
@@ -82,10 +81,10 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
     else if (inventory.recordHealth(id, health)) reporter.markChanged();
   }
 
-  /** Reads the events that may be missing. Goes back at most `PAST_MS_MAX`. */
+  /** Reads the events that may be missing. Goes back at most `PAST_PERIOD_MS_MAX`. */
   function readMissedEvents(): void {
     const toMs = wallNow().getTime();
-    const period = { fromMs: Math.max(seenUntilMs - DELAY_MS_MAX, toMs - PAST_MS_MAX), toMs };
+    const period = { fromMs: Math.max(seenUntilMs - EVENT_DELAY_MS_MAX, toMs - PAST_PERIOD_MS_MAX), toMs };
     exits.waitFor(recordPastEvents(engine, exits, period, log, stopped.signal));
     seenUntilMs = toMs;
   }
@@ -143,7 +142,7 @@ export function createEngineFollower(options: EngineFollowerOptions): EngineFoll
   });
   return {
     run: (signal) => watch.run(signal).finally(() => stopped.abort()),
-    settled,
+    firstAttemptDone,
     receivesEvents: () => wasWatching,
     restart: () => watch.restart(),
   };

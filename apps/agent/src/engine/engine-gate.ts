@@ -27,7 +27,7 @@ const GATE_LIMITS_DEFAULT: GateLimits = {
 /**
  * The backoff in front of an engine. Every use of the engine waits until the gate is open. No event, reconnection or
  * request of the API can shorten a wait. If the connection or the list failed, the gate closes for both uses. If an
- * event stream was refused or ended, it closes only for new event streams.
+ * event stream was refused or ended, the gate closes only for new event streams.
  */
 export interface EngineGate {
   /** Records a failure. Failures of requests that were sent before the gate was closed do not extend the wait. */
@@ -79,8 +79,8 @@ export function createEngineGate({ now, random, limits = GATE_LIMITS_DEFAULT }: 
   return {
     openAt,
     failed(use, failure) {
-      // The list failed but the connection works, if the engine accepts event streams and closes the connection only
-      // for lists.
+      // An engine can accept event streams and close the connection only for lists. Then the list failed, not the
+      // connection.
       const isConnection = failure === 'unreachable' && !(use === 'list' && wasReopened);
       const name = isConnection ? 'connection' : use;
       const { failures, notBefore } = backoffs[name];

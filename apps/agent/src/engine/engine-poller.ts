@@ -25,7 +25,7 @@ export interface EngineReading {
   snapshot: EncodedSnapshot;
   /** The containers in the snapshot. */
   containers: readonly Container[];
-  /** The ids of all containers of the engine, including those that are not in the snapshot. */
+  /** The ids of all containers of the engine, including containers that are not in the snapshot. */
   presentIds: ReadonlySet<string>;
   /** Why the snapshot contains only the first containers by name; null if it contains all containers. */
   incompleteness: string | null;
@@ -39,8 +39,8 @@ export interface EngineReading {
  */
 export type PollResult = EngineReading | { kind: 'failed'; fault: EngineFault };
 
-/** How often the facts are read again, in milliseconds: a machine can be renamed, and get more memory. */
-const FACTS_MS = 3_600_000;
+/** How often the facts are read again, in milliseconds: a machine can be renamed or get more memory. */
+const FACTS_INTERVAL_MS = 3_600_000;
 
 /** Reads the engine and the machine. */
 export interface EnginePoller {
@@ -81,7 +81,7 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
   /** Returns the facts, which are read again if the engine may have been replaced, and once an hour. */
   async function refreshFacts(signal: AbortSignal): Promise<MachineFacts> {
     if (facts === null || !areFactsCurrent) return readCurrentFacts(signal);
-    if (Math.abs(wallNow().getTime() - factsReadAtMs) < FACTS_MS) return facts;
+    if (Math.abs(wallNow().getTime() - factsReadAtMs) < FACTS_INTERVAL_MS) return facts;
     const known = facts;
     return readCurrentFacts(signal).catch((error: unknown) => {
       // The list was read, so the containers are reported with the known facts.

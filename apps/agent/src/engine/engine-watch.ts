@@ -32,7 +32,7 @@ export interface WatchTimes {
   renewMs: number;
   /** How long the old stream is still read after the new one was opened, so that no event is lost between them. */
   overlapMs: number;
-  /** A stream that ends earlier than this counts as a failure, like one that could not be opened. */
+  /** A stream that ends earlier than this counts as a failure, like a stream that could not be opened. */
   stableMs: number;
 }
 
@@ -55,9 +55,9 @@ interface Stream {
 }
 
 /**
- * Keeps a subscription to an engine's events. When the stream ends, a new one is opened as soon as the gate allows it.
- * `run` resolves when the signal is aborted. `restart` closes the current stream. It is needed because a half-open
- * connection can remain silent forever.
+ * Keeps a subscription to an engine's events. When the stream ends, a new stream is opened as soon as the gate allows
+ * it. `run` resolves when the signal is aborted. `restart` closes the current stream, because a half-open connection
+ * can remain silent forever.
  */
 export function createEngineWatch(options: EngineWatchOptions) {
   const { client, gate, handlers, random, times = WATCH_TIMES_DEFAULT } = options;
@@ -86,11 +86,11 @@ export function createEngineWatch(options: EngineWatchOptions) {
     for (;;) {
       const hasEnded = await isWithin(stream.ended, times.renewMs * (0.9 + 0.2 * random()), signal);
       if (hasEnded) return stream.ended;
-      // If no second stream can be opened, the first one is still the best source of events.
+      // If no second stream can be opened, the first stream is still the best source of events.
       const successor = await open(signal).catch(() => null);
       if (successor === null) continue;
       if (await isWithin(stream.ended, times.overlapMs, signal)) {
-        // The old stream may have ended before the new one was open.
+        // The old stream may have ended before the new stream was open.
         successor.close();
         return stream.ended;
       }
@@ -131,7 +131,7 @@ export function createEngineWatch(options: EngineWatchOptions) {
   };
 }
 
-/** Returns whether `promise` settles within `ms`. Also waits for the promise once the signal is aborted. */
+/** Returns true if `promise` settles or the signal is aborted within `ms`, otherwise false. */
 async function isWithin(promise: Promise<unknown>, ms: number, signal: AbortSignal): Promise<boolean> {
   const settled = new AbortController();
   const timer = sleep(ms, false, { signal: AbortSignal.any([signal, settled.signal]) }).catch(() => true);

@@ -6,7 +6,8 @@ import { decideExit, type EngineRecord, type ExitEvent, type LastRun } from './e
 import type { EngineEvent } from './shapes.js';
 
 /**
- * Maximum number of events that are kept of one container. A stop has at most four events: two kills, a die and a stop.
+ * Maximum number of events that are kept for each container. A stop has at most four events: two kills, a die and a
+ * stop.
  */
 const EVENTS_MAX = 8;
 
@@ -20,7 +21,7 @@ const ABSENCES_MAX = 20;
 const CONTAINERS_MAX = 10_000;
 
 /** How far back events are read after the start of the agent, in milliseconds. */
-export const PAST_MS_MAX = 3_600_000;
+export const PAST_PERIOD_MS_MAX = 3_600_000;
 
 /** Recent events of an engine that show why containers exited. */
 export interface ExitHistory {
@@ -29,10 +30,10 @@ export interface ExitHistory {
    * reason that was reported. Other actions and repeated events are ignored.
    */
   record(event: EngineEvent): boolean;
-  /** Makes `settled` wait for this promise, which resolves when past events have been recorded. */
+  /** Makes `pastEventsRecorded` wait for this promise, which resolves when past events have been recorded. */
   waitFor(reading: Promise<void>): void;
   /** Resolves when no past events are being read. */
-  settled(): Promise<void>;
+  pastEventsRecorded(): Promise<void>;
   /** Decides why a container exited (see `decideExit`). */
   decide(id: string, run: LastRun): ContainerExit | null;
   /**
@@ -71,7 +72,7 @@ export function createExitHistory(): ExitHistory {
     waitFor(reading) {
       pastEvents = reading;
     },
-    settled: () => pastEvents,
+    pastEventsRecorded: () => pastEvents,
     decide: (id, run) => decideExit(run, eventsById.get(id) ?? [], engine),
     keepOnly(ids) {
       const absentIds = new Set([...eventsById.keys()].filter((id) => !ids.has(id)));
@@ -99,7 +100,7 @@ function keepRecent(events: ExitEvent[]): ExitEvent[] {
 
 /**
  * Records the events of a past period, in milliseconds since 1970. If the events cannot be read, for example because a
- * proxy refuses it, the reasons of the exits in this period remain unknown.
+ * proxy refuses the request, the reasons of the exits in this period remain unknown.
  */
 export async function recordPastEvents(
   engine: Pick<EngineClient, 'readPastEvents'>,

@@ -12,7 +12,9 @@ export interface LastRun {
   oomKilled: boolean;
   /** The engine's message about a failure, such as a port conflict; empty if there is none. */
   error: string;
-  /** The signal that `docker stop` sends, as the container is configured; empty for the default, SIGTERM. */
+  /**
+   * The signal that `docker stop` sends, according to the container's configuration; empty for the default, SIGTERM.
+   */
   stopSignal: string;
   /** How long `docker stop` waits before it kills the container. */
   stopTimeoutMs: number;
@@ -31,7 +33,7 @@ export interface ExitEvent {
 export interface EngineRecord {
   /**
    * Whether the engine sends an event for every stop request. Docker does. Podman often does not, so with Podman, a
-   * non-zero code may come from a stop.
+   * non-zero exit code may come from a stop.
    */
   reportsStops: boolean;
   /** The last periods in which the engine could not be reached, in milliseconds since 1970. */
@@ -44,7 +46,10 @@ export interface EngineRecord {
  */
 const STOPPING_SIGNALS: Readonly<Record<string, number>> = { TERM: 15, INT: 2, QUIT: 3, KILL: 9 };
 
-/** Numbers of the other signals that images use as `StopSignal`, on all architectures that Docker supports on Linux. */
+/**
+ * Numbers of the other signals that images use as `StopSignal`. The numbers are the same on all Linux architectures
+ * that Docker supports.
+ */
 const OTHER_SIGNALS: Readonly<Record<string, number>> = {
   HUP: 1,
   ABRT: 6,
@@ -137,7 +142,7 @@ function isCauseUnknown(
   if (exitCode === null || exitCode === LOST_CODE || KILLED_CODES.has(exitCode)) return true;
   if (hasDieEvent) return exitCode !== 0 && !reportsStops;
   if (exitCode !== 0) return true;
-  // If a restart of the host ended a container, Podman leaves the code 0 and an old time in it.
+  // If a restart of the host ended a container, Podman keeps reporting exit code 0 and an old exit time.
   if (finishedAtMs === null || finishedAtMs < startedAtMs - LATE_EVENT_MS_MAX) return true;
   return absences.some(
     ({ fromMs, toMs }) => finishedAtMs >= fromMs - LATE_EVENT_MS_MAX && finishedAtMs <= toMs + LATE_EVENT_MS_MAX,

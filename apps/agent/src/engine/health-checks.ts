@@ -5,13 +5,13 @@ import { EngineError } from './errors.js';
 import type { Inspected } from './to-container.js';
 
 /** Wait between two inspections, in milliseconds. */
-const INTERVAL_MS = 1_000;
+const INSPECTION_INTERVAL_MS = 1_000;
 
 /**
  * Maximum number of containers that wait for an inspection. The regular readings of the engine inspect the other
  * containers soon enough.
  */
-const WAITING_MAX = 60;
+const WAITING_CONTAINERS_MAX = 60;
 
 export interface HealthCheckOptions {
   engine: Pick<EngineClient, 'inspectContainer'>;
@@ -24,10 +24,10 @@ export interface HealthCheckOptions {
 }
 
 /**
- * Creates a function that inspects a container soon, at most one container a second. It is used for events that do not
- * contain the health, which Podman before version 5 sends after each check. Reading all containers after each such
- * event would be expensive. While the gate is closed for lists, inspections are skipped, because they would probably
- * fail, too.
+ * Creates a function that inspects a container soon, at most one container a second. The function is used for events
+ * that do not contain the health, which Podman before version 5 sends after each check. Reading all containers after
+ * each such event would be expensive. While the gate is closed for lists, inspections are skipped, because they would
+ * probably fail, too.
  */
 export function createHealthChecks({
   engine,
@@ -59,13 +59,13 @@ export function createHealthChecks({
       const inspected = await inspect(id);
       if (signal.aborted) return;
       onInspected(id, inspected);
-      await sleep(INTERVAL_MS, undefined, { signal }).catch(() => undefined);
+      await sleep(INSPECTION_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
     }
     isRunning = false;
   }
 
   return (id) => {
-    if (waiting.size < WAITING_MAX) waiting.add(id);
+    if (waiting.size < WAITING_CONTAINERS_MAX) waiting.add(id);
     if (!isRunning) void run();
   };
 }

@@ -3,8 +3,8 @@ import type { Machine } from './machine.js';
 import type { InfoReply } from './shapes.js';
 
 /**
- * Builds the facts that the agent reports about a host. `info` is null if the engine's answer is not known, and `name`
- * is then reported only if it is set.
+ * Builds the facts that the agent reports about a host. `info` is null if the engine has not returned it. The host's
+ * name is then reported only if the settings contain a name.
  */
 export function toHostFacts(
   { configuredName, hostname, labels, addresses }: Machine,
@@ -16,7 +16,7 @@ export function toHostFacts(
     labels,
     addresses: addresses ?? [],
     ...(info && {
-      kernel: limited(info.KernelVersion),
+      kernel: truncateProperty(info.KernelVersion),
       cpus: info.NCPU,
       memoryBytes: info.MemTotal,
       engineFacts: toEngineFacts(info),
@@ -29,10 +29,10 @@ function toEngineFacts(info: InfoReply): EngineFacts {
   const isInSwarm = LocalNodeState === 'active' || LocalNodeState === 'locked';
   return {
     rootless: info.Rootless ?? info.SecurityOptions.some((option) => /^name=rootless\b/.test(option)),
-    cgroupVersion: limited(info.CgroupVersion) || null,
-    storageDriver: limited(info.Driver) || null,
+    cgroupVersion: truncateProperty(info.CgroupVersion) || null,
+    storageDriver: truncateProperty(info.Driver) || null,
     swarmRole: !isInSwarm ? null : ControlAvailable ? 'manager' : 'worker',
-    swarmNodeId: (isInSwarm && limited(NodeID)) || null,
+    swarmNodeId: (isInSwarm && truncateProperty(NodeID)) || null,
   };
 }
 
@@ -45,5 +45,5 @@ const validFacts = (facts: { [Key in keyof HostFacts]: HostFacts[Key] | undefine
     }),
   );
 
-const limited = (text: string): string =>
+const truncateProperty = (text: string): string =>
   text.replaceAll('\0', '').slice(0, MACHINE_PROPERTY_LENGTH_MAX).toWellFormed();

@@ -22,7 +22,7 @@ export interface MachineFacts {
   arch: string;
   /** The machine's own identity. If it is null, the agent generates and stores a random one. */
   engineId: string | null;
-  /** Whether `engineId` would be the same if the engine were asked again. It is not if the engine refused /info. */
+  /** Whether a later reading would return the same `engineId`. False if the engine refused /info. */
   isIdentityCertain: boolean;
   /** The facts as the contract reports them, without the identity. */
   reported: HostFacts;
@@ -75,11 +75,11 @@ export function toMachineFacts(
   const name = isPodman(version) ? 'Podman' : 'Docker';
   return {
     name: nameOf(machine, info),
-    engine: { name, version: limitedText(version.Version), apiVersion: limitedText(version.ApiVersion) },
-    os: limitedText(info?.OperatingSystem || version.Os),
-    arch: limitedText(version.Arch || info?.Architecture || ''),
+    engine: { name, version: truncateProperty(version.Version), apiVersion: truncateProperty(version.ApiVersion) },
+    os: truncateProperty(info?.OperatingSystem || version.Os),
+    arch: truncateProperty(version.Arch || info?.Architecture || ''),
     engineId:
-      (!isPodman(version) && limitedText(info?.ID ?? '')) ||
+      (!isPodman(version) && truncateProperty(info?.ID ?? '')) ||
       identityOfMachine(machine.machineId, info?.DockerRootDir ?? ''),
     isIdentityCertain: info !== null,
     reported: toHostFacts(machine, info),
@@ -109,5 +109,5 @@ async function readMachineId(path = '/etc/machine-id'): Promise<string | null> {
   return /^[0-9a-f]{32}$/.test(text.trim()) ? text.trim() : null;
 }
 
-const limitedText = (text: string): string =>
+const truncateProperty = (text: string): string =>
   text.replaceAll('\0', '').slice(0, MACHINE_PROPERTY_LENGTH_MAX).toWellFormed();

@@ -27,7 +27,7 @@ const RETRY_MS = 600_000;
 
 /** Creates a lookup with an empty cache. `now` returns monotonic time in milliseconds. */
 export function createImageDigests(client: Pick<EngineClient, 'inspectImage'>, now: () => number): ImageDigests {
-  /** The repository digests (`nginx@sha256:…`) by the image's id. An image that no longer exists has none. */
+  /** The repository digests (`nginx@sha256:…`) by the image's id. The list is empty if the image no longer exists. */
   const repoDigestsById = new Map<string, readonly string[]>();
   /** No image is inspected before this time. */
   let retryAt = 0;
@@ -84,7 +84,7 @@ function repositoryOf(reference: string): string {
   return name.replace(/:[^/:]*$/, '').replace(/^(docker\.io\/)?(library\/)?/, '');
 }
 
-/** Returns the digest of a manifest, followed by the platform for which the manifest is (`sha256:… linux/arm64/v8`). */
+/** Returns the digest of a manifest, followed by the manifest's platform (`sha256:… linux/arm64/v8`). */
 export function manifestDigest(descriptor: ListedContainer['ImageManifestDescriptor']): string | null {
   if (descriptor === null || !/^\w+:[0-9a-f]+$/.test(descriptor.digest)) return null;
   const { os, architecture, variant } = descriptor.platform;

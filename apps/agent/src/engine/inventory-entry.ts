@@ -21,12 +21,12 @@ export interface InventoryEntry {
   /** The result of the last successful inspection; null if there is none, or if the container has started since. */
   inspected: Inspected | null;
   /** The inspection before the last event or change of state, if the container had exited by then; null otherwise. */
-  ended: Inspected | null;
+  exitInspection: Inspected | null;
   /** When the last successful inspection started. */
   inspectedAt: number;
   /** When the engine last reported the health, in an inspection or an event. */
   healthAt: number;
-  /** True if the health is known to be factsAfterChange, so that an inspection is needed. */
+  /** True if the health is known to be outdated, so that an inspection is needed. */
   isHealthOutdated: boolean;
   /**
    * The configuration in the last successful inspection. It remains valid, because a container's image never changes.
@@ -46,7 +46,7 @@ export interface InventoryEntry {
 
 export const NEW_INVENTORY_ENTRY: Readonly<InventoryEntry> = {
   inspected: null,
-  ended: null,
+  exitInspection: null,
   inspectedAt: 0,
   healthAt: 0,
   isHealthOutdated: false,
@@ -59,9 +59,11 @@ export const NEW_INVENTORY_ENTRY: Readonly<InventoryEntry> = {
 };
 
 /** Returns the facts of a container that may have started or exited since its inspection. */
-export function factsAfterChange(entry: InventoryEntry | undefined): Pick<InventoryEntry, 'inspected' | 'ended'> {
+export function factsAfterChange(
+  entry: InventoryEntry | undefined,
+): Pick<InventoryEntry, 'inspected' | 'exitInspection'> {
   const inspected = entry?.inspected ?? null;
-  return { inspected: null, ended: inspected?.run?.isRunning === false ? inspected : null };
+  return { inspected: null, exitInspection: inspected?.run?.isRunning === false ? inspected : null };
 }
 
 /**
@@ -73,9 +75,9 @@ export function isSameEnd<E extends InventoryEntry>(
   entry: E,
   { Status }: ListedContainer,
   listedAt: number,
-): entry is E & { ended: Inspected } {
+): entry is E & { exitInspection: Inspected } {
   const code = /^Exited \((-?\d+)\)/.exec(Status)?.[1];
-  if (code === undefined || entry.ended?.run?.exitCode !== Number(code)) return false;
+  if (code === undefined || entry.exitInspection?.run?.exitCode !== Number(code)) return false;
   const age = ageRange(Status);
   return age === null || listedAt - age.maxMs <= entry.inspectedAt;
 }

@@ -24,7 +24,7 @@ import { NOT_INSPECTED, isCreated, toContainer, toName, type Inspected } from '.
 
 /** The result of reading an engine. */
 export interface InventoryReading {
-  /** The engine's containers. If there are more than a snapshot can hold, these are the first by name. */
+  /** The engine's containers. If there are more than a snapshot can hold, only the first by name. */
   containers: Container[];
   /** True if the engine has more containers than a snapshot can hold. */
   isTruncated: boolean;
@@ -34,8 +34,8 @@ export interface InventoryReading {
 
 /**
  * The containers of an engine, read from its list and completed with facts that only an inspection returns. Each
- * container is inspected once, and again if an event or the list shows that these facts may have changed. Because the
- * list is checked as well, the facts are correct even if events are missed.
+ * container is inspected once, and again if an event or the list shows that these facts may have changed. Each list is
+ * checked for such changes, so the facts are correct even if events are missed.
  */
 export interface Inventory {
   /**
@@ -71,7 +71,7 @@ const FAILED_INSPECTIONS_MAX = 20;
 const RETRY_MS_MIN = 60_000;
 const RETRY_MS_MAX = 600_000;
 
-/** If so many inspections of a container failed in succession, it is inspected no sooner because it ended. */
+/** After this many failed inspections in succession, the end of a container no longer causes an early inspection. */
 const FAILURES_MAX_AT_END = 3;
 
 /** Maximum number of inspections of containers that were never started, in each period of `UNCONFIRMED_MS_MAX`. */
@@ -130,7 +130,7 @@ export function createInventory(
     const health = listedHealth(listed);
     if (current.inspected !== null && health !== null) current.inspected = { ...current.inspected, health };
     if (current.inspected !== null) return current.inspected;
-    if (isSameEnd(current, listed, reading.listedAt)) return current.ended;
+    if (isSameEnd(current, listed, reading.listedAt)) return current.exitInspection;
     return { ...NOT_INSPECTED, ...(current.config === undefined ? {} : { config: current.config }) };
   }
 
@@ -150,7 +150,7 @@ export function createInventory(
       if (!('reason' in result)) {
         const changes = {
           inspected: result,
-          ended: null,
+          exitInspection: null,
           config: result.config,
           inspectedAt: beganAt,
           healthAt: beganAt,
@@ -197,9 +197,9 @@ export function createInventory(
     now() - firstListedAt < NEW_CONTAINER_MS_MAX ? NEW_CONTAINER_INTERVAL_MS : UNCONFIRMED_MS_MAX;
 
   /**
-   * Selects the containers to inspect among those that were never started. They must be inspected repeatedly, because a
-   * failed start changes neither the state nor the status, and sends no event. There can be thousands of them, so only
-   * some are selected, and those with the oldest inspection come first.
+   * Selects which of the containers that were never started are inspected. They must be inspected repeatedly, because a
+   * failed start changes neither the state nor the status, and sends no event. There can be thousands of such
+   * containers, so only some are selected, oldest inspection first.
    */
   function selectCreated(listed: readonly ListedContainer[]): ReadonlySet<string> {
     if (now() >= createdWindow.endsAt)
@@ -235,7 +235,7 @@ export function createInventory(
       const listed = await client.listContainers(signal);
       const presentIds = new Set(listed.map(({ Id }) => Id));
       for (const id of entries.keys()) if (!presentIds.has(id)) entries.delete(id);
-      await exits.settled();
+      await exits.pastEventsRecorded();
       exits.keepOnly(presentIds);
       const isTruncated = listed.length > SNAPSHOT_CONTAINERS_MAX;
       const reported = isTruncated ? firstByName(listed) : listed;
@@ -292,7 +292,7 @@ interface InspectionFailure {
 interface Reading {
   /** When the list was received. */
   listedAt: number;
-  /** The ids of the containers to inspect among those that were never started. */
+  /** The ids of the containers that were never started and are inspected in this reading. */
   createdIds: ReadonlySet<string>;
   /** The failed inspections, by the container's id. */
   failures: Map<string, InspectionFailure>;

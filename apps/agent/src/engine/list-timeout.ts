@@ -1,7 +1,7 @@
 /** The timeout of the first list, in milliseconds, and the minimum of all later timeouts. */
 export const LIST_TIMEOUT_MS_DEFAULT = 15_000;
 
-/** The timeout does not grow beyond this, in milliseconds, unless the configured timeout is longer. */
+/** Maximum timeout, in milliseconds, unless the configured timeout is longer. */
 const LIST_TIMEOUT_MS_MAX = 120_000;
 
 /** The timeout of the next list. */

@@ -3,14 +3,14 @@ import { isIPv6 } from 'node:net';
 import { hostname, networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 import { HOST_ADDRESSES_MAX, type HostLabels } from '@muster/contracts';
 
-/** What is known about this machine without its engine. */
+/** The facts about this machine that are known without its engine. */
 export interface Machine {
   /** The name in the settings; null if they contain none. */
   configuredName: string | null;
   /** The machine's own name; null in a container that is named after its id. */
   hostname: string | null;
   labels: HostLabels;
-  /** The machine's addresses, IPv4 first; null if they are not those of the engine's host. */
+  /** The machine's addresses, IPv4 first; null if the engine's host has other addresses. */
   addresses: string[] | null;
 }
 
@@ -36,7 +36,10 @@ export function externalAddresses(interfaces: NodeJS.Dict<NetworkInterfaceInfo[]
   return [...new Set(sorted)].slice(0, HOST_ADDRESSES_MAX);
 }
 
-/** Reads what is known about this machine. `isEngineLocal`: whether the engine runs on this machine. */
+/**
+ * Reads the facts about this machine that are known without its engine. `isEngineLocal`: whether the engine runs on
+ * this machine.
+ */
 export function readMachine(
   { hostName, hostLabels }: { hostName: string | null; hostLabels: HostLabels },
   isEngineLocal: boolean,

@@ -69,7 +69,7 @@ class CommandConnection extends Duplex {
 
   /**
    * Node calls this method and the next three on a kept-alive socket. They do nothing, because a command's streams have
-   * nothing to set.
+   * no socket options.
    */
   setKeepAlive(): this {
     return this;

@@ -160,8 +160,9 @@ function toStatus(status: string, state: string, health: Health | null): string 
 
 /**
  * Returns the container's ports, with consecutive ports merged into ranges. A container in another container's network
- * has none, because the ports belong to the other container; Podman lists them for both. Up to version 5.4, Podman
- * lists only published ports, and only the first port of each range. The ports are therefore taken from the inspection.
+ * has no ports, because they belong to the other container. (Podman lists them for both containers.) Up to version 5.4,
+ * Podman lists only published ports, and only the first port of each range. The ports are therefore taken from the
+ * inspection.
  */
 function toPorts(listed: ListedContainer, config: ContainerConfig | undefined): Port[] {
   if (config?.sharesNetwork === true) return [];

@@ -1,15 +1,15 @@
 import type { Logger } from 'pino';
 
-/** Milliseconds without a kind of message after which it is logged again. */
+/** If a kind of message did not occur for this many milliseconds, its next occurrence is logged. */
 const QUIET_MS = 5 * 60_000;
 
-/** Milliseconds after which a kind of message is logged again although it is still being repeated. */
+/** Interval, in milliseconds, at which a kind of message is logged while it keeps occurring. */
 const REPEAT_MS = 3_600_000;
 
 interface Occurrences {
   loggedAt: number;
   lastAt: number;
-  /** The number of occurrences since the last one that was logged. */
+  /** The number of occurrences since the last logged occurrence. */
   unlogged: number;
 }
 
@@ -19,8 +19,8 @@ export type LogOnce = (level: 'warn' | 'error', kind: string, message: string, d
 /**
  * Creates a function that logs each kind of message at its first occurrence. A kind that did not occur for five minutes
  * is logged again at its next occurrence. A kind that occurs more often is logged once an hour; `times` is then the
- * number of occurrences since the last logged one. A kind that did not occur for an hour is forgotten. `now` returns
- * monotonic time in milliseconds.
+ * number of occurrences since the last logged occurrence. A kind that did not occur for an hour is forgotten. `now`
+ * returns monotonic time in milliseconds.
  */
 export function createLogOnce(log: Pick<Logger, 'debug' | 'warn' | 'error'>, now: () => number): LogOnce {
   const kinds = new Map<string, Occurrences>();

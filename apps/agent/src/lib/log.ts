@@ -10,8 +10,8 @@ const UNWRITTEN_BYTES_MAX = 65_536;
 
 /**
  * Creates the logger, which writes to stderr: text on a terminal, and JSON lines anywhere else. It does not use stdout,
- * which carries a command's output. Tokens are redacted, and control characters from a server or an engine are escaped,
- * so that they cannot control the terminal.
+ * which is reserved for a command's output. Tokens are redacted, and control characters from a server or an engine are
+ * escaped, so that they cannot control the terminal.
  */
 export function createLog(level: LogLevel, isTerminal = isatty(STDERR)): Logger {
   // The destination is synchronous, so that the last line before an exit is not lost.

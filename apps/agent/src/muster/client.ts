@@ -78,8 +78,8 @@ const TIMEOUT_MS_DEFAULT = 20_000;
 /** Maximum size of a response, in bytes. Muster's responses are more than a thousand times smaller. */
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
-/** Number of characters at the beginning of a response that is not from Muster in which its title is searched. */
-const BODY_LENGTH_MAX = 4_096;
+/** Maximum number of characters that are searched for the title of a response that is not from Muster. */
+const TITLE_SEARCH_LENGTH_MAX = 4_096;
 
 /**
  * Creates a client of the API at `musterUrl`. The client connects on its first call, keeps the connection open and
@@ -131,7 +131,7 @@ export function createMusterClient(options: {
         text,
         retryAfterMs: () => parseRetryAfter(retryAfter, wallNow().getTime()),
         foreignReason() {
-          const foreign = { path: call.path, status, location, body: text.slice(0, BODY_LENGTH_MAX) };
+          const foreign = { path: call.path, status, location, body: text.slice(0, TITLE_SEARCH_LENGTH_MAX) };
           return `${musterUrl}: ${formatDiagnosis(describeForeignResponse(settings, foreign))}`;
         },
       });

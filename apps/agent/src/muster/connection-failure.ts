@@ -40,7 +40,7 @@ export function describeFailure(
   // Without a tunnel, all requests go to the proxy.
   const isAtProxy = error instanceof ProxyError || (settings.proxy !== null && settings.url.startsWith('http:'));
   const connectStatus = error instanceof ProxyError ? error.connectStatus : null;
-  const { code, message } = innermost(error);
+  const { code, message } = innermostCause(error);
   const failure: ConnectionError = { code: code ?? null, message, isAtProxy, connectStatus };
   return describeConnectionError(settings, timeoutMs === null ? failure : { ...failure, timeoutMs });
 }
@@ -49,7 +49,7 @@ export function describeFailure(
 export const formatDiagnosis = ({ problem, advice }: ConnectionDiagnosis): string => `${problem}; ${advice}`;
 
 /** Returns the innermost cause, which names the network error. */
-function innermost(error: unknown): NodeJS.ErrnoException {
+function innermostCause(error: unknown): NodeJS.ErrnoException {
   const { cause } = error as { cause?: unknown };
-  return typeof cause === 'object' && cause !== null ? innermost(cause) : (error as NodeJS.ErrnoException);
+  return typeof cause === 'object' && cause !== null ? innermostCause(cause) : (error as NodeJS.ErrnoException);
 }

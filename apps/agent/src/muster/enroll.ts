@@ -14,7 +14,7 @@ import { hashEnrollToken } from './state-for-server.js';
  * Tolerance for the end of the grace period (`GracePeriod`), in milliseconds. After the whole grace
  * period, a `Retry-After` longer than this shows that the host with this machine's identity has reported again.
  */
-const REMAINING_GRACE_MS = 5_000;
+const GRACE_TOLERANCE_MS = 5_000;
 
 /** How long an enrollment waits if a host with this machine's identity might still be alive, in milliseconds. */
 export interface GracePeriod {
@@ -81,7 +81,7 @@ export function createEnrolling({ client, musterUrl, state, gracePeriod, wallNow
       if (!isRefusal(answer, ProblemTypes.engineIdInUse)) return answer;
       const { retryAfterMs } = answer;
       graceMs ??= Math.min(retryAfterMs ?? gracePeriod.defaultMs, gracePeriod.maxMs);
-      const hasReportedAgain = waitedMs >= graceMs && (retryAfterMs === null || retryAfterMs > REMAINING_GRACE_MS);
+      const hasReportedAgain = waitedMs >= graceMs && (retryAfterMs === null || retryAfterMs > GRACE_TOLERANCE_MS);
       const remainingMs = gracePeriod.maxMs - waitedMs;
       if (hasReportedAgain || remainingMs <= 0) return answer;
       const delayMs = Math.min(remainingMs, retryDelayMs(tries, retryAfterMs, random(), SERVER_BACKOFF));

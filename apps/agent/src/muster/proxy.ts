@@ -40,7 +40,7 @@ function isExcluded({ hostname, protocol, port }: URL, list: string): boolean {
     .filter((entry) => entry !== '')
     .some((entry) => {
       if (entry === '*') return true;
-      const [, name = '', prefix, entryPort] = /^\*?\.?(.*?)(?:\/(\d+))?(?::(\d+))?$/.exec(bracketed(entry))!;
+      const [, name = '', prefix, entryPort] = /^\*?\.?(.*?)(?:\/(\d+))?(?::(\d+))?$/.exec(addBrackets(entry))!;
       if (entryPort !== undefined && entryPort !== urlPort) return false;
       const address = name.replace(/^\[|\]$/g, '');
       if (isIP(address) !== 0) return isInNetwork(host, address, prefix);
@@ -49,7 +49,7 @@ function isExcluded({ hostname, protocol, port }: URL, list: string): boolean {
 }
 
 /** Adds the brackets of a URL to an IPv6 address, so that its colons are not mistaken for the start of a port. */
-const bracketed = (entry: string): string =>
+const addBrackets = (entry: string): string =>
   entry.replace(/^([0-9a-f]*:[0-9a-f:.]*:[0-9a-f.]*)(?=\/|$)/, (address) => `[${address}]`);
 
 /**

@@ -20,9 +20,9 @@ export const isContainerLimitRefusal = (answer: Answer<unknown>): boolean =>
   isRefusal(answer, ProblemTypes.invalidRequest) &&
   answer.errors.some(({ path, message }) => path === '' && /present containers.*at most \d/.test(message));
 
-export const NOT_ENROLLED = 'this machine is not enrolled: set MUSTER_ENROLL_TOKEN';
-export const DELETED = 'this host was deleted in Muster';
-export const ENROLL_AGAIN = 'to add this machine again, set MUSTER_ENROLL_TOKEN to a new enrollment token';
+export const NOT_ENROLLED_MESSAGE = 'this machine is not enrolled: set MUSTER_ENROLL_TOKEN';
+export const DELETED_MESSAGE = 'this host was deleted in Muster';
+export const ENROLL_AGAIN_ADVICE = 'to add this machine again, set MUSTER_ENROLL_TOKEN to a new enrollment token';
 
 /**
  * Returns why the API rejects the enrollment token, and what to do about it. `emptyStateDir` is the state directory if
@@ -38,6 +38,6 @@ export const describeEnrollTokenRejection = ({ reason }: Refusal, emptyStateDir:
 /** Returns why the API rejects the token, and what to do about it. */
 export const describeTokenRejection = (answer: Refusal): string =>
   isRefusal(answer, ProblemTypes.hostDeleted)
-    ? `${DELETED}; ${ENROLL_AGAIN}`
+    ? `${DELETED_MESSAGE}; ${ENROLL_AGAIN_ADVICE}`
     : 'the API does not know this host’s token: it was revoked, or this is another server, or the server was ' +
       'restored from a backup made before the enrollment; set MUSTER_ENROLL_TOKEN to enroll again';

@@ -7,7 +7,7 @@ import type { Answer, MusterClient } from './client.js';
 import { createEnrolling, type GracePeriod } from './enroll.js';
 import { offersPortRanges } from './features.js';
 import {
-  NOT_ENROLLED,
+  NOT_ENROLLED_MESSAGE,
   describeEnrollTokenRejection,
   describeTokenRejection,
   isRefusal,
@@ -154,7 +154,7 @@ export function createSession(options: SessionOptions): Session {
   const tokenAgeMaxMs = options.tokenDays * DAY_MS * (1 - 0.1 * random());
   let rotationNotBefore = startedAt + waits.rotationMs;
   let unauthorizedCount = 0;
-  /** When the API last answered without `portRanges` after it had accepted them; null if it has not. */
+  /** When the API, which had accepted ranges, last answered without `portRanges`; null if it never did. */
   let rangesRefusedAtMs: number | null = null;
 
   async function save(next: AgentState): Promise<void> {
@@ -228,7 +228,7 @@ export function createSession(options: SessionOptions): Session {
     return updated;
   }
 
-  /** Records that the API accepted `token`. If it is the previous token, it becomes the current one again. */
+  /** Records that the API accepted `token`. If `token` is the previous token, it becomes the current token again. */
   async function recordAccepted(stored: Enrollment, token: string, data: unknown): Promise<void> {
     const enrollment = await recordFeatures(stored, data);
     unauthorizedCount = 0;
@@ -236,7 +236,7 @@ export function createSession(options: SessionOptions): Session {
     const nowMs = wallNow().getTime();
     if (token !== agentToken) {
       log.warn('the API does not know the current token (was it restored from a backup?): using the previous one');
-      // The newer token is kept as the previous one. It may still be valid, because the two calls may have reached
+      // The newer token is kept as the previous token. It may still be valid, because the two calls may have reached
       // different servers.
       const swapped = { ...enrollment, agentToken: token, previousToken: agentToken };
       await saveOrKeepInMemory({ ...state, enrollment: { ...swapped, acceptedAt: new Date(nowMs).toISOString() } });
@@ -307,7 +307,7 @@ export function createSession(options: SessionOptions): Session {
         }
         log.warn({ reason: answer.reason }, 'the API rejects this host’s token: enrolling again');
       }
-      if (enrollToken === null) throw new StopError(NOT_ENROLLED, ExitCodes.usage);
+      if (enrollToken === null) throw new StopError(NOT_ENROLLED_MESSAGE, ExitCodes.usage);
       if (facts === null) throw new TypeError('enrolling requires the facts of the machine');
       const enrolled = await enroll(enrollToken, facts, signal);
       if (enrolled.kind === 'refused') {

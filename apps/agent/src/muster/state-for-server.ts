@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { ExitCodes, StopError } from '../exit.js';
 import type { AgentState } from '../state/state-store.js';
-import { DELETED, ENROLL_AGAIN } from './refusals.js';
+import { DELETED_MESSAGE, ENROLL_AGAIN_ADVICE } from './refusals.js';
 
 /** Returns the part of the stored state that is valid for this API. A token is sent only to the API that issued it. */
 export function stateForServer(musterUrl: string, enrollToken: string | null, state: AgentState): AgentState {
   if (state.enrollment === null) {
     // An earlier release wrote `retiredEnrollToken` when it deleted the agent token of a deleted host.
     if (enrollToken !== null && hashEnrollToken(enrollToken) === state.retiredEnrollToken) {
-      throw new StopError(`${DELETED}: ${ENROLL_AGAIN}`, ExitCodes.usage);
+      throw new StopError(`${DELETED_MESSAGE}: ${ENROLL_AGAIN_ADVICE}`, ExitCodes.usage);
     }
     return state;
   }

@@ -27,8 +27,9 @@ const SYSTEM_BUNDLES = [
 const PEM_CERTIFICATES = /-----BEGIN (TRUSTED |X509 )?CERTIFICATE-----[^-]+-----END \1?CERTIFICATE-----/g;
 
 /**
- * Loads the certificates that the agent trusts: the system's certificates, and those that the settings add. On a system
- * without certificates, uses those built into Node.js. Reads files, so a caller without TLS must not call it.
+ * Loads the certificates that the agent trusts: the system's certificates, and the certificates that the settings add.
+ * On a system without certificates, uses the certificates built into Node.js. Reads files, so a caller without TLS must
+ * not call it.
  * @throws StopError if a file of the settings cannot be used.
  */
 export function loadTrust({ caFile, systemFile, extraFile }: TrustSettings): SecureContext {

@@ -17,7 +17,7 @@ export interface EncodedSnapshot {
   encoding: 'gzip' | null;
 }
 
-/** The body of a request that reports removed containers but no present ones. */
+/** The body of a request that reports only removed containers. */
 export const EMPTY_SNAPSHOT: EncodedSnapshot = { body: Buffer.from('[]'), encoding: null };
 
 /**
@@ -42,7 +42,7 @@ export interface EncodeOptions {
 
 /**
  * Encodes the containers and compresses the text if it is large. `encoded` lists the containers that fit into
- * `bytesMax`: either all of them or the first ones by name.
+ * `bytesMax`: either all containers or the first containers by name.
  */
 export async function encodeSnapshot(
   containers: readonly Container[],

@@ -7,9 +7,9 @@ import type { LogOnce } from '../lib/log-once.js';
 export interface EngineStateOptions {
   gate: EngineGate;
   poller: Pick<EnginePoller, 'facts'>;
-  /** The facts with which a machine is enrolled if its engine has reported no facts for `withoutEngineMs`. */
+  /** The facts with which a machine is enrolled if its engine has reported no facts for `enrollWithoutEngineMs`. */
   factsWithoutEngine: MachineFacts;
-  withoutEngineMs: number;
+  enrollWithoutEngineMs: number;
   /** Returns monotonic time in milliseconds. */
   now: () => number;
   log: Logger;
@@ -42,7 +42,7 @@ export interface EngineState {
 }
 
 export function createEngineState(options: EngineStateOptions): EngineState {
-  const { gate, poller, factsWithoutEngine, withoutEngineMs, now, log, logOnce } = options;
+  const { gate, poller, factsWithoutEngine, enrollWithoutEngineMs, now, log, logOnce } = options;
   let fault: EngineFault | null = null;
   /** When the engine could not be read for the first time in this run; infinite if it could always be read. */
   let firstFaultAt = Number.POSITIVE_INFINITY;
@@ -52,7 +52,7 @@ export function createEngineState(options: EngineStateOptions): EngineState {
   let truncatedContainers = 0;
   let incompleteness: string | null = null;
 
-  const enrollmentPossibleAt = (): number => firstFaultAt + withoutEngineMs;
+  const enrollmentPossibleAt = (): number => firstFaultAt + enrollWithoutEngineMs;
 
   return {
     fault: () => fault,

@@ -13,8 +13,8 @@ export interface DueFacts {
 /** Decides which heartbeats contain the facts about the host. */
 export interface FactsReport {
   /**
-   * Returns the facts if the API has not acknowledged them in this run, or not for an hour; null otherwise. `machine` is
-   * null before the engine has answered.
+   * Returns null if the API acknowledged these facts in this run and within the last hour. Otherwise, returns the
+   * facts. `machine` is null before the engine has answered.
    */
   due(machine: MachineFacts | null): DueFacts | null;
   /** Records that the API answered the heartbeat with these facts. */

@@ -8,8 +8,8 @@ import { appendPrivateFile, readPrivateFile, writeFileAtomically } from '../stat
 
 /**
  * One reading of the engine that was taken while the API was unreachable. It contains the containers that changed since
- * the previous reading, and the ids of those that were removed. The stream and the sequence of an entry never change.
- * The API therefore applies the entry only once, even if several runs of the agent send it.
+ * the previous reading, and the ids of the containers that were removed. The stream and the sequence of an entry never
+ * change. The API therefore applies the entry only once, even if several runs of the agent send it.
  */
 const JournalEntry = z.object({
   stream: z.guid(),
@@ -23,8 +23,8 @@ export type JournalEntry = z.output<typeof JournalEntry>;
 /**
  * A line that marks an entry and all entries before it as sent. Without this line, an agent that was killed while it
  * sent the journal would send the same entries again after its restart. By then, another stream would have superseded
- * theirs, so the API would not apply them. Older APIs would even suspect that two machines use one token. The key
- * `told` keeps its name because earlier versions of the agent read and write it.
+ * the stream of these entries, so the API would not apply them. Older APIs would even suspect that two machines use one
+ * token. The key `told` keeps its name because earlier versions of the agent read and write it.
  */
 const SentMarker = z.object({ told: JournalEntry.pick({ stream: true, sequence: true }) });
 
@@ -45,7 +45,7 @@ export interface Journal {
   first(): JournalEntry | null;
   /**
    * Drops an entry that was sent or can never be sent. Does nothing if the entry was already dropped to make room for
-   * newer ones.
+   * newer entries.
    */
   drop(entry: JournalEntry): Promise<void>;
   /** Removes all entries. Called when this machine no longer reports as the host that the entries belong to. */

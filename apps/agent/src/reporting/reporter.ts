@@ -73,11 +73,11 @@ export interface ReportingProgress {
 
 export interface ReporterOptions {
   poller: EnginePoller;
-  /** The backoff in front of the engine. It is closed after each failure and opened by each reading. */
+  /** The backoff in front of the engine. It closes after each failure and opens after each successful reading. */
   gate: EngineGate;
-  /** The facts with which a machine is enrolled if its engine has reported no facts for `withoutEngineMs`. */
+  /** The facts with which a machine is enrolled if its engine has reported no facts for `enrollWithoutEngineMs`. */
   factsWithoutEngine: MachineFacts;
-  withoutEngineMs: number;
+  enrollWithoutEngineMs: number;
   client: MusterClient;
   session: Session;
   stream: SnapshotStream;
@@ -109,7 +109,7 @@ const SLEEP_MS_MAX = 86_400_000;
  */
 const SLOW_READING_MS = 1_000;
 
-/** A heartbeat confirms nothing if it is sent more than this many milliseconds after the start of a reading. */
+/** A heartbeat does not confirm the last snapshot if a reading started more than this many milliseconds before. */
 const CONFIRMING_MS_MAX = 15_000;
 
 /**
@@ -310,7 +310,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   /**
    * Returns whether the engine must be read to find out whether the last snapshot is still current. This is the case if
    * no events are received. If the engine is slow or the API limits this host's snapshots, the engine is not read for
-   * this purpose. Heartbeats then confirm the snapshot until the next regular one.
+   * this purpose. Heartbeats then confirm the snapshot until the next regular snapshot.
    */
   const mustReadToConfirm = (): boolean =>
     digest !== null &&

@@ -7,7 +7,7 @@ import { CADENCE_DEFAULT, type Cadence } from '@muster/contracts';
  */
 export interface Schedule {
   readonly cadence: Cadence;
-  /** Time of the next regular snapshot or of the next attempt at one; infinite while a snapshot is in flight. */
+  /** Time of the next regular snapshot, or of the next attempt to send it; infinite while a snapshot is in flight. */
   readonly snapshotAt: number;
   /** Time at which the snapshot for a change in the engine is due; null if nothing changed since the last reading. */
   readonly changeAt: number | null;
@@ -22,8 +22,8 @@ export interface Schedule {
   /** Nothing is sent before this time, because the server failed or asked for a pause. */
   readonly notBefore: number;
   /**
-   * No snapshot is sent before this time, because the server limits this host's snapshots or a proxy refused one.
-   * Heartbeats are not affected.
+   * No snapshot is sent before this time, because the server limits this host's snapshots, or a proxy refused a
+   * snapshot. Heartbeats are not affected.
    */
   readonly snapshotNotBefore: number;
   /** True if another snapshot would fail like the last one. The server's requests for a snapshot are then ignored. */
@@ -42,7 +42,7 @@ const CHANGE_READINGS_BURST = 10;
  */
 const CHANGE_READING_MS = 6_000;
 
-/** Minimum interval between two calls of one kind, in milliseconds, even if the server asks for a shorter one. */
+/** Minimum interval between two calls of one kind, in milliseconds, even if the server asks for a shorter interval. */
 const INTERVAL_MS_MIN = 100;
 
 /**
@@ -95,7 +95,10 @@ export function changeReadingAt({ changeAt, changeBudgetFullAt }: Schedule, engi
 const earliestSnapshotAt = ({ notBefore, snapshotNotBefore }: Schedule): number =>
   Math.max(notBefore, snapshotNotBefore);
 
-/** Schedules a snapshot for a change. The shortest delay counts, so a long burst of changes does not extend it. */
+/**
+ * Schedules a snapshot for a change. The earliest time counts, so a long burst of changes does not postpone the
+ * snapshot.
+ */
 export const scheduleAfterEngineChange = (schedule: Schedule, now: number, coalesceMs: number): Schedule => ({
   ...schedule,
   changeAt: Math.min(schedule.changeAt ?? Number.POSITIVE_INFINITY, now + coalesceMs),
@@ -129,7 +132,7 @@ const spendChangeBudget = (schedule: Schedule, now: number): Schedule => ({
   changeBudgetFullAt: Math.max(now, schedule.changeBudgetFullAt) + CHANGE_READING_MS,
 });
 
-/** Schedules a snapshot after `delayMs`, unless one is due sooner. */
+/** Schedules a snapshot after `delayMs`, unless a snapshot is due sooner. */
 export const scheduleSnapshotWithin = (schedule: Schedule, now: number, delayMs: number): Schedule => ({
   ...schedule,
   snapshotAt: Math.min(schedule.snapshotAt, now + delayMs),
@@ -174,7 +177,7 @@ function snapshotAfterHeartbeat(
   { cadence, snapshotRequired }: { cadence: Cadence; snapshotRequired: boolean },
   random: number,
 ): number {
-  // The snapshot in flight is the one that the server requests.
+  // The snapshot in flight is the snapshot that the server requests.
   if (snapshotAt === Number.POSITIVE_INFINITY) return snapshotAt;
   // While a change is pending, heartbeats confirm nothing, so the server requests a snapshot. The snapshot for the
   // change answers this request soon enough.
@@ -222,8 +225,8 @@ export const scheduleAfterEngineFailure = (
 });
 
 /**
- * Skips a heartbeat that cannot be sent. The next one is due after the usual interval, or at `possibleAt` if that is
- * sooner.
+ * Skips a heartbeat that cannot be sent. The next heartbeat is due after the usual interval, or at `possibleAt` if that
+ * is sooner.
  */
 export const scheduleAfterSkippedHeartbeat = (
   schedule: Schedule,

@@ -14,7 +14,7 @@ export interface ServerStateOptions {
   logOnce: LogOnce;
 }
 
-/** What to wait for after a failed call, and how long, in milliseconds. */
+/** The wait after a failed call: its length in milliseconds, and the calls that it delays. */
 export interface ServerDelay {
   /** `calls`: nothing is sent in the meantime. `snapshots`: heartbeats continue. */
   delayed: 'calls' | 'snapshots';
@@ -33,11 +33,13 @@ export interface ServerState {
   recordSnapshotAnswered(): void;
   /** Logs that the API refused a snapshot or a journal entry. */
   logRefusal(action: 'snapshot' | 'journal', refusal: Refusal, message: string): void;
-  /** Logs what the API did with a snapshot. `retryInMs` is the wait if the snapshot was ignored for its time. */
+  /**
+   * Logs what the API did with a snapshot. `retryInMs` is the wait if the API ignored the snapshot because of its time.
+   */
   logSummary(summary: SyncSummary, retryInMs: number): void;
   recordHeartbeatAccepted(): void;
   recordHeartbeatRefused(refusal: Refusal): void;
-  /** Records that a call failed. Returns the wait before the next one. */
+  /** Records that a call failed. Returns the wait before the next call. */
   recordFailure(action: 'snapshot' | 'heartbeat', answer: FailedAnswer): ServerDelay;
 }
 

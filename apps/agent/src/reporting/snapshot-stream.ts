@@ -14,7 +14,9 @@ export interface SnapshotStream {
   recordAnswer(summary: Pick<SyncSummary, 'reason' | 'revision'>, now: number): boolean;
 }
 
-/** If the agent that superseded this one reports no change for this many milliseconds, this agent takes over again. */
+/**
+ * If the agent that superseded this agent reports no change for this many milliseconds, this agent takes over again.
+ */
 export const SUPERSEDED_QUIET_MS = 600_000;
 
 /**

@@ -194,7 +194,7 @@ async function chownToDirectoryOwner(directory: string, file: FileHandle): Promi
 }
 
 /**
- * Replaces a file atomically: after a crash or a power failure, the file holds either the old text or the new one. The
+ * Replaces a file atomically: after a crash or a power failure, the file holds either the old text or the new text. The
  * text is written to a temporary file and synced before the rename.
  */
 export async function writeFileAtomically(path: string, text: string): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Terminal } from '../terminal.js';
-import { dataDirOption, onEmbeddedDatabase } from './embedded-database.js';
+import { dataDirOption, withEmbeddedDatabase } from './embedded-database.js';
 
 /** Adds the command `muster backup FILE`. */
 export function addBackupCommand(program: Command, terminal: Terminal): void {
@@ -15,7 +15,7 @@ export function addBackupCommand(program: Command, terminal: Terminal): void {
     .addOption(dataDirOption(terminal))
     .option('-f, --force', 'overwrite an existing file')
     .action(async (file: string, { dataDir, force = false }: { dataDir: string; force?: boolean }) => {
-      const summary = await onEmbeddedDatabase(dataDir, ({ backUpDatabase }) =>
+      const summary = await withEmbeddedDatabase(dataDir, ({ backUpDatabase }) =>
         backUpDatabase({ dataDir, file, force }),
       );
       terminal.out(`${summary.file}: ${summary.rows} rows of ${summary.tables} tables in ${summary.bytes} bytes\n`);

@@ -88,7 +88,7 @@ export function addContainersCommand(program: Command, terminal: Terminal): void
     .option('--image <reference>', 'filter by image reference (repeatable)', collect)
     .option(
       '--image-digest <digest>',
-      'filter by digest or, for containers without one, image id (repeatable)',
+      'filter by digest, or by image id for containers without a digest (repeatable)',
       collect,
     )
     .option('-l, --label <key[=value]>', 'filter by label (repeatable; all must match)', collect)

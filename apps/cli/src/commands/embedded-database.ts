@@ -16,7 +16,7 @@ export const dataDirOption = ({ env }: Terminal): Option =>
  * Runs an action on the embedded database in a directory. Converts a DatabaseAdminError to a CommandError.
  * @throws CommandError if root runs the command and the directory belongs to another user.
  */
-export async function onEmbeddedDatabase<T>(
+export async function withEmbeddedDatabase<T>(
   dataDir: string,
   // eslint-disable-next-line @typescript-eslint/consistent-type-imports -- only import() can name a module's type
   action: (database: typeof import('@muster/db/backup')) => Promise<T>,

@@ -34,7 +34,7 @@ import {
   collectChoices,
 } from './options.js';
 import { followHostEvents, printHostEvents } from './host-events.js';
-import { followLabelledHosts } from './labelled-hosts.js';
+import { followLabeledHosts } from './labeled-hosts.js';
 import { createOutageReport, keyInvalidError } from './watch.js';
 
 const LIMIT_DEFAULT = 50;
@@ -143,7 +143,7 @@ async function printEvents(
 }
 
 /**
- * Prints past events and then new ones. Opens the stream before it reads the past events, so that no event in between
+ * Prints past events and then new events. Opens the stream before it reads the past events, so that no event in between
  * is missed.
  */
 async function follow(
@@ -153,7 +153,7 @@ async function follow(
   hostId: string[] | undefined,
 ): Promise<void> {
   const { hostLabel, name, kind, exitReason, output } = options;
-  const labelledHosts = followLabelledHosts(client, hostLabel);
+  const labeledHosts = followLabeledHosts(client, hostLabel);
   let printedIds: ReadonlySet<string> | null = null;
   const write = createListWriter(terminal, output, COLUMNS);
   const warnOfDelay = createDelayWarnings(terminal);
@@ -174,10 +174,10 @@ async function follow(
       printedIds = new Set(pastEvents.map(({ id }) => id));
       write(pastEvents);
     }
-    labelledHosts.update(message);
+    labeledHosts.update(message);
     if (message.event !== 'container' || printedIds.has(message.data.id)) continue;
     if (!isOfWorkload(message.data, options)) continue;
-    if (await labelledHosts.has(message.data.hostId)) write([message.data]);
+    if (await labeledHosts.has(message.data.hostId)) write([message.data]);
   }
 }
 

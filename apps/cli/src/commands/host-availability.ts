@@ -98,8 +98,8 @@ export function addHostAvailabilityCommand(hosts: Command, terminal: Terminal): 
     .command('availability')
     .summary('show how long hosts were online')
     .description(
-      'Lists hosts with the part of the time in which they were online, the lowest first, or shows what one host was at ' +
-        'each time. Time in which Muster itself was down, or in which a host was not enrolled, does not count.',
+      'Lists hosts with the share of the time in which they were online, lowest first, or shows the states of one host ' +
+        'over time. Time in which Muster itself was down, or in which a host was not enrolled, does not count.',
     )
     .argument('[host]', 'name or id of one host')
     .addOption(
@@ -139,7 +139,7 @@ async function printHost(terminal: Terminal, client: Client, host: string, optio
   if (output !== 'table' && output !== 'wide') return;
   terminal.out(`\nAvailable in the last ${window}: ${formatAvailability(availability.ratio)}\n`);
   if (!availability.isExact)
-    terminal.out('The rows have equal lengths. Each shows the worst state that occurred in it.\n');
+    terminal.out('The rows have equal lengths. Each row shows the worst state that occurred in it.\n');
 }
 
 async function printGroups(terminal: Terminal, client: Client, by: string, options: Options): Promise<void> {

@@ -12,7 +12,7 @@ import { CommandError, ExitCodes } from '../exit.js';
 import { createListWriter, formatOption, writeList, type Format } from '../output/format.js';
 import type { Column, Style } from '../output/table.js';
 import type { Terminal } from '../terminal.js';
-import { followLabelledHosts } from './labelled-hosts.js';
+import { followLabeledHosts } from './labeled-hosts.js';
 import { collectChoices, parseCount, parseInstant, resolveHostIds, takeFirst } from './options.js';
 import { createOutageReport, keyInvalidError } from './watch.js';
 
@@ -79,7 +79,7 @@ export async function printHostEvents(
   writeList(terminal, output, COLUMNS, await readHostEvents(client, filters, hostId), emptyText);
 }
 
-/** Prints past events of hosts, and then new ones as they are recorded. */
+/** Prints past events of hosts, and then new events as they are recorded. */
 export async function followHostEvents(
   terminal: Terminal,
   { client, toCommandError }: Api,
@@ -88,7 +88,7 @@ export async function followHostEvents(
 ): Promise<void> {
   const { hostLabel, output } = filters;
   const kind = filters.kind ?? [...HOST_EVENT_KINDS];
-  const labelledHosts = followLabelledHosts(client, hostLabel);
+  const labeledHosts = followLabeledHosts(client, hostLabel);
   let printedIds: ReadonlySet<string> | null = null;
   const write = createListWriter(terminal, output, COLUMNS);
   const reportOutage = createOutageReport(terminal, toCommandError);
@@ -101,9 +101,9 @@ export async function followHostEvents(
       printedIds = new Set(pastEvents.map(({ id }) => id));
       write(pastEvents);
     }
-    labelledHosts.update(message);
+    labeledHosts.update(message);
     if (message.event !== 'host-event' || printedIds.has(message.data.id)) continue;
-    if (await labelledHosts.has(message.data.hostId)) write([message.data]);
+    if (await labeledHosts.has(message.data.hostId)) write([message.data]);
   }
 }
 

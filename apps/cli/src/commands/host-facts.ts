@@ -4,7 +4,7 @@ import type { Column } from '../output/table.js';
 /** An API of an earlier release does not send the facts. */
 type FactsOf = Partial<Pick<Host, 'addresses' | 'kernel' | 'cpus' | 'memoryBytes' | 'engineFacts' | 'nameIsShared'>>;
 
-/** Returns the name of a host, with what tells it apart if other hosts have the same name. */
+/** Returns the name of a host, with a distinguishing suffix if other hosts have the same name. */
 export const nameOf = (host: Host): string =>
   (host as FactsOf).nameIsShared ? `${host.name} (${distinguishHost(host)})` : host.name;
 

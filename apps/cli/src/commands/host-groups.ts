@@ -11,7 +11,7 @@ interface Options {
   output: Format;
 }
 
-/** A group, or the hosts of all groups that are not listed (`title` is their name). */
+/** A group, or all groups that are not listed together. `title` names the row. */
 type Row = Omit<HostGroup, 'value'> & { title: string };
 
 const stateOf = ({ containers }: Row, state: string): string => String(containers.current.byState[state] ?? 0);
@@ -39,7 +39,7 @@ export function addHostGroupsCommand(hosts: Command, terminal: Terminal): void {
     .summary('count hosts and containers by the value of a label')
     .description(
       'Counts hosts and their containers by the value of a label. LAST KNOWN counts the containers on hosts that are ' +
-        'not online; the other columns of containers count those on hosts that are online.',
+        'not online; the other columns of containers count the containers on hosts that are online.',
     )
     .argument('<key>', 'key of the label', parseText)
     .addOption(hostLabelOption())

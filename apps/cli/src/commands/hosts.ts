@@ -46,8 +46,8 @@ interface Options {
   output: Format;
 }
 
-/** Returns the columns. `outdated` are the agent versions that are older than the server's release. */
-const columnsAt = (now: Date, outdated: ReadonlySet<string>): Column<Host>[] => [
+/** Returns the columns. `outdatedVersions` are the agent versions that are older than the server's release. */
+const columnsAt = (now: Date, outdatedVersions: ReadonlySet<string>): Column<Host>[] => [
   { title: 'NAME', text: nameOf, raw: ({ name }) => name, widthMin: 24 },
   {
     title: 'FRESHNESS',
@@ -74,7 +74,7 @@ const columnsAt = (now: Date, outdated: ReadonlySet<string>): Column<Host>[] => 
   {
     title: 'AGENT',
     text: ({ agentVersion }) => agentVersion,
-    wide: ({ agentVersion }) => (outdated.has(agentVersion) ? `${agentVersion} (outdated)` : agentVersion),
+    wide: ({ agentVersion }) => (outdatedVersions.has(agentVersion) ? `${agentVersion} (outdated)` : agentVersion),
     omission: 3,
   },
   { title: 'ID', text: ({ id }) => id, widthMin: Infinity, omission: 1 },
@@ -100,7 +100,7 @@ function labelColumn(key: string): Column<Host> {
 }
 
 /** Returns the agent versions that are older than the server's release. An older server does not report them. */
-async function findOutdated(client: Client): Promise<ReadonlySet<string>> {
+async function findOutdatedVersions(client: Client): Promise<ReadonlySet<string>> {
   try {
     const { agentVersions } = await client.call('getHostFacets');
     return new Set(agentVersions.values.filter(({ isOutdated }) => isOutdated).map(({ value }) => value));
@@ -157,13 +157,14 @@ export function addHostsCommand(program: Command, terminal: Terminal): void {
       withApi(terminal, async (client) => {
         const query = { freshness, problem, hostLabel, q, sort, limit: Math.min(limit, 200) };
         const hosts = await takeFirst(client.items('listHosts', { query }), limit);
-        const outdated = output === 'wide' && hosts.length > 0 ? await findOutdated(client) : new Set<string>();
+        const outdatedVersions =
+          output === 'wide' && hosts.length > 0 ? await findOutdatedVersions(client) : new Set<string>();
         const now = new Date();
         const isFiltered = [freshness, problem, hostLabel, q].some((filter) => filter !== undefined);
         writeList(
           terminal,
           output,
-          [...columnsAt(now, outdated), ...label.map(labelColumn)],
+          [...columnsAt(now, outdatedVersions), ...label.map(labelColumn)],
           hosts,
           isFiltered ? 'No hosts match the filters.' : 'No hosts.',
         );
@@ -200,8 +201,8 @@ function addHostLabelCommand(hosts: Command, terminal: Terminal): void {
       const set = parsed.labels;
       return withApi(terminal, async (client) => {
         const named = host && new Set(await resolveUniqueHostIds(client, host));
-        const labelled = hostLabel && new Set(await findHostIds(client, hostLabel));
-        const hostIds = [...(named ?? labelled ?? [])].filter((id) => labelled?.has(id) !== false);
+        const labeled = hostLabel && new Set(await findHostIds(client, hostLabel));
+        const hostIds = [...(named ?? labeled ?? [])].filter((id) => labeled?.has(id) !== false);
         const counts = { changed: 0, unchanged: 0, notFound: 0 };
         for (let start = 0; start < hostIds.length; start += HOST_LABEL_CHANGES_MAX) {
           const body = { hostIds: hostIds.slice(start, start + HOST_LABEL_CHANGES_MAX), set, remove };

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { readSecret } from '../env.js';
 import { CommandError, ExitCodes } from '../exit.js';
 import type { Terminal } from '../terminal.js';
-import { dataDirOption, onEmbeddedDatabase } from './embedded-database.js';
+import { dataDirOption, withEmbeddedDatabase } from './embedded-database.js';
 
 /** Adds the command `muster move-database`. */
 export function addMoveDatabaseCommand(program: Command, terminal: Terminal): void {
@@ -15,13 +15,13 @@ export function addMoveDatabaseCommand(program: Command, terminal: Terminal): vo
         'again. The embedded database does not change. Afterwards, Muster does not start on it until you delete the file\n' +
         'moved-to-postgresql.json in its directory.\n\n' +
         'Give the URL with --to, in DATABASE_URL, or in a file whose path is DATABASE_URL_FILE. Other users of the\n' +
-        'machine can see a password in --to in the list of processes, but not one in the two variables.',
+        'machine can see a password in --to in the list of processes, but not a password in these variables.',
     )
     .addOption(dataDirOption(terminal))
     .option('--to <url>', "the database's URL: postgresql://user@host:5432/database")
     .action(async ({ dataDir, to }: { dataDir: string; to?: string }) => {
       const url = targetUrl(terminal, to);
-      const { directory, location, tables, isRepeated } = await onEmbeddedDatabase(dataDir, ({ moveDatabase }) =>
+      const { directory, location, tables, isRepeated } = await withEmbeddedDatabase(dataDir, ({ moveDatabase }) =>
         moveDatabase({ dataDir, url, signal: terminal.interrupted }),
       );
       const width = Math.max(...tables.map(({ table }) => table.length));
@@ -36,7 +36,9 @@ export function addMoveDatabaseCommand(program: Command, terminal: Terminal): vo
     });
 }
 
-/** Returns the URL of the option or of the environment. @throws CommandError if there is none, or it is not valid. */
+/**
+ * Returns the URL of the option or of the environment. @throws CommandError if there is no URL, or if it is not valid.
+ */
 function targetUrl(terminal: Terminal, to: string | undefined): string {
   if (to !== undefined) {
     const url = requireUrl(to, '--to must be');

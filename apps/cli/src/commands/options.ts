@@ -103,7 +103,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
  * Resolves host names and ids to ids. Returns undefined if `hosts` is undefined. A name that several hosts share
- * resolves to the ids of all of them.
+ * resolves to the ids of all these hosts.
  * @throws CommandError if a name belongs to no host.
  */
 export const resolveHostIds = async (

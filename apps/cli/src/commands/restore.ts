@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Terminal } from '../terminal.js';
-import { dataDirOption, onEmbeddedDatabase } from './embedded-database.js';
+import { dataDirOption, withEmbeddedDatabase } from './embedded-database.js';
 
 /** Adds the command `muster restore FILE`. */
 export function addRestoreCommand(program: Command, terminal: Terminal): void {
@@ -16,7 +16,7 @@ export function addRestoreCommand(program: Command, terminal: Terminal): void {
     .argument('<file>', 'the backup file to read')
     .addOption(dataDirOption(terminal))
     .action(async (file: string, { dataDir }: { dataDir: string }) => {
-      const { rows, createdAt, directory } = await onEmbeddedDatabase(dataDir, ({ restoreBackup }) =>
+      const { rows, createdAt, directory } = await withEmbeddedDatabase(dataDir, ({ restoreBackup }) =>
         restoreBackup({ dataDir, file }),
       );
       terminal.out(`${directory}: ${rows} rows as of ${createdAt}\n`);

@@ -34,7 +34,7 @@ export interface Column<Row> {
   omission?: number;
 }
 
-const GAP = '  ';
+const COLUMN_GAP = '  ';
 
 /** Default minimum width of a shortened column, in terminal columns. */
 const WIDTH_MIN = 8;
@@ -54,7 +54,7 @@ export const formatTable = <Row>(
 
 /**
  * Returns a function that formats rows of one table. The first call adds the header line. Later rows are aligned with
- * earlier ones as far as possible.
+ * earlier rows as far as possible.
  *
  * For a screen, columns are colored. If the table is too wide for the screen, columns are omitted and shortened. With
  * `isWide`, or without a screen, the table is complete. Control characters in the texts are replaced.
@@ -86,7 +86,7 @@ export function createTable<Row>(
           const isLast = position === shown.length - 1;
           return applyStyle(styleOf(column), text) + (isLast ? '' : ' '.repeat(columnWidth - width));
         })
-        .join(GAP)
+        .join(COLUMN_GAP)
         .trimEnd()}\n`;
     const header = hasHeader ? '' : line(titles, () => 'bold', true);
     hasHeader = true;
@@ -99,11 +99,11 @@ interface Candidate {
   width: number;
 }
 
-/** Omits columns until the minimum widths of the others fit, and then shortens the widest columns. */
+/** Omits columns until the minimum widths of the remaining columns fit, and then shortens the widest columns. */
 function fitColumns<C extends Candidate>(candidates: readonly C[], screenColumns: number): C[] {
   const minimumOf = ({ column, width }: Candidate, atLeast = 0): number =>
     Math.min(width, Math.max(atLeast, column.widthMin ?? WIDTH_MIN));
-  const spaceOf = (count: number): number => screenColumns - GAP.length * (count - 1);
+  const spaceOf = (count: number): number => screenColumns - COLUMN_GAP.length * (count - 1);
   const totalOf = (columns: readonly C[], atLeast?: number): number =>
     columns.reduce((sum, column) => sum + minimumOf(column, atLeast), 0);
 

@@ -90,7 +90,7 @@ function useOptionFactory(onOpen: () => void): CreateOption {
 }
 
 /**
- * Returns the matches in groups. If the server has more matches for a group, the group ends with a link to all of them.
+ * Returns the matches in groups. If the server has more matches for a group, the group ends with a link to all matches.
  */
 function groupsOf(
   { hosts, containers, images, projects }: SearchResult,

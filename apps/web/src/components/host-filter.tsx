@@ -4,7 +4,7 @@ import { isNotFound } from '../lib/api/client';
 import { hostMatchesQuery, hostQuery } from '../lib/api/queries';
 import { useDebounced } from '../lib/debounce';
 import { distinctName } from '../lib/distinction';
-import { exactFirst } from '../lib/exact-first';
+import { sortExactFirst } from '../lib/sort-exact-first';
 import { removeValue } from '../lib/search-params';
 import { Combobox } from './combobox';
 import { FilterChip } from './filter-chip';
@@ -74,7 +74,7 @@ function HostField({
   const q = useDebounced(term, DEBOUNCE_MS);
   const { data, error, isPlaceholderData } = useQuery({ ...hostMatchesQuery(q), enabled: q !== '' });
   const isPending = error === null && (term !== q || data === undefined || isPlaceholderData);
-  const hosts = q === '' || data === undefined ? [] : exactFirst(data.items, q);
+  const hosts = q === '' || data === undefined ? [] : sortExactFirst(data.items, q);
   const options = hosts.map((host) => ({
     key: host.id,
     content: <HostOption host={host} />,

@@ -7,8 +7,8 @@ import { FilterChip } from './filter-chip';
 import { Icon } from './icons';
 
 /**
- * A filter by labels of hosts: a chip for each label in the filter, which removes it, and a field that adds a label. A
- * host must have all of the labels.
+ * A filter by labels of hosts. It has a chip for each selected label, which removes the label, and a field that adds a
+ * label. A host must have all of the labels.
  */
 export function HostLabelFilter({
   labels,
@@ -22,7 +22,7 @@ export function HostLabelFilter({
   return (
     <>
       {isOpen ? (
-        <LabelEntry
+        <LabelInput
           onClose={(entry, restoresFocus) => {
             setFocusRestored(restoresFocus);
             setOpen(false);
@@ -52,7 +52,7 @@ export function HostLabelFilter({
  * The field in which the user types or chooses a label. It offers the labels that most hosts have. The text applies when
  * the user chooses a label, presses Enter or leaves the field. Escape discards it.
  */
-function LabelEntry({ onClose }: { onClose: (entry: string, restoresFocus: boolean) => void }) {
+function LabelInput({ onClose }: { onClose: (entry: string, restoresFocus: boolean) => void }) {
   const [entry, setEntry] = useState('');
   const listId = useId();
   const isClosed = useRef(false);

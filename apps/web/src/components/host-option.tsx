@@ -3,7 +3,7 @@ import { distinctionOf, type DistinctionFields } from '../lib/distinction';
 import { IsolatedText } from './isolated-text';
 import { FreshnessBadge } from './state-badge';
 
-/** A host in the list of a combobox, with what tells it apart if other hosts have the same name. */
+/** A host in the list of a combobox, with a distinguishing text if other hosts have the same name. */
 export function HostOption({ host }: { host: Pick<Host, 'name' | 'freshness'> & DistinctionFields }) {
   const distinction = distinctionOf(host);
   return (

@@ -65,7 +65,7 @@ export function useRenderedRows(
   useLayoutEffect(() => {
     const { topPx, heightPx } = viewport.current;
     // Reading the scroll position forces a layout of all new rows. If the rows still fill the viewport, the position
-    // cannot have changed, so the stored one is used.
+    // cannot have changed, so the stored position is used.
     if (heightPx > 0 && topPx + heightPx <= rowCount * rowHeightPx) renderVisible();
     else update();
   }, [rowCount, rowHeightPx, renderVisible, update]);

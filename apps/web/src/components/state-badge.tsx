@@ -7,7 +7,8 @@ import { Age } from './time';
 
 /**
  * A container's state as an icon and a word. A state that is not current is gray and shown with its age. If the age is
- * unknown, the state is marked as last known instead. Only screen readers get both, because a column is too narrow.
+ * unknown, the state is marked as last known instead. Only screen readers get both the age and the mark, because a
+ * column is too narrow.
  */
 export function StateBadge({ container }: { container: StatusFields & Pick<ContainerView, 'asOf'> }) {
   const { icon, label, isCurrent: isStateCurrent } = containerStatus(container);

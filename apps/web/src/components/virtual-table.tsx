@@ -29,7 +29,7 @@ const NO_SORT_KEYS: readonly never[] = [];
 
 /**
  * A table of any number of rows. It renders only the rows in and near the visible part, and calls `onNearEnd` when few
- * rows remain below the rendered ones. The arrow keys move between rows.
+ * rows remain below the rendered rows. The arrow keys move between rows.
  */
 export function VirtualTable<Item, ColumnId extends string, SortKey extends string>({
   rows,

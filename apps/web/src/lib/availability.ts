@@ -29,7 +29,7 @@ const STATE_WORDS: Readonly<Record<Exclude<AvailabilitySegment['state'], 'unknow
   offline: 'Offline',
 };
 
-/** Returns what the host was in a segment. */
+/** Returns the state of the host in a segment, in words. */
 export const segmentState = ({ state, reason }: Pick<AvailabilitySegment, 'state' | 'reason'>): string =>
   state === 'unknown' ? UNKNOWN_WORDS[reason ?? 'no_history'] : STATE_WORDS[state];
 

@@ -28,11 +28,11 @@ const formatInstant = (text: string): string => {
   return Number.isNaN(at.getTime()) ? 'an unknown time' : formatShortDateTime(at);
 };
 
-/** Returns the text of a change, or no change if one side is missing. */
+/** Returns the values before and after a change, or an empty object if one of them is missing. */
 const changeOf = (before: string, after: string): Pick<HostEventWords, 'change'> =>
   before === '' || after === '' ? {} : { change: { before, after } };
 
-/** Returns the message of a problem, or nothing if it has none. */
+/** Returns the message of a problem, or an empty object if the problem has no message. */
 const detailOf = (value: Value): Pick<HostEventWords, 'detail'> => {
   const message = textOf(value, 'message');
   return message === '' ? {} : { detail: message };

@@ -16,7 +16,7 @@ export const labelsOfSource = (
   source: keyof HostLabelsBySource,
 ): HostLabels => labelsBySource?.[source] ?? {};
 
-/** Returns the change that makes the labels `before` those of `after`; null if they are equal. */
+/** Returns the change that turns the labels `before` into the labels `after`; null if they are equal. */
 export function labelDifference(before: HostLabels, after: HostLabels): Pick<HostLabelChange, 'set' | 'remove'> | null {
   const set = Object.fromEntries(Object.entries(after).filter(([key, value]) => before[key] !== value));
   const remove = Object.keys(before).filter((key) => !Object.hasOwn(after, key));
@@ -54,8 +54,8 @@ export function parseLabelLines(text: string): { labels: HostLabels } | { error:
 }
 
 /**
- * Returns the API's message about a field with labels or keys as a sentence, which begins with the label's key or the
- * text at `keys`; undefined if the field is valid.
+ * Returns the API's message about a field with labels, or with a list of `keys`, as a sentence that begins with the key
+ * in question; undefined if the field is valid.
  */
 export function labelError(error: Error | null, field: string, keys: readonly string[] = []): string | undefined {
   if (!(error instanceof ProblemError)) return undefined;

@@ -1,6 +1,6 @@
 /**
- * Returns the index of the active option after a key press, or null if the key does not change the active option. After
- * the last option comes the first one.
+ * Returns the index of the active option after a key press, or null if the key does not change the active option. The
+ * first option follows the last option.
  */
 export function optionAfterKey(key: string, active: number, count: number): number | null {
   if (count === 0) return null;

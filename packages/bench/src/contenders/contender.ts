@@ -4,7 +4,7 @@ import type { Container } from '@muster/contracts';
 export interface Delivery {
   hostId: string;
   containers: Container[];
-  /** Number of containers that differ from the previous snapshot, including added and removed ones. */
+  /** Number of containers that differ from the previous snapshot, including added and removed containers. */
   changes: number;
   /** The request body that an agent would send for these containers. */
   body: Buffer;

@@ -9,7 +9,7 @@ import { measureReads, readsOf } from './reads.js';
 const REMOVAL = { kind: 'removal', absent: 3, every: 10 } as const;
 
 /** Maximum number of hosts per fleet whose rows are verified at the end. */
-const VERIFIED_MAX = 200;
+const VERIFIED_HOSTS_MAX = 200;
 
 /** Runs the section. @throws VerificationError, or ProgramError if a request failed. */
 export function runGrowth(bench: Bench) {
@@ -51,11 +51,11 @@ async function finish({ plan, progress }: Bench, fleet: MeasuredFleet, ingest: L
   const table = await database.first<{ rows: number; bytes: number }>(
     `SELECT count(*)::int AS rows, pg_total_relation_size('containers')::float8 AS bytes FROM containers`,
   );
-  await fleet.verify(VERIFIED_MAX);
+  await fleet.verify(VERIFIED_HOSTS_MAX);
   progress(`growth: reads with ${hosts.length} hosts`);
   return {
     hosts: hosts.length,
-    /** The number of container rows, including removed ones, and the bytes of their table and its indexes. */
+    /** The number of container rows, including removed containers, and the bytes of their table and its indexes. */
     ...table,
     /** The rate of the first snapshots, which filled the database. */
     firstSnapshotsPerSecond: (1_000 * first.ok) / first.ms,

@@ -8,17 +8,17 @@ import { withMeasuredFleets, type MeasuredFleet, type ServerId } from '../measur
 import { summarizeTurns, takeRounds, type LoadFigures } from '../measure/turn.js';
 import { VerificationError } from '../verify.js';
 
-const changed = (percent: number): Traffic => ({ kind: 'changed', change: 'restarted', percent });
+const changedTraffic = (percent: number): Traffic => ({ kind: 'changed', change: 'restarted', percent });
 
 /**
- * The cases, by their names in reports. The row loop (`rows`) takes part in all cases except two. It has no heartbeats.
- * It also rewrites every row, so for it, an unchanged snapshot costs as much as a changed one.
+ * The cases, by their names in reports. The row loop (`rows`) takes part in all cases except two: it has no heartbeats,
+ * and it rewrites every row, so that an unchanged snapshot costs as much as a changed snapshot.
  */
 const CASES: Readonly<Record<string, { traffic: Traffic; contenders: readonly ServerId[] }>> = {
   heartbeat: { traffic: { kind: 'heartbeat' }, contenders: ['bare', 'muster'] },
   unchanged: { traffic: { kind: 'unchanged' }, contenders: ['bare', 'muster'] },
-  '2 % changed': { traffic: changed(2), contenders: ['bare', 'rows', 'muster'] },
-  '100 % changed': { traffic: changed(100), contenders: ['bare', 'rows', 'muster'] },
+  '2 % changed': { traffic: changedTraffic(2), contenders: ['bare', 'rows', 'muster'] },
+  '100 % changed': { traffic: changedTraffic(100), contenders: ['bare', 'rows', 'muster'] },
 };
 
 /** The figures of one case. */
@@ -104,7 +104,7 @@ async function measureStalls({ plan, progress }: Bench, fleet: MeasuredFleet) {
   const { stallContainers: containers, stallRequests } = plan.http;
   const requests = await takeRounds(stallRequests, [fleet], async ({ server, send }) => {
     await server.call('loop', 1);
-    const { okMs } = await send({ connections: 1, traffic: changed(100), until: { perHost: 1 } });
+    const { okMs } = await send({ connections: 1, traffic: changedTraffic(100), until: { perHost: 1 } });
     return { stallMs: (await server.call('loop')).eventLoop.max, requestMs: okMs.max };
   });
   await fleet.verify();

@@ -17,7 +17,7 @@ import { verifyHost } from '../verify.js';
 const ROWS_MAX = 20_000;
 
 /** Maximum number of containers that are prepared before a measurement. */
-const PREPARED_MAX = 100_000;
+const PREPARED_CONTAINERS_MAX = 100_000;
 
 const NO_CHANGE: Change = { kind: 'none', percent: 0 };
 
@@ -130,7 +130,7 @@ async function takeTurn({ plan, cluster }: Bench, participant: Participant, cell
   const turn = { snapshots: 0, ms: 0, nodeCpuMs: 0, postgresCpuMs: 0 };
   const { containers, concurrency } = cell;
   const { turnMs } = plan.service;
-  const sizeMax = Math.floor(PREPARED_MAX / containers / concurrency) * concurrency;
+  const sizeMax = Math.floor(PREPARED_CONTAINERS_MAX / containers / concurrency) * concurrency;
   let size = concurrency;
   while (turn.ms < turnMs) {
     // All snapshots of a host are in the same queue, so they stay in order.

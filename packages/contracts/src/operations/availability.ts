@@ -15,7 +15,7 @@ export const AvailabilityOperations = {
     access: 'viewer',
     summary: 'Get the availability of a host',
     description:
-      'Returns how long the host was online in the window, and what it was at each time. Time in which Muster itself was ' +
+      'Returns how long the host was online in the window, and its state at each time. Time in which Muster itself was ' +
       'down, and time before the host was enrolled or after its agent left, is unknown and does not count. Fails with ' +
       '404 if the organization has no such host.',
     resource: 'host',

@@ -12,7 +12,7 @@ import { ContainerQuery, HostLabelQuery } from '../queries.js';
 import { SearchQuery, SearchResult } from '../search.js';
 import { Summary } from '../summary.js';
 
-/** The operations that read containers, and those that summarize or search the whole inventory. */
+/** The operations that read containers, and the operations that summarize or search the whole inventory. */
 export const ContainerOperations = {
   listContainers: {
     method: 'GET',
@@ -63,7 +63,7 @@ export const ContainerOperations = {
     summary: 'Get a map of all hosts',
     description:
       'Returns the name, freshness, severity and number of unhealthy containers of every host, as arrays of equal ' +
-      `length, sorted by name. Contains at most ${FLEET_MAP_HOSTS_MAX.toLocaleString('en')} hosts; \`total\` counts all.`,
+      `length, sorted by name. Contains at most ${FLEET_MAP_HOSTS_MAX.toLocaleString('en')} hosts; \`total\` counts all hosts.`,
     query: HostLabelQuery,
     answers: { 200: FleetMap },
   },

@@ -14,7 +14,7 @@ export const HistoryOperations = {
     access: 'viewer',
     summary: 'List events of containers or hosts',
     description:
-      'Returns the history of container changes, newest first, or with `subject=host` that of hosts. Events older than the retention period (90 days by ' +
+      'Returns the history of container changes, or with `subject=host` of host changes, newest first. Events older than the retention period (90 days by ' +
       'default) are deleted.',
     query: EventQuery,
     answers: { 200: EventPage },
@@ -26,7 +26,7 @@ export const HistoryOperations = {
     access: 'viewer',
     summary: 'List the events of a host',
     description:
-      'Returns the history of the host itself, newest first: since when it was stale or offline and when it was back, ' +
+      'Returns the history of the host itself, newest first: when it became stale or offline and when it returned, ' +
       'problems, upgrades, and changes of its name and labels. Fails with 404 if the organization has no such host.',
     resource: 'host',
     params: z.object({ hostId: Id }),

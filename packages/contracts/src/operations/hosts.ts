@@ -50,7 +50,7 @@ export const HostOperations = {
     summary: 'Count hosts and containers by label',
     description:
       'Groups the hosts by the value of the label `by`, and returns the number of hosts by freshness and of containers ' +
-      `by state for each value. At most ${HOST_GROUPS_MAX} groups are returned; \`other\` counts the hosts of all others.`,
+      `by state for each value. At most ${HOST_GROUPS_MAX} groups are returned; \`other\` counts the hosts of all other groups.`,
     query: HostGroupQuery,
     answers: { 200: HostGroups },
   },
@@ -87,8 +87,8 @@ export const HostOperations = {
     access: 'admin',
     summary: 'Rename a host or set its labels',
     description:
-      'Changes the host’s name in Muster only; the machine keeps its own. With `name: null`, the host has the name that ' +
-      'the machine reports again. `labels` replaces the labels that operators have set. Returns the changed host. ' +
+      'Changes the host’s name in Muster only; the machine keeps its own. With `name: null`, the host takes the name that ' +
+      'the machine reports. `labels` replaces the labels that operators have set. Returns the changed host. ' +
       'Fails with 404 if the organization has no such host.',
     resource: 'host',
     params: z.object({ hostId: Id }),

@@ -11,11 +11,11 @@ export interface Column {
 
 export interface Table {
   readonly name: string;
-  /** The columns, without generated ones. */
+  /** The columns, except generated columns. */
   readonly columns: readonly Column[];
 }
 
-const TABLES = `
+const FIND_TABLES = `
 SELECT c.relname AS name,
   (SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) ORDER BY a.attnum)
    FROM pg_attribute a
@@ -36,7 +36,7 @@ export const TEXT_FORMAT_SETTINGS = `
  * Reads the schema's tables, except the table of applied migrations. Each table follows the tables that it references.
  */
 export async function readTables(client: pg.ClientBase): Promise<Table[]> {
-  const { rows } = await client.query<Table & { refersTo: string[] }>(TABLES);
+  const { rows } = await client.query<Table & { refersTo: string[] }>(FIND_TABLES);
   const pendingTables = new Map(rows.map((row) => [row.name, row]));
   const ordered: Table[] = [];
   while (pendingTables.size > 0) {

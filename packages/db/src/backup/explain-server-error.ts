@@ -40,12 +40,12 @@ export function explainServerError(error: unknown, location: string): unknown {
   if (code === DATABASE_MISSING) {
     return new MoveError(`${location} does not exist: create it, for example with createdb.`, { cause: error });
   }
-  if (code !== undefined && RESOURCE_EXHAUSTED.test(code)) return failure(error, location);
+  if (code !== undefined && RESOURCE_EXHAUSTED.test(code)) return toMoveError(error, location);
   if (error instanceof DatabaseAdminError && !(error instanceof MigrationFailedError)) return error;
   if (isUnavailable(causeOf(error))) {
     return new DatabaseUnreachableError(location, `${causeOf(error).message}; nothing was moved`, { cause: error });
   }
-  return error instanceof MigrationFailedError || code === undefined ? error : failure(error, location);
+  return error instanceof MigrationFailedError || code === undefined ? error : toMoveError(error, location);
 }
 
 /** Returns the error of the driver. */
@@ -57,5 +57,5 @@ const missingPermissionMessage = (error: unknown, location: string): string =>
   `This user may not create tables in ${location} (${causeOf(error).message}): use the database's owner. ` +
   'Nothing was moved.';
 
-const failure = (error: unknown, location: string): MoveError =>
+const toMoveError = (error: unknown, location: string): MoveError =>
   new MoveError(`The move to ${location} failed: ${causeOf(error).message}. Nothing was moved.`, { cause: error });

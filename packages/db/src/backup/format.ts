@@ -49,7 +49,7 @@ export interface BackupEnd {
   readonly sha256: string;
 }
 
-/** A parsed line. A row stays JSON text, which the database parses. */
+/** A parsed line. A row is kept as JSON text, which the database parses. */
 export type BackupLine =
   | { readonly kind: 'header'; readonly header: BackupHeader }
   | { readonly kind: 'table'; readonly table: TableStart }
@@ -84,8 +84,8 @@ function parseObject(json: string): object | null {
 }
 
 /**
- * Finds the migrations that a header names. `unknown` is the name of one that is missing or has another checksum, or
- * null.
+ * Finds the migrations that a header names. `unknown` is the name of a migration that is missing or has another
+ * checksum, or null if there is none.
  */
 export function findMigrations(
   header: BackupHeader,

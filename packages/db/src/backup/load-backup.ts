@@ -16,7 +16,7 @@ export async function loadBackup(
 ): Promise<BackupCounts> {
   const tables = new Map((await readTables(client)).map((table) => [table.name, table]));
   const counts: BackupCounts = { tables: 0, rows: 0 };
-  let insert: Insert | null = null;
+  let insert: BatchInsert | null = null;
   // A migration may have inserted rows. The backup also contains these rows, as they were at the time of the backup.
   await client.query(`TRUNCATE ${[...tables.keys()].map(quoteIdentifier).join(', ')}`);
   for await (const line of lines) {
@@ -24,7 +24,7 @@ export async function loadBackup(
       await setSequences(client, line.header.sequences);
     } else if (line.kind === 'table') {
       await insert?.flush();
-      insert = new Insert(client, findMatchingTable(tables.get(line.table.table), line.table));
+      insert = new BatchInsert(client, findMatchingTable(tables.get(line.table.table), line.table));
       counts.tables += 1;
     } else {
       await insert!.add(line.json);
@@ -48,7 +48,7 @@ function findMatchingTable(table: Table | undefined, { table: name, columns }: T
 }
 
 /** Inserts the rows of one table in batches. */
-class Insert {
+class BatchInsert {
   readonly #client: pg.ClientBase;
   readonly #sql: string;
   #rows: string[] = [];

@@ -44,7 +44,7 @@ export interface MoveSummary {
   readonly isRepeated: boolean;
 }
 
-const CONNECTION = { applicationName: 'muster move-database', connectTimeoutMs: 10_000 };
+const CONNECTION_OPTIONS = { applicationName: 'muster move-database', connectTimeoutMs: 10_000 };
 
 /**
  * Milliseconds to wait for the transaction of an earlier move that was killed. The server ends that transaction after
@@ -88,7 +88,7 @@ export async function moveDatabase({ dataDir, url, signal }: MoveOptions): Promi
   const { directory } = dataDirectoryPaths(dataDir);
   const migrations = await loadMigrations();
   try {
-    const server = await connectForMigrations(url, CONNECTION);
+    const server = await connectForMigrations(url, CONNECTION_OPTIONS);
     // Without its connection, the server rolls the transaction back.
     const disconnect = () => destroySocket(server);
     signal?.addEventListener('abort', disconnect);
@@ -187,7 +187,7 @@ function notEmptyError(location: string, found: readonly string[]): MoveError {
 
 /**
  * Returns whether a move that was interrupted at its last step was committed to this database. The move's id shows
- * this. A transaction id would not, because another database may have assigned the same one.
+ * this. A transaction id would not, because another database may have assigned the same id.
  */
 async function isMovedTo(server: pg.ClientBase, { moveId }: MoveRecord): Promise<boolean> {
   const { rows } = await server.query<{ comment: string | null }>(
@@ -211,8 +211,8 @@ async function* readLines({ embedded, directory }: Move): AsyncGenerator<Exclude
 }
 
 /**
- * Returns the error for a failed query of the embedded database. It keeps the failure from being reported as one of the
- * server.
+ * Returns the error for a failed query of the embedded database. Without this error, the failure would be reported as a
+ * failure of the server.
  */
 const unreadableError = (directory: string, error: unknown): DataDirectoryError =>
   new DataDirectoryError(directory, `its database cannot be read: ${(error as Error).message}`, { cause: error });

@@ -24,13 +24,13 @@ export async function readDataDirectory<T>(dataDir: string, action: (client: pg.
     if (await pathExists(unfinished)) {
       throw new BackupError(`The first start with ${directory} was interrupted: this directory contains no data yet.`);
     }
-    return await onPglite(postgres, action);
+    return await withPglite(postgres, action);
   } finally {
     await lock.release();
   }
 }
 
-async function onPglite<T>(postgres: string, action: (client: pg.ClientBase) => Promise<T>): Promise<T> {
+async function withPglite<T>(postgres: string, action: (client: pg.ClientBase) => Promise<T>): Promise<T> {
   const pglite = await openPglite(postgres);
   try {
     const pool = createEmbeddedPool(pglite);

@@ -73,7 +73,7 @@ async function verifyBackup(file: string): Promise<BackupHeader> {
   return header!;
 }
 
-/** Returns those of `migrations` that were applied when the backup was made. */
+/** Returns the part of `migrations` that was applied when the backup was made. */
 function migrationsOf(header: BackupHeader, migrations: readonly Migration[]): Migration[] {
   const { known, unknown } = findMigrations(header, migrations);
   if (unknown !== null) {

@@ -7,10 +7,10 @@ import { quoteIdentifier, readSequences, readTables, TEXT_FORMAT_SETTINGS, type 
 import { FORMAT, FORMAT_VERSION, type BackupEnd, type BackupHeader, type TableStart } from './format.js';
 
 /** Maximum number of rows per FETCH. */
-const FETCHED_ROWS = 500;
+const FETCH_ROWS_MAX = 500;
 
 /** Maximum bytes per FETCH. A single row may exceed this limit. */
-const FETCHED_BYTES = 4 * 1024 * 1024;
+const FETCH_BYTES_MAX = 4 * 1024 * 1024;
 
 /** The number of tables and rows in a backup. */
 export interface BackupCounts {
@@ -57,7 +57,7 @@ function textOf(part: ContentPart): string {
   return `${JSON.stringify(part.kind === 'header' ? part.header : part.table)}\n`;
 }
 
-/** Reads the header of a backup: among others, the database's migrations. */
+/** Reads the content of a backup's header, such as the database's migrations. */
 export async function readHeader(client: pg.ClientBase, at: Date): Promise<BackupHeader> {
   const { rows: migrations } = await client.query<{ name: string; checksum: string }>(
     `SELECT migration_name AS name, checksum FROM "_prisma_migrations"
@@ -87,12 +87,12 @@ async function* readRows(client: pg.ClientBase, { name, columns }: Table): Async
   );
   await client.query(`DECLARE backed_up NO SCROLL CURSOR FOR SELECT ${row} AS row FROM ${quoteIdentifier(name)}`);
   for (;;) {
-    const { rows: sizes } = await client.query<{ bytes: number }>(`FETCH ${FETCHED_ROWS} FROM sizes`);
+    const { rows: sizes } = await client.query<{ bytes: number }>(`FETCH ${FETCH_ROWS_MAX} FROM sizes`);
     for (const count of fetchCounts(sizes.map(({ bytes }) => bytes))) {
       const { rows } = await client.query<{ row: string }>(`FETCH ${count} FROM backed_up`);
       yield rows.map(({ row }) => row);
     }
-    if (sizes.length < FETCHED_ROWS) break;
+    if (sizes.length < FETCH_ROWS_MAX) break;
   }
   await client.query('CLOSE sizes');
   await client.query('CLOSE backed_up');
@@ -104,7 +104,7 @@ function fetchCounts(sizes: readonly number[]): number[] {
   let bytes = 0;
   for (const size of sizes) {
     bytes += size;
-    if (counts.length === 0 || bytes > FETCHED_BYTES) {
+    if (counts.length === 0 || bytes > FETCH_BYTES_MAX) {
       counts.push(0);
       bytes = size;
     }

@@ -16,7 +16,7 @@ export interface Finding {
   timed: boolean;
 }
 
-/** What the program that runs a test passes to it. */
+/** The values that the program passes to each test. */
 export interface CheckContext {
   readonly plan: Plan;
   /** Prints a line that describes the progress of the test. */

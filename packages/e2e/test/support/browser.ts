@@ -9,21 +9,21 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 import { startAgent, startHost, type FleetHost } from './host.js';
 import { Muster } from './muster.js';
 
-const installed = findChromium();
+const installedChromium = findChromium();
 
 /** `describe` for tests of pages. The tests are skipped if Chromium is not installed. */
-export const describeInChromium: typeof describe | typeof describe.skip = runIf(installed !== null, describe);
+export const describeInChromium: typeof describe | typeof describe.skip = runIf(installedChromium !== null, describe);
 
 /**
  * `describe` for tests of the pages of a large fleet. The tests are also skipped without a PostgreSQL server, because
  * the embedded database is too slow for a large fleet.
  */
 export const describeLargeFleet: typeof describe | typeof describe.skip =
-  installed === null ? describe.skip : serverOnly(describe);
+  installedChromium === null ? describe.skip : serverOnly(describe);
 
 /** Starts Chromium, with command-line arguments in addition to the default arguments. */
 export const openChromium = (args: readonly string[] = []): Promise<Browser> =>
-  chromium.launch({ ...installed!, args: [...installed!.args, ...args] });
+  chromium.launch({ ...installedChromium!, args: [...installedChromium!.args, ...args] });
 
 /**
  * The uncaught errors and Content Security Policy violations of a page. The dashboard must cause no error and no

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /** The keys in the package debian-archive-keyring, which also exists in other distributions. */
-const KEYS = '/usr/share/keyrings/debian-archive-keyring.gpg';
+const DEBIAN_KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 /**
  * Returns the address of this machine's Debian mirror. On other distributions, returns the default of debootstrap.
@@ -40,7 +40,10 @@ export async function openRelease(directory: string, releases: readonly string[]
   // apt-get locks the directory of this file.
   const status = join(directory, 'status');
   await writeFile(status, '');
-  await writeFile(sources, releases.map((release) => `deb [signed-by=${KEYS}] ${mirror} ${release} main\n`).join(''));
+  await writeFile(
+    sources,
+    releases.map((release) => `deb [signed-by=${DEBIAN_KEYRING}] ${mirror} ${release} main\n`).join(''),
+  );
   const options = {
     'Dir::State': join(directory, 'state'),
     'Dir::State::status': status,

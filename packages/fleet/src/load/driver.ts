@@ -38,8 +38,8 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
   for (let place = 0; place < Math.max(count, hosts.length); place++) {
     shares[place % count]!.push(hosts[place % hosts.length]!);
   }
-  // If several connections send snapshots of one host, an older snapshot can arrive after a newer one. The API then
-  // does not apply it.
+  // If several connections send snapshots of one host, an older snapshot can arrive after a newer snapshot. The API
+  // then does not apply it.
   const isOrdered = count <= hosts.length;
   const connections = await openConnections(port, count, isStorm);
 

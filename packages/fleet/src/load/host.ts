@@ -130,7 +130,7 @@ function createWorkloadHost(session: AgentSession, simulated: SimulatedHost): Lo
   };
 }
 
-/** If `costlyBodies` is not null, the host alternates between these two snapshots, and sends no numbered ones. */
+/** If `costlyBodies` is not null, the host alternates between these two snapshots, and sends no numbered snapshots. */
 function createStormHost(session: AgentSession, number: number, costlyBodies: readonly Buffer[] | null): LoadHost {
   /**
    * The last generation that the API accepted, or 0. After a refusal, the host sends the same generation again, which

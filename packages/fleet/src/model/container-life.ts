@@ -30,7 +30,9 @@ export interface SentContainer {
   derived: Pick<Deployment, 'workload'> & { health: Health | null; exitCode: number | null; isInfra: boolean };
 }
 
-/** The orchestrators of some of every twenty services. The other services belong to Compose. */
+/**
+ * The orchestrators of six of every twenty services, by the place of the service. The other services belong to Compose.
+ */
 const KIND_BY_PLACE: Readonly<Record<number, WorkloadKind>> = {
   ...{ 1: 'swarm', 2: 'kubernetes', 3: 'nomad', 4: 'plain', 6: 'kubernetes', 8: 'swarm' },
 };
@@ -64,7 +66,7 @@ const EXITED_SHARE = 0.08;
 /** The share of new containers that cannot start. */
 const START_FAILURE_SHARE = 0.1;
 
-/** The reasons that an agent reports for an exit, with their exit codes. */
+/** The share of containers that were created some time after their host booted, not at the boot. */
 const CREATED_LATER_SHARE = 0.25;
 
 const HOUR_MS = 3_600_000;

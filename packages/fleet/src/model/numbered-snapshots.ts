@@ -1,6 +1,7 @@
 /**
  * Numbered snapshots. Every container of such a snapshot contains the snapshot's number (its generation). A check can
- * therefore tell which snapshot the API has stored, and whether all of it was stored. The functions are pure.
+ * therefore find out which snapshot the API has stored, and whether the whole snapshot was stored. The functions are
+ * pure.
  */
 import type { Container } from '@muster/contracts';
 import { CONTAINER_DEFAULTS } from './workload.js';

@@ -12,7 +12,7 @@ import {
 import type { Call, Http } from '@muster/testkit/http';
 import { seededRandom, type Random } from '@muster/testkit/random';
 import type { z } from 'zod';
-import { compareCounts, type ExpectedHost, type Texts } from '../compare.js';
+import { compareCounts, type ExpectedHost, type ContainerTexts } from '../compare.js';
 import { HostLife, type HostEvent } from '../model/host-life.js';
 import type { Role, SentContainer } from '../model/container-life.js';
 import { callApi, type Answer } from '../protocol/answers.js';
@@ -54,7 +54,7 @@ const GZIP_BYTES_MIN = 4_096;
 /** Level 3 takes less than two thirds of the time of the default level, for 5 % more bytes. */
 const GZIP_LEVEL = 3;
 
-const REASON = /"reason":"(?!failed_to_start)\w+"/;
+const KNOWN_REASON = /"reason":"(?!failed_to_start)\w+"/;
 const UNKNOWN_REASON = '"reason":"unknown"';
 
 /**
@@ -93,7 +93,7 @@ export class HostAgent {
   private sent: readonly SentContainer[] = [];
   private texts: readonly string[] = [];
   /** The containers that the API has stored; null while it is unknown whether the API applied the last snapshot. */
-  private stored: Texts | null = new Map();
+  private stored: ContainerTexts | null = new Map();
   private body: { bytes: Buffer; gzip: boolean } | null = null;
   private observedAtMs = 0;
   private acknowledgedAtMs = Number.NEGATIVE_INFINITY;
@@ -222,7 +222,8 @@ export class HostAgent {
   }
 
   private async sendHeartbeat(session: AgentSession): Promise<void> {
-    // A digest tells the API that nothing has changed. A heartbeat therefore omits it while a change is unreported.
+    // A digest in a heartbeat means that nothing has changed. A heartbeat therefore omits it while a change is
+    // unreported.
     const digest = this.schedule.hasChange ? null : this.digest;
     await this.report('heartbeat', this.call(HeartbeatResponse, heartbeatRequest(session, digest, this.machine)));
   }
@@ -267,7 +268,7 @@ export class HostAgent {
     const { containers } = this.life!;
     this.sent = containers.map((container) => container.sent(nowMs, epochMs));
     const texts = this.sent.map(({ text }, index) =>
-      containers[index]!.finishedAtMs > this.forgottenUntilMs ? text : text.replace(REASON, UNKNOWN_REASON),
+      containers[index]!.finishedAtMs > this.forgottenUntilMs ? text : text.replace(KNOWN_REASON, UNKNOWN_REASON),
     );
     if (this.body === null || texts.join() !== this.texts.join()) {
       const bytes = Buffer.from(`[${texts.join()}]`);

@@ -1,6 +1,6 @@
 import { createLatencies } from '../latencies.js';
 
-/** The kinds of calls: those of the agents, and the operator's. */
+/** The kinds of calls, of agents and of the operator. */
 const CALL_KINDS = ['enroll', 'snapshot', 'heartbeat', 'token', 'read', 'admin'] as const;
 export type CallKind = (typeof CALL_KINDS)[number];
 

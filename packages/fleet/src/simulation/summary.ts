@@ -44,14 +44,14 @@ export function summarize({ options, seconds, hosts, metrics, verification, simu
     const answered = latencies.count;
     if (answered === 0) return [];
     const { p50, p99, max } = latencyOf(latencies);
-    const latency = { p50Ms: rounded(p50), p99Ms: rounded(p99), maxMs: rounded(max) };
-    const perSecond = rounded(answered / seconds);
+    const latency = { p50Ms: roundFigure(p50), p99Ms: roundFigure(p99), maxMs: roundFigure(max) };
+    const perSecond = roundFigure(answered / seconds);
     return [[kind, { answered, perSecond, ...latency, bytesSent, bytesReceived }] as const];
   });
   const hasServerErrors = [...metrics.statuses.keys()].some((status) => status >= 500);
   return {
     options: shown,
-    seconds: rounded(seconds),
+    seconds: roundFigure(seconds),
     hosts,
     calls: Object.fromEntries(calls),
     statuses: Object.fromEntries(metrics.statuses),
@@ -60,12 +60,12 @@ export function summarize({ options, seconds, hosts, metrics, verification, simu
     retries: metrics.retries,
     compared,
     differences: { count: differences.length, first: differences.slice(0, DIFFERENCES_SHOWN) },
-    simulator: { cpuSeconds: rounded(simulator.cpuSeconds), rssMiB: Math.round(simulator.rssMiB) },
+    simulator: { cpuSeconds: roundFigure(simulator.cpuSeconds), rssMiB: Math.round(simulator.rssMiB) },
     passed: differences.length === 0 && (options.allow5xx || !hasServerErrors),
   };
 }
 
-const rounded = (value: number): number => Math.round(value * 10) / 10;
+const roundFigure = (value: number): number => Math.round(value * 10) / 10;
 
 /** Returns the summary as text for people. */
 export function summaryText(summary: Summary): string {

@@ -32,7 +32,7 @@ export function createLife(
   { seed, nowMs }: { seed: number; nowMs: number },
 ): (untilMs: number) => number {
   const scripts = roles.map((role, index) => {
-    const script = play(engine, role, nowMs, seededRandom(seed + index * 7_919));
+    const script = playRole(engine, role, nowMs, seededRandom(seed + index * 7_919));
     // The first step of the script creates the container. It runs now, so that the engine's first list is complete.
     return { script, atMs: nowMs + script.next().value };
   });
@@ -45,7 +45,7 @@ export function createLife(
   };
 }
 
-function* play(engine: ReplayedEngine, role: Role, nowMs: number, random: Random): Script {
+function* playRole(engine: ReplayedEngine, role: Role, nowMs: number, random: Random): Script {
   const wait = (secondsMin: number, spread: number): number => (secondsMin + random() * spread) * 1_000;
   const run = (atMs?: number): string => {
     const id = engine.create(role, atMs);

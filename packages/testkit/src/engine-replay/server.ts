@@ -19,8 +19,8 @@ const ROUTES = {
 export type Route = keyof typeof ROUTES;
 
 /**
- * How a call fails, as observed with real engines. The response has an error status, is cut off but looks complete, or
- * is cut off by a closed connection. Or there is no response.
+ * How a call fails, as observed with real engines: the response has an error status, is cut off but looks complete, is
+ * cut off by a closed connection, or does not arrive.
  */
 export type Fault = { kind: 'status'; status: number } | { kind: 'truncate' } | { kind: 'reset' } | { kind: 'hang' };
 

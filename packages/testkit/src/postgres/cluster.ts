@@ -27,8 +27,8 @@ const LOG_LENGTH_MAX = 5_000;
 
 /**
  * A shell that starts the server for each line of its input and prints pg_ctl's exit code. When its input ends, the
- * shell stops the server, even if the server is frozen, and removes the files. If this process is killed, the input
- * ends as well.
+ * shell stops the server, even if the server is frozen, and removes the files. The input also ends if this process is
+ * killed.
  */
 const WATCHDOG = `
 pg_ctl() { "$1/pg_ctl" -D "$2/data" -w "$3" -l "$2/log" >/dev/null 2>&1; }
@@ -41,7 +41,7 @@ fi 2>/dev/null
 rm -rf "$2"
 `;
 
-/** PostgreSQL cannot be started on this machine. The message says why, and what to install. */
+/** PostgreSQL cannot be started on this machine. The message states the reason, and what to install. */
 export class PostgresMissingError extends Error {}
 
 /** Starts a server. If PostgreSQL is missing, returns null, and `isAvailable` reports what to install. */
@@ -68,7 +68,7 @@ export async function startPostgresCluster(options: PostgresClusterOptions = {})
   const { bin, version } = await findNewestInstallation();
   const owner = await findServerOwner();
   const directory = await mkdtemp(join(tmpdir(), 'muster-postgres-'));
-  const server = watch(bin, directory, owner);
+  const server = startWatchdog(bin, directory, owner);
   try {
     const password = await initialize(bin, directory, owner);
     const port = await startOnFreePort(server, { ...(durable ? {} : FAST_SETTINGS), ...settings });
@@ -139,10 +139,10 @@ async function startOnFreePort(server: Server, settings: Readonly<Record<string,
   }
 }
 
-type Server = ReturnType<typeof watch>;
+type Server = ReturnType<typeof startWatchdog>;
 
 /** Starts the watchdog of a server whose files are in `directory`. */
-function watch(bin: string, directory: string, owner: Owner) {
+function startWatchdog(bin: string, directory: string, owner: Owner) {
   const data = join(directory, 'data');
   const watchdog = spawn('sh', ['-c', WATCHDOG, 'sh', bin, directory], {
     ...owner,

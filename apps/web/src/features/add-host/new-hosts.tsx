@@ -10,8 +10,8 @@ import { StateIcon } from '../../components/state-icons';
 const POLL_INTERVAL_MS = 3_000;
 
 /**
- * The query for the hosts that were enrolled last. It is sorted by that time, because the requested page cannot hold
- * all hosts of a large fleet.
+ * The query for the hosts that were enrolled last. It is sorted by the time of enrollment, because the requested page
+ * cannot hold all hosts of a large fleet.
  */
 const NEWEST_HOSTS = hostsQuery({ sort: '-enrolledAt' }, 50);
 

@@ -3,7 +3,7 @@ import { DateTime } from '../../components/time';
 import { describeAvailability, describeSegment, segmentPlace, segmentState } from '../../lib/availability';
 
 /** Maximum number of interruptions that are listed below a bar. */
-const LISTED_MAX = 100;
+const LISTED_INTERRUPTIONS_MAX = 100;
 
 /** The states in the order of the key. */
 const STATES: readonly AvailabilitySegment['state'][] = ['online', 'engine_down', 'stale', 'offline', 'unknown'];
@@ -15,13 +15,13 @@ const keyOf = (segments: readonly AvailabilitySegment[]): [words: string, state:
   );
 
 /**
- * What a host was in a window, as a bar. Each part has a tooltip. The bar is one image for a screen reader, and the list
- * below it has the same periods in words.
+ * The states of a host in a window, as a bar. Each part has a tooltip. The bar is one image for a screen reader, and
+ * the list below it has the same periods in words.
  */
 export function UptimeBar({ availability }: { availability: HostAvailability }) {
   const { segments, from, to, isExact } = availability;
   const interruptions = segments.filter(({ state }) => state !== 'online').reverse();
-  // A short interruption is wider than its time, so it is drawn over the long parts beside it.
+  // A short interruption has a minimum width, so it is drawn over the longer parts next to it.
   const drawn = [...segments].sort((a, b) => Number(a.state !== 'online') - Number(b.state !== 'online'));
   return (
     <figure className="uptime">
@@ -54,10 +54,12 @@ export function UptimeBar({ availability }: { availability: HostAvailability }) 
               {isExact ? 'Periods in which the host was not known to be online' : 'Periods, each with its worst state'}
             </summary>
             <ul>
-              {interruptions.slice(0, LISTED_MAX).map((segment) => (
+              {interruptions.slice(0, LISTED_INTERRUPTIONS_MAX).map((segment) => (
                 <li key={segment.from}>{describeSegment(segment)}</li>
               ))}
-              {interruptions.length > LISTED_MAX && <li>and {interruptions.length - LISTED_MAX} earlier ones</li>}
+              {interruptions.length > LISTED_INTERRUPTIONS_MAX && (
+                <li>and {interruptions.length - LISTED_INTERRUPTIONS_MAX} earlier ones</li>
+              )}
             </ul>
           </details>
         </>

@@ -13,7 +13,7 @@ export function Successor({ container: { hostId, dockerId, image, workload, labe
   const { data } = useQuery({ ...successorsQuery(workloadFilters(search ?? {})), enabled: search !== null });
   if (search === null) return null;
   const successor = data?.items.find((one) => isOfWorkload(search, one.workload) && one.dockerId !== dockerId);
-  // If the workload has no instance, the other containers of the service are not successors of this one.
+  // If the workload has no instance, the other containers of the service are not successors of this container.
   if (successor === undefined || (search.instance === undefined && workload.kind !== 'plain')) {
     return <WorkloadLink search={search} />;
   }

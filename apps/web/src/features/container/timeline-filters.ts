@@ -4,7 +4,7 @@ import type { EventSearch } from '../events/search';
 import { workloadEventFilters, workloadSearch, workloadTitle } from '../workload/search';
 
 /**
- * Returns the filters of a container's history, and the same filters for the events page. `hosts` are those of the
+ * Returns the filters of a container's history, and the same filters for the events page. `hosts` are the hosts of the
  * container's Swarm cluster.
  */
 export function timelineFilters(

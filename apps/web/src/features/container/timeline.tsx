@@ -12,8 +12,9 @@ import { workloadSearch } from '../workload/search';
 import { timelineFilters } from './timeline-filters';
 
 /**
- * The events of all containers of this container's workload. A container that replaces another one thereby continues
- * its history. The replacement is on the same host, unless an orchestrator chooses the host.
+ * The events of all containers of this container's workload. A container that replaces another container thereby
+ * continues the history of that container. The replacement is on the same host, unless an orchestrator chooses the
+ * host.
  */
 export function Timeline({ container }: { container: ContainerView }) {
   const { hostId, name, dockerId, workload, labels } = container;

@@ -11,7 +11,7 @@ import type { ContainerRow } from './recreations';
 import type { ColumnId, SortKey } from './search';
 import { toPlainText } from '../../lib/plain-text';
 
-/** The definition of each column. The name column is one of them. */
+/** The definition of each column, including the name column. */
 export const COLUMN_DEFINITIONS: Readonly<Record<ColumnId | 'name', Column<ContainerRow, SortKey>>> = {
   name: {
     title: 'Name',

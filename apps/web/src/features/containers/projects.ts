@@ -29,7 +29,7 @@ export function mergeProjects(projects: readonly Project[]): ProjectGroup[] {
       : `${item.hostId} ${item.project}`;
     groups.set(key, [...(groups.get(key) ?? []), item]);
   }
-  // If the name is also that of a Compose project, the group filters by host. Otherwise, it would also find the
+  // If a Compose project has the same name, the group filters by host. Otherwise, the group would also find the
   // containers of the Compose project.
   const composed = new Set(
     projects.flatMap(({ kind, project }) => (FLEET_WORKLOAD_KINDS.includes(kind) ? [] : project)),

@@ -20,7 +20,7 @@ function parseTemporaryName({ name, workload, removedAt }: ContainerView): { id:
 
 /**
  * Merges the two containers of a recreation by Compose into one row. Until the old container is removed, the row shows
- * the old one. After that, it shows the new one with its final name.
+ * the old container. After that, the row shows the new container with its final name.
  */
 export function mergeRecreations(containers: readonly ContainerView[]): readonly ContainerRow[] {
   const temporary = new Map(containers.map((one) => [one, parseTemporaryName(one)]));

@@ -2,11 +2,11 @@ import { formatSortOrder, parseSortOrder, sortAfterClick, type Sort } from '../.
 import { SORTS, type ContainerSearch, type SortKey } from './search';
 
 /** The sort keys that the API supports only for the containers of given hosts. */
-const HOST_ONLY: ReadonlySet<SortKey> = new Set(['state', 'changedAt']);
+const HOST_ONLY_SORT_KEYS: ReadonlySet<SortKey> = new Set(['state', 'changedAt']);
 
 /** Returns the sort keys that the API supports with these filters. */
 export const sortKeysOf = ({ hostId }: Pick<ContainerSearch, 'hostId'>): readonly SortKey[] =>
-  hostId === undefined ? SORTS.filter((key) => !HOST_ONLY.has(key)) : SORTS;
+  hostId === undefined ? SORTS.filter((key) => !HOST_ONLY_SORT_KEYS.has(key)) : SORTS;
 
 /**
  * Returns the sort order that the query parameters select. Returns the order by name if the API does not support the

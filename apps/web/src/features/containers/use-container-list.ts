@@ -7,8 +7,8 @@ const NO_ITEMS: readonly ContainerRow[] = [];
 
 /**
  * Reads a list of containers page by page. A page is incomplete if the API would need too long to find enough matches
- * for it. If no match has been found yet, the page after an incomplete page is requested automatically. Otherwise, it
- * is requested only when the user asks for it. The two containers of a recreation by Compose are one row.
+ * for it. If no match has been found yet, the page after an incomplete page is requested automatically. Otherwise, that
+ * page is requested only when the user asks for it. The two containers of a recreation by Compose are one row.
  */
 export function useContainerList(filters: ContainerFilters) {
   const query = containersQuery(filters);

@@ -4,13 +4,13 @@ import { hostQuery, summaryQuery } from '../../lib/api/queries';
 import { CURRENT_FRESHNESS, LAST_KNOWN_FRESHNESS } from '../../lib/container-status';
 import type { ContainerSearch } from './search';
 
-const isExactly = (values: readonly string[], expected: readonly string[]): boolean =>
+const hasExactly = (values: readonly string[], expected: readonly string[]): boolean =>
   values.length === expected.length && expected.every((value) => values.includes(value));
 
 function countOfFleet({ containers }: Summary, freshness: readonly string[] | undefined): number | null {
   if (freshness === undefined) return containers.current.infra + containers.lastKnown.infra;
-  if (isExactly(freshness, CURRENT_FRESHNESS)) return containers.current.infra;
-  return isExactly(freshness, LAST_KNOWN_FRESHNESS) ? containers.lastKnown.infra : null;
+  if (hasExactly(freshness, CURRENT_FRESHNESS)) return containers.current.infra;
+  return hasExactly(freshness, LAST_KNOWN_FRESHNESS) ? containers.lastKnown.infra : null;
 }
 
 /**

@@ -6,7 +6,7 @@ import { HOST_EVENT_KINDS } from '../../lib/format-host-event';
 
 /** The query parameters of the events page. */
 export interface EventSearch {
-  /** Whether the page lists events of hosts. By default, it lists those of containers. */
+  /** Whether the page lists events of hosts. By default, the page lists events of containers. */
   subject?: 'host' | undefined;
   hostId?: string[] | undefined;
   hostLabel?: string[] | undefined;

@@ -6,7 +6,10 @@ const SUBJECTS = [
   ['host', 'Hosts'],
 ] as const;
 
-/** Links that switch between the events of containers and those of hosts. The filters by host and by host label are kept. */
+/**
+ * Links that switch between the events of containers and the events of hosts. The filters by host and by host label are
+ * kept.
+ */
 export function SubjectSwitch({ search }: { search: EventSearch }) {
   const subject = search.subject ?? 'container';
   return (

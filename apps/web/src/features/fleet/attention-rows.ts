@@ -143,17 +143,13 @@ function rowsOfContainerProblem({
 const formatAtLeast = (count: number, isExact: boolean, noun: string): string =>
   isExact ? formatCount(count, noun) : `${formatNumber(count)}+ ${noun}s`;
 
-/** Returns some names, and the number of the others. */
+/** Returns the first names, and a note with the number of other hosts. */
 function formatNames(hosts: AttentionRow['names'], total: number): Pick<AttentionRow, 'names' | 'note'> {
   const names = hosts.slice(0, NAMES_SHOWN_MAX).map(({ id, name }) => ({ id, name }));
   const others = total - names.length;
   return { names, note: others > 0 ? `and ${formatCount(others, 'other')}` : '' };
 }
 
-/**
- * Describes a container's problem with the reason of its exit. An older agent reports only the exit code. By
- * convention, a code above 128 is 128 plus the number of a signal.
- */
 /** A crash loop can span several containers that replace each other, so its row leads to the workload. */
 function targetOf(kind: ContainerProblemCode, { hostId, dockerId, workload }: LatestContainer): AttentionTarget {
   const search = kind === 'crash_loop' ? workloadSearch(hostId, workload) : null;
@@ -169,6 +165,10 @@ function describeCrashLoop({ exit, exitCode, exits }: LatestContainer): string {
   return exitCode === null ? loop : `${loop}, last code ${exitCode}`;
 }
 
+/**
+ * Describes a container's problem with the reason of its exit. An older agent reports only the exit code. By
+ * convention, a code above 128 is 128 plus the number of a signal.
+ */
 function describeProblem(kind: ContainerProblemCode, container: LatestContainer): string {
   const { problem } = CONTAINER_PROBLEMS[kind];
   const { exit, exitCode } = container;

@@ -4,8 +4,8 @@ import { formatCount } from '../../lib/format-count';
 
 /**
  * The marks of the density map, worst first. Each mark has its own shape and color. The mark of a host shows its
- * freshness. If the host is online, the mark may show a problem instead. If it is stale or has never reported, only a
- * severe problem is shown instead.
+ * freshness. If the host is online, the mark may show a problem instead. If the host is stale or has never reported,
+ * only a severe problem is shown instead.
  */
 export const MARKS = [
   'offline',
@@ -33,16 +33,16 @@ export const MARK_LABELS: Readonly<Record<Mark, string>> = {
 };
 
 /** A host with at least this severity, as computed by the API, has a severe problem. */
-const SEVERE = 5;
-/** A host with at least this severity, but less than `SEVERE`, has a minor problem. */
-const MINOR = 3;
+const SEVERE_MIN = 5;
+/** A host with at least this severity, but less than `SEVERE_MIN`, has a minor problem. */
+const MINOR_MIN = 3;
 
 /** Returns the mark of a host. */
 export function markOf(freshness: Freshness, severity: number, unhealthy: number): Mark {
   if (freshness === 'offline' || freshness === 'engine_down' || freshness === 'left') return freshness;
-  if (severity >= SEVERE) return 'problem';
+  if (severity >= SEVERE_MIN) return 'problem';
   if (freshness !== 'online') return freshness;
-  if (severity >= MINOR) return 'minor';
+  if (severity >= MINOR_MIN) return 'minor';
   return unhealthy > 0 ? 'unhealthy' : 'online';
 }
 

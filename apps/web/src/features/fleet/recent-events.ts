@@ -1,7 +1,7 @@
 import type { ContainerEvent } from '@muster/contracts';
 import { useQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
-import { labelledRecentEventsQuery, recentEventsQuery, type RecentEventList } from '../../lib/api/queries';
+import { labeledRecentEventsQuery, recentEventsQuery, type RecentEventList } from '../../lib/api/queries';
 
 /** The period whose events the fleet page shows, in milliseconds. */
 const WINDOW_MS = 3_600_000;
@@ -18,17 +18,20 @@ export interface RecentEvents {
   since: number;
 }
 
-/** Returns the latest events of the hour before `now` (ms), at most `eventsMax`, of all hosts or of those with labels. */
+/**
+ * Returns the latest events of the hour before `now` (ms), at most `eventsMax`, of all hosts or of the hosts with
+ * labels.
+ */
 export function useRecentEvents(eventsMax: number, now: number, hostLabel: string[] | undefined): RecentEvents {
   // The start is rounded, so that one query serves for five minutes. Otherwise, each call would have a new query.
   const start = Math.floor((now - WINDOW_MS) / ROUNDED_TO_MS) * ROUNDED_TO_MS;
   const since = new Date(start).toISOString();
   const all = useQuery({ ...recentEventsQuery(since, eventsMax), enabled: hostLabel === undefined });
-  const labelled = useQuery({
-    ...labelledRecentEventsQuery(since, eventsMax, hostLabel),
+  const labeled = useQuery({
+    ...labeledRecentEventsQuery(since, eventsMax, hostLabel),
     enabled: hostLabel !== undefined,
   });
-  const { data } = hostLabel === undefined ? all : labelled;
+  const { data } = hostLabel === undefined ? all : labeled;
   return useMemo(() => toRecentEvents(data, start), [data, start]);
 }
 

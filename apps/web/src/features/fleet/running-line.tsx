@@ -4,7 +4,7 @@ import { formatDuration } from '../../lib/format-time';
 import { useNow } from '../../components/time';
 import { sampleHistory, stateHistory } from '../../lib/state-history';
 
-const COLUMNS = 48;
+const SAMPLE_COUNT = 48;
 const HEIGHT = 20;
 
 /** A line chart of the number of a host's running containers since `since`, which is about an hour ago or later. */
@@ -19,7 +19,7 @@ export function RunningLine({
 }) {
   const now = useNow();
   const { path, area, minRunning, maxRunning } = useMemo(() => {
-    const points = sampleHistory(stateHistory(byState, events, now), since, now, COLUMNS);
+    const points = sampleHistory(stateHistory(byState, events, now), since, now, SAMPLE_COUNT);
     const runningCounts = points.map((point) => point.byState['running'] ?? 0);
     const chartMax = Math.max(1, ...runningCounts);
     const y = (value: number): number => HEIGHT - 1.5 - (value / chartMax) * (HEIGHT - 4);
@@ -36,7 +36,7 @@ export function RunningLine({
   return (
     <svg
       className="running-line"
-      viewBox={`0 0 ${COLUMNS - 1} ${HEIGHT}`}
+      viewBox={`0 0 ${SAMPLE_COUNT - 1} ${HEIGHT}`}
       preserveAspectRatio="none"
       role="img"
       aria-label={label}

@@ -10,8 +10,8 @@ import { ErrorNote } from '../../components/error-note';
 import { LabelsField } from '../../components/labels-field';
 
 /**
- * The dialog in which an admin edits the labels that operators have set on a host. It sends only what the admin changed,
- * so that a change that someone else made in the meantime stays.
+ * The dialog in which an admin edits the labels that operators have set on a host. It sends only what the admin
+ * changed, so that a change that someone else made in the meantime is kept.
  */
 export function HostLabelsDialog({ host, onClose }: { host: Host; onClose: () => void }) {
   const client = useQueryClient();

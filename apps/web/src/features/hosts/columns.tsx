@@ -121,7 +121,7 @@ function Labels({ host }: { host: Host }) {
   );
 }
 
-/** The name, and what tells the host apart if several hosts have this name. */
+/** The name, with a distinguishing text if several hosts have this name. */
 function Name({ host }: { host: Host }) {
   const { id, name } = host;
   const distinction = distinctionOf(host);

@@ -11,7 +11,7 @@ interface FilterLinks {
   addFilter: (filter: HostSearch) => void;
 }
 
-/** What all filter links of the hosts page share. */
+/** The values that all filter links of the hosts page share. */
 export const FilterLinkContext = createContext<FilterLinks | null>(null);
 
 /** Returns the value of `FilterLinkContext` for a page with these filters. */
@@ -35,7 +35,7 @@ export function useFilterLinks(search: HostSearch): FilterLinks {
 
 /**
  * A link that adds a filter to the hosts page. It is not a `Link` of the router, because each `Link` builds its
- * location and observes the current one. Two of them per row took a third of a row's rendering time.
+ * location and observes the current location. Two such links per row took a third of a row's rendering time.
  */
 export function FilterLink({ filter, title, children }: { filter: HostSearch; title: string; children: ReactNode }) {
   const links = use(FilterLinkContext);

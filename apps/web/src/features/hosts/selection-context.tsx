@@ -13,16 +13,16 @@ export const SelectionContext = createContext<{
   /** Whether all, some or none of the loaded rows are selected. */
   part: 'all' | 'some' | 'none';
   /**
-   * Selects or deselects a host. If `isRange` is true, does the same with all rows between this one and the last
-   * clicked one.
+   * Selects or deselects a host. If `isRange` is true, does the same with all rows from the last clicked row to this
+   * row.
    */
   onSelect: (host: Host, isSelected: boolean, isRange: boolean) => void;
   onSelectAll: (isSelected: boolean) => void;
 } | null>(null);
 
 /**
- * The checkbox that selects a host. A click with the Shift key applies to all hosts between this one and the last
- * clicked one.
+ * The checkbox that selects a host. A click with the Shift key applies to all hosts from the last clicked host to this
+ * host.
  */
 export function HostCheckbox({ host }: { host: Host }) {
   const context = use(SelectionContext);

@@ -11,7 +11,7 @@ export const DRIFT_TITLES: Readonly<Record<ImageInUse['drift'], string>> = {
     'cannot be compared.',
 };
 
-/** The number of builds of an image. Its icon shows whether they are known to differ. */
+/** The number of builds of an image. The icon shows whether the builds are known to differ. */
 export const DriftBadge = ({ image }: { image: Pick<ImageInUse, 'buildsMin' | 'buildsMax' | 'drift'> }) => (
   <span className="state" title={DRIFT_TITLES[image.drift]}>
     <StateIcon icon={image.drift === 'different' ? 'unhealthy' : image.drift === 'unknown' ? 'unknown' : 'running'} />

@@ -67,7 +67,7 @@ export function applyMessages(client: QueryClient, messages: readonly StreamMess
 function applyHosts(client: QueryClient, hosts: ReadonlyMap<string, Host>, refresh: Refresh): void {
   if (hosts.size === 0) return;
   const listedHosts = cachedHosts(client);
-  // The lists are filtered and sorted, so a host can leave a list or enter one that does not contain it.
+  // The lists are filtered and sorted, so a host can leave a list, or enter a list that does not contain it.
   let changesLists = false;
   for (const host of hosts.values()) {
     const { queryKey } = hostQuery(host.id);

@@ -6,7 +6,7 @@ import { api } from './client';
 /** Number of hosts with the lowest availability that are shown. */
 const WORST_HOSTS = 5;
 
-/** Milliseconds after which the lowest availability is read again, because reading it takes the history of all hosts. */
+/** Milliseconds after which the lowest availability is read again. The API reads the history of all hosts for it. */
 const WORST_HOSTS_AGE_MS = 5 * 60_000;
 
 /** Milliseconds after which the availability of a host is read again without an event of the host. */

@@ -32,7 +32,7 @@ export const api = createClient({
 export const isSignedOut = (error: unknown): boolean => error instanceof ProblemError && error.status === 401;
 
 /**
- * Returns whether the API has no item with the requested id. Its response is 404, or 400 if the id is invalid.
+ * Returns whether the API has no item with the requested id. The API then returns 404, or 400 if the id is invalid.
  */
 export const isNotFound = (error: unknown): boolean =>
   error instanceof ProblemError && (error.status === 404 || error.status === 400);

@@ -11,7 +11,7 @@ import { shareLive } from './shared-live';
 const NAME = `muster-live${BASE_PATH}`;
 
 /** Returns the way in which tabs can elect a leader in this browser, or null if there is none. */
-function election(): ReturnType<typeof electByLock> | null {
+function chooseElection(): ReturnType<typeof electByLock> | null {
   // Browsers offer locks only with HTTPS and on localhost.
   if ('locks' in navigator) return electByLock(navigator.locks, NAME);
   try {
@@ -24,10 +24,11 @@ function election(): ReturnType<typeof electByLock> | null {
 }
 
 /**
- * Connects to the live stream. All tabs of the browser share one stream. If they cannot share it, each tab has its own.
+ * Connects to the live stream. All tabs of the browser share one stream. If tabs cannot share a stream, each tab has
+ * its own stream.
  */
 export function connectShared(client: Pick<Client, 'stream'>, handlers: LiveHandlers): LiveConnection {
-  const elected = 'BroadcastChannel' in window ? election() : null;
+  const elected = 'BroadcastChannel' in window ? chooseElection() : null;
   if (elected === null) return connectLive(client, handlers);
   const connect = (leaderHandlers: LiveHandlers): LiveConnection => connectLive(client, leaderHandlers);
   return shareLive(connect, handlers, new BroadcastChannel(NAME), elected);

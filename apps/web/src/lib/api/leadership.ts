@@ -61,8 +61,7 @@ const LEASE_MS = 70_000;
 
 /**
  * Time after which a new leader checks that no other tab took the lease at the same moment, in milliseconds. Tabs can
- * run in different processes, and on a busy device one of them may see the other's lease some hundred milliseconds
- * late.
+ * run in different processes, and on a busy device, one tab may see another tab's lease some hundred milliseconds late.
  */
 const CONFIRMATION_MS = 1_000;
 

@@ -50,20 +50,20 @@ export const agentReleaseQuery = queryOptions({
  * Milliseconds after which data about hosts with labels is read again. The live stream updates only the data about all
  * hosts.
  */
-const LABELLED_AGE_MS = 10_000;
+const LABELED_AGE_MS = 10_000;
 
 /** Returns the interval at which data about all hosts, or about the hosts with labels, is read again. */
 const intervalOf = (hostLabel: string[] | undefined): number | false =>
-  hostLabel === undefined ? false : LABELLED_AGE_MS;
+  hostLabel === undefined ? false : LABELED_AGE_MS;
 
 /** Returns the query key for data about all hosts, or about the hosts with labels. */
-const labelledKey = (topic: string, hostLabel: string[] | undefined): (string | string[])[] =>
+const labeledKey = (topic: string, hostLabel: string[] | undefined): (string | string[])[] =>
   hostLabel === undefined ? [topic] : [topic, hostLabel];
 
 /** The query for the counts of all hosts, or of the hosts with labels. */
 export const summaryQueryOf = (hostLabel?: string[]) =>
   queryOptions({
-    queryKey: labelledKey('summary', hostLabel),
+    queryKey: labeledKey('summary', hostLabel),
     queryFn: ({ signal }) => api.call('getSummary', { query: { hostLabel } }, { signal }),
     placeholderData: keepPreviousData,
     refetchInterval: intervalOf(hostLabel),
@@ -118,7 +118,7 @@ export const hostGroupsQuery = (by: string, hostLabel: string[] | undefined) =>
 
 export const attentionQuery = (hostLabel?: string[]) =>
   queryOptions({
-    queryKey: labelledKey('attention', hostLabel),
+    queryKey: labeledKey('attention', hostLabel),
     queryFn: ({ signal }) => api.call('getAttention', { query: { hostLabel } }, { signal }),
     staleTime: Infinity,
     placeholderData: keepPreviousData,
@@ -128,7 +128,7 @@ export const attentionQuery = (hostLabel?: string[]) =>
 /** The query for the map of all hosts, or of the hosts with labels. */
 export const fleetMapQueryOf = (hostLabel?: string[]) =>
   queryOptions({
-    queryKey: labelledKey('fleet-map', hostLabel),
+    queryKey: labeledKey('fleet-map', hostLabel),
     queryFn: ({ signal }) => api.call('getFleetMap', { query: { hostLabel } }, { signal }),
     staleTime: Infinity,
     // Comparing all hosts after each message would block the page.
@@ -279,13 +279,14 @@ export const allHostEventsQuery = (
 /** The filters of the history of a workload. */
 export interface TimelineFilters {
   events: EventFilters;
-  /** Finds the events from before version 0.4, which have no workload; null if `events` already finds them. */
+  /**
+   * The filters that find the events from before version 0.4, which have no workload; null if `events` already finds
+   * them.
+   */
   earlier: EventFilters | null;
 }
 
-/**
- * The position of a page. It is either in the events of the workload, or in the earlier events, which end at `until`.
- */
+/** The position of a page: either in the events of the workload, or in the earlier events, which end at `until`. */
 interface TimelinePosition {
   isEarlier: boolean;
   cursor: string | null;
@@ -343,7 +344,7 @@ export const recentEventsQuery = (since: string, eventsMax: number) =>
  * The query for the latest events of the hosts with labels. It has the topic of the lists of events, because the live
  * stream does not say which hosts have the labels.
  */
-export const labelledRecentEventsQuery = (since: string, eventsMax: number, hostLabel: string[] | undefined) =>
+export const labeledRecentEventsQuery = (since: string, eventsMax: number, hostLabel: string[] | undefined) =>
   queryOptions({
     queryKey: ['events', 'recent', since, eventsMax, hostLabel],
     queryFn: async ({ signal }): Promise<RecentEventList> => {
@@ -359,7 +360,10 @@ export const imagesQuery = (filters: FiltersOf<'listImages'>) =>
     api.call('listImages', { query: { ...filters, ...page } }, options),
   );
 
-/** The query for the builds of one image. Its key begins like that of the list, because the same changes make both stale. */
+/**
+ * The query for the builds of one image. Its key begins like the key of the list of images, because the same changes
+ * make both queries stale.
+ */
 export const imageBuildsQuery = (image: string, hostLabel?: string[]) =>
   queryOptions({
     queryKey: ['images', 'builds', image, hostLabel],

@@ -7,8 +7,8 @@ import type { InfiniteData, QueryClient, QueryKey } from '@tanstack/react-query'
 const REFRESHED_PAGES_MAX = 3;
 
 /**
- * Marks the queries whose keys start with `queryKey` (by default all queries) as stale, and refetches those on the
- * screen. A long list is only marked as stale, because refetching it takes one request per page and moves its rows.
+ * Marks the queries whose keys start with `queryKey` (by default all queries) as stale, and refetches the queries on
+ * the screen. A long list is only marked as stale, because refetching it takes one request per page and moves its rows.
  */
 export function refresh(client: QueryClient, queryKey: QueryKey = []): void {
   void client.invalidateQueries({ queryKey, refetchType: 'none' });

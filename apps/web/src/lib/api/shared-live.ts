@@ -23,7 +23,7 @@ const TAKEOVER_SPREAD_MS = 3_000;
 
 /**
  * Shares one live stream between all tabs of the browser, because a browser opens only six connections to a server over
- * HTTP/1.1. The leading tab holds the stream, and sends its messages and state to the others.
+ * HTTP/1.1. The leading tab holds the stream, and sends its messages and state to the other tabs.
  */
 export function shareLive(
   connect: (handlers: LiveHandlers) => LiveConnection,
@@ -86,7 +86,7 @@ export function shareLive(
       onGap,
     });
     own = connection;
-    // The tab keeps the former leader's state until its own connection has one.
+    // The tab keeps the former leader's state until its own connection has a state.
     const publish = (): void => {
       if (connection.state().kind !== 'connecting' || !wasFollowing) setState(connection.state());
       post({ kind: 'state', state });

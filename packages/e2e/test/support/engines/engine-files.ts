@@ -25,7 +25,7 @@ const CACHE = fileURLToPath(new URL('../../../../../node_modules/.cache/muster-e
 const PROGRAMS = ['apt-get', 'dpkg-deb', 'tar', 'unshare', 'nsenter', 'ip', 'pivot_root'];
 
 /** catatonit is the first process of the machine in which the engine runs. */
-const COMMON = ['busybox-static', 'catatonit', 'iptables', 'runc'];
+const COMMON_PACKAGES = ['busybox-static', 'catatonit', 'iptables', 'runc'];
 const PACKAGES = {
   Docker: ['docker.io', 'containerd', 'docker-registry'],
   Podman: ['podman', 'netavark', 'conmon', 'crun', 'nftables', 'passt'],
@@ -59,7 +59,7 @@ export async function findEngineFiles(engine: EngineRelease): Promise<string | n
 
 // Since Debian 13, Docker's command line is in a separate package.
 const packagesOf = ({ name, releases }: EngineRelease): string[] => [
-  ...COMMON,
+  ...COMMON_PACKAGES,
   ...PACKAGES[name],
   ...(name === 'Docker' && releases[0] !== 'bookworm' ? ['docker-cli'] : []),
 ];

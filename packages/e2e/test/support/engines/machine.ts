@@ -16,8 +16,8 @@ const PATH = '/usr/sbin:/usr/bin';
 
 /**
  * The script of the machine's first process. A container engine needs a real `pivot_root`: with `chroot`, its
- * containers would see the files of the real machine. In the end, the script executes catatonit, which only collects
- * ended processes. Changes of the root file system stay in memory, so that the next machine boots from the same files.
+ * containers would see the files of the real machine. Finally, the script executes catatonit, which only collects ended
+ * processes. Changes of the root file system stay in memory, so that the next machine boots from the same files.
  */
 const BOOT = `set -e
   root=$0 shared=$1
@@ -39,8 +39,8 @@ const BOOT = `set -e
   exec busybox chroot . /usr/bin/sh -c 'busybox umount -l /mnt; echo booted; exec catatonit -P'`;
 
 /**
- * Boots a machine with the files in `root`. The directory `shared` has the same path on the machine and outside, and
- * survives a power cut. `env` contains variables for all commands.
+ * Boots a machine with the files in `root`. The directory `shared` has the same path inside and outside the machine,
+ * and survives a power cut. `env` contains variables for all commands.
  */
 export async function bootMachine(
   root: string,

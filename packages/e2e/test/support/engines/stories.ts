@@ -47,8 +47,8 @@ export const PODMAN_EXITS: Exits = {
   'port-conflict': '0 failed_to_start',
 };
 
-const loop = (trap: string): string[] => ['sh', '-c', `trap "${trap}" TERM; while :; do sleep 0.1; done`];
-const RELOADED = ['sh', '-c', 'trap "" HUP; trap "exit 3" USR1; while :; do sleep 0.1; done'];
+const loopWithTrap = (trap: string): string[] => ['sh', '-c', `trap "${trap}" TERM; while :; do sleep 0.1; done`];
+const LOOP_WITH_RELOAD = ['sh', '-c', 'trap "" HUP; trap "exit 3" USR1; while :; do sleep 0.1; done'];
 const MEMORY_HOG = ['sh', '-c', 'x=a; while :; do x=$x$x; done'];
 const SLEEP = ['sleep', '1d'];
 
@@ -64,7 +64,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
   const results: string[][] = [];
   const record = (story: string, result: string) => results.push([engine.version, story, result]);
   /** Cleanup functions, in reverse order of creation. */
-  const closers: (() => Promise<unknown>)[] = [];
+  const cleanups: (() => Promise<unknown>)[] = [];
   let dir: string;
   /** The exits that Muster showed first, which must not change. */
   let exits = expectedExits;
@@ -116,11 +116,11 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'muster-engines-'));
     await mkdir(join(dir, 'engine'));
-    closers.unshift(() => rm(dir, { recursive: true, force: true }));
+    cleanups.unshift(() => rm(dir, { recursive: true, force: true }));
     engine = await startRealEngine(release, files, join(dir, 'engine'));
-    closers.unshift(() => engine.close());
+    cleanups.unshift(() => engine.close());
     muster = new Muster(dir);
-    closers.unshift(() => muster.stop());
+    cleanups.unshift(() => muster.stop());
     await muster.start();
     agentEnv = {
       ...{ MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: await muster.enrollmentToken() },
@@ -136,7 +136,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
     process.stderr.write(`| engine | version | story | Muster's result |\n| --- | --- | --- | --- |\n${rows.join('')}`);
     const codes = await Promise.all(agents.map((each) => each.stop()));
     const failures: unknown[] = [];
-    for (const close of closers) await close().catch((error: unknown) => failures.push(error));
+    for (const close of cleanups) await close().catch((error: unknown) => failures.push(error));
     expect(failures).toEqual([]);
     expect(codes).toEqual(agents.map(() => 0));
     for (const each of agents) expect(each.stderr()).not.toContain('bug in the agent');
@@ -154,11 +154,11 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
       run('exit-0', [], ['true']),
       run('exit-5', [], ['sh', '-c', 'exit 5']),
       run('exit-127', [], ['sh', '-c', 'exit 127']),
-      run('stopped-ignores-term', [], loop('')),
-      run('stopped-exit-5', [], loop('exit 5')),
-      run('stopped-exit-0', [], loop('exit 0')),
+      run('stopped-ignores-term', [], loopWithTrap('')),
+      run('stopped-exit-5', [], loopWithTrap('exit 5')),
+      run('stopped-exit-0', [], loopWithTrap('exit 0')),
       run('killed'),
-      run('reloaded-then-failed', [], RELOADED),
+      run('reloaded-then-failed', [], LOOP_WITH_RELOAD),
       run('removed'),
       run('memory', ['--memory', '32m'], MEMORY_HOG),
       run('port-owner', ['--publish', '127.0.0.1:18999:80']),
@@ -252,7 +252,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
 
   // With Docker, an image has no digest before it is pushed to or pulled from a registry.
   (isDocker ? test.skip : test)(
-    'the digest of an image is the one that the engine reports',
+    'Muster shows the image digest that the engine reports',
     async () => {
       const digests = await engine.cli('image', 'inspect', '--format', '{{join .RepoDigests " "}}', IMAGE);
       const digest = /@(sha256:[0-9a-f]{64})/.exec(digests)?.[1];
@@ -264,7 +264,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
 
   // Podman's digests need no registry, so the previous test checks them.
   (isDocker ? test : test.skip)(
-    'the digest of an image is the one that its registry reports, and containers of two builds of a tag show drift',
+    'Muster shows the image digests that the registry reports, and the drift between two builds of a tag',
     async () => {
       const registry = await startRegistry(engine, join(dir, 'engine'));
       const image = `${REGISTRY}/shop:1`;
@@ -292,7 +292,7 @@ function defineStories(release: EngineRelease, files: string, expectedExits: Exi
 
   // Docker has no pods.
   (isDocker ? test.skip : test)(
-    'the infra container of a pod is marked, and owns the ports of the pod',
+    'Muster marks the infra container of a pod, and shows the ports of the pod on it',
     async () => {
       await engine.cli('pod', 'create', '--name', 'shop', '--publish', '127.0.0.1:18090:80');
       await engine.cli('run', '--detach', '--name', 'in-pod', '--pod', 'shop', IMAGE, ...SLEEP);

@@ -2,7 +2,7 @@ import { ProblemError, type Client } from '@muster/client';
 import type { HostLabels, StreamMessage } from '@muster/contracts';
 import { findHostIds } from './options.js';
 
-export interface LabelledHosts {
+export interface LabeledHosts {
   /** Takes a message of the stream into account. Call it for each message before `has`. */
   update(message: StreamMessage): void;
   /** Returns whether a host has the labels. Reads a host that is not known yet, such as one that was just enrolled. */
@@ -13,7 +13,7 @@ export interface LabelledHosts {
  * Follows which hosts have all of these labels, each written as `key=value`, or `key` for any value. Without labels, all
  * hosts count. The hosts are first read when the first event arrives, so that no change after the start is missed.
  */
-export function followLabelledHosts(client: Client, hostLabel: readonly string[] | undefined): LabelledHosts {
+export function followLabeledHosts(client: Client, hostLabel: readonly string[] | undefined): LabeledHosts {
   if (hostLabel === undefined) return { update: () => undefined, has: () => Promise.resolve(true) };
   const filters = hostLabel.map((text) => {
     const equals = text.indexOf('=');
@@ -30,10 +30,10 @@ export function followLabelledHosts(client: Client, hostLabel: readonly string[]
           known?.set(data.id, hasAll(data.labels));
           break;
         case 'host-event':
-          // The message about the host may arrive later than its next event, so the host is read again.
+          // The host's next event may arrive before the message with its new labels, so the host is read again.
           if (data.kind === 'labels_changed') known?.delete(data.hostId);
           break;
-        // The first message of each connection, and messages after which earlier ones may be missing.
+        // The first message of each connection, and messages after which earlier messages may be missing.
         case 'freshness':
         case 'hosts-changed':
         case 'reset':
@@ -58,7 +58,7 @@ export function followLabelledHosts(client: Client, hostLabel: readonly string[]
   };
 }
 
-/** Reads the labels of a host. A deleted host has none. */
+/** Reads the labels of a host. A deleted host has no labels. */
 async function readLabels(client: Client, hostId: string): Promise<HostLabels> {
   try {
     const { labels } = await client.call('getHost', { params: { hostId } });
