@@ -55,6 +55,8 @@ async function startEngine(name: string, engineId = `ID:${name}`): Promise<Repla
   return replay;
 }
 
+const copyNameOf = (name: string): string => `${name}-copy`;
+
 const stateDir = (name: string): string => join(dir, 'agents', name);
 
 /** Runs an agent on the machine `name`. A null `token` means no enrollment token. */
@@ -81,7 +83,9 @@ function startScript(name: string, token: string): Program {
   return program;
 }
 
-const hostsOf = async (name: string): Promise<Host[]> => (await muster.hosts()).filter((host) => host.name === name);
+/** Returns the hosts of the machine `name`. A host has the name of its machine's copy after the copy has reported. */
+const hostsOf = async (name: string): Promise<Host[]> =>
+  (await muster.hosts()).filter((host) => [name, copyNameOf(name)].includes(host.name));
 
 /** Resolves with the hosts of this name once there are `count` hosts, all online with one container. */
 const onlineHosts = (name: string, count = 1): Promise<Host[]> =>
@@ -116,7 +120,7 @@ function expectNeverRejected(...agents: Program[]): void {
  * the copy.
  */
 async function startCopiedMachine(name: string) {
-  const copyName = `${name}-copy`;
+  const copyName = copyNameOf(name);
   const [engine, copyEngine] = [await startEngine(name), await startEngine(copyName, `ID:${name}`)];
   const original = startAgent(name, engine, await muster.enrollmentToken());
   const [host] = await onlineHosts(name);
