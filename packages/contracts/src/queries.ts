@@ -161,7 +161,7 @@ export const HostQuery = z.strictObject({
   agentVersion: anyOf(filterTerm).optional(),
   ...HostLabelFilters,
   q: filterTerm.optional(),
-  sharedName: Flag,
+  sharedName: BooleanParameter,
   sort: z
     .enum(withDescending(HOST_SORT_KEYS))
     .default('name')
