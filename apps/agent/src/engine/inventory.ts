@@ -93,7 +93,7 @@ export function createInventory(
   redaction: RedactionPatterns,
   log: Pick<Logger, 'warn'>,
   now: () => number = () => performance.now(),
-  exits: Pick<ExitHistory, 'decide' | 'keepOnly' | 'settled'> = createExitHistory(),
+  exits: Pick<ExitHistory, 'decide' | 'keepOnly' | 'pastEventsRecorded'> = createExitHistory(),
 ): Inventory {
   // An event replaces the entry of a container. An inspection that is in flight at that time then writes its outdated
   // result to the replaced entry, which is no longer read.
