@@ -580,7 +580,7 @@ describe('a health event', () => {
     expect(parseEvent(line('start'))!.HealthStatus).toBeUndefined();
   });
 
-  test('of Podman 4.3, which does not contain the health, causes an inspection', async () => {
+  test('without a health status (Podman 4.3) causes an inspection', async () => {
     engine.set('c', { health: 'healthy' });
     await read();
     engine.set('c', { health: 'unhealthy' });

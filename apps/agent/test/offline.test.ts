@@ -172,7 +172,7 @@ test('after an agent was killed while it sent its journal, the next run sends on
   expect(resentSequences).not.toContain(answered);
 });
 
-test('journal entries from before a run of `once` are never sent, because the stream of `once` supersedes their stream', async () => {
+test('after `muster-agent once` has run, older journal entries are never sent, because it started a new stream of snapshots', async () => {
   await simulateOutage();
   fixture.muster.hold(Paths.agentContainers);
   await fixture.muster.until(() => partials().length === 1);

@@ -83,7 +83,7 @@ describe.each(testEngines())('bodies that are announced but arrive late or never
   });
 
   test.each([Paths.session, Paths.setup, Paths.invitationOffer, Paths.invitationAcceptance])(
-    '125 bodies without credentials to %s cannot block any other client, including sign-ins',
+    '125 unauthenticated requests to %s whose bodies never arrive block no other request, not even a sign-in',
     async (path) => {
       const victim = await organization.enroll();
       await announce(path, SMALL_BODIES);

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { Container, type ContainerInput } from '@muster/contracts';
 import { containerChanges } from '../src/services/sync/container-changes.js';
 import {
-  changeLoop,
+  advanceLoop,
   LOOP_CODES_MAX,
   NO_EXITS,
   toLoopExits,
@@ -123,14 +123,14 @@ describe('the loop of a container', () => {
     isContinuous,
   });
   const everyMinute = (count: number) => Array.from({ length: count }, (_, index) => NOW_MS - (index + 1) * MINUTE_MS);
-  const looping = (): LoopState => changeLoop({ ...NO_EXITS, exitTimes: everyMinute(20) }, exit, at(NOW_MS)).state!;
+  const looping = (): LoopState => advanceLoop({ ...NO_EXITS, exitTimes: everyMinute(20) }, exit, at(NOW_MS)).state!;
 
   test('begins only if 20 exits precede an exit within an hour', () => {
     for (const [count, isLoop] of [
       [19, false],
       [20, true],
     ] as const) {
-      const { state, isFolded } = changeLoop({ ...NO_EXITS, exitTimes: everyMinute(count) }, exit, at(NOW_MS));
+      const { state, isFolded } = advanceLoop({ ...NO_EXITS, exitTimes: everyMinute(count) }, exit, at(NOW_MS));
       expect([isFolded, state?.loop !== null]).toEqual([isLoop, isLoop]);
     }
     expect(looping()).toMatchObject({
@@ -141,43 +141,43 @@ describe('the loop of a container', () => {
 
   test('keeps the newest 20 exit times, and reports which of the stored times remain', () => {
     const stored = [NOW_MS + HOUR_MS, ...everyMinute(3), NOW_MS - HOUR_MS];
-    const { state, times } = changeLoop({ ...NO_EXITS, exitTimes: stored }, { ...exit, exits: 2 }, at(NOW_MS));
+    const { state, times } = advanceLoop({ ...NO_EXITS, exitTimes: stored }, { ...exit, exits: 2 }, at(NOW_MS));
     expect(times).toEqual({ added: 2, first: 2, last: 4 });
     expect(state?.exitTimes).toEqual([NOW_MS, NOW_MS, ...stored.slice(times.first - 1, times.last)]);
-    expect(changeLoop({ ...NO_EXITS, exitTimes: stored }, { ...exit, exits: 30 }, at(NOW_MS)).state?.exitTimes).toEqual(
-      Array.from({ length: 20 }, () => NOW_MS),
-    );
-    expect(changeLoop(NO_EXITS, { ...exit, exits: 30 }, at(NOW_MS, false)).state?.exitTimes).toEqual([NOW_MS]);
+    expect(
+      advanceLoop({ ...NO_EXITS, exitTimes: stored }, { ...exit, exits: 30 }, at(NOW_MS)).state?.exitTimes,
+    ).toEqual(Array.from({ length: 20 }, () => NOW_MS));
+    expect(advanceLoop(NO_EXITS, { ...exit, exits: 30 }, at(NOW_MS, false)).state?.exitTimes).toEqual([NOW_MS]);
   });
 
   test('does not change if the container is not looping and its process did not end', () => {
     for (const report of [start, healthOnly]) {
       const before = { ...NO_EXITS, exitTimes: everyMinute(20) };
-      expect(changeLoop(before, report, at(NOW_MS))).toMatchObject({ state: null, ended: null, isFolded: false });
+      expect(advanceLoop(before, report, at(NOW_MS))).toMatchObject({ state: null, ended: null, isFolded: false });
     }
   });
 
   test('ends an hour after its beginning, or when the container is removed', () => {
     const before = looping();
     for (const report of [exit, start, healthOnly]) {
-      const { ended, state } = changeLoop(before, report, at(NOW_MS + HOUR_MS));
+      const { ended, state } = advanceLoop(before, report, at(NOW_MS + HOUR_MS));
       expect([ended, state?.loop]).toEqual([before.loop, null]);
     }
-    const removed = changeLoop(before, { ...healthOnly, removed: true }, at(NOW_MS + MINUTE_MS));
+    const removed = advanceLoop(before, { ...healthOnly, removed: true }, at(NOW_MS + MINUTE_MS));
     expect(removed).toMatchObject({ ended: before.loop, isFolded: false });
   });
 
   test('folds each change, except a health change of a container that has been up for a minute', () => {
-    const isFolded = (report: ExitReport, ms: number) => changeLoop(looping(), report, at(NOW_MS + ms)).isFolded;
+    const isFolded = (report: ExitReport, ms: number) => advanceLoop(looping(), report, at(NOW_MS + ms)).isFolded;
     expect([isFolded(start, 2 * MINUTE_MS), isFolded(healthOnly, 1_000)]).toEqual([true, true]);
     expect(isFolded(healthOnly, MINUTE_MS)).toBe(false);
   });
 
   test('keeps the last exit with an error, and at most 16 codes', () => {
     let state = looping();
-    for (let code = 2; code < 30; code++) state = changeLoop(state, { ...exit, code }, at(NOW_MS)).state!;
+    for (let code = 2; code < 30; code++) state = advanceLoop(state, { ...exit, code }, at(NOW_MS)).state!;
     const done = { ...exit, code: 0, reason: 'completed' as const, isError: false };
-    state = changeLoop(state, done, at(NOW_MS)).state!;
+    state = advanceLoop(state, done, at(NOW_MS)).state!;
     expect(state.loop).toMatchObject({ count: 30, exitCode: 29, exitReason: 'crashed', isError: true });
     expect(Object.keys(state.loop!.codes)).toHaveLength(LOOP_CODES_MAX);
   });

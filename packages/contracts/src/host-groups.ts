@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Freshness } from './freshness.js';
-import { ContainerCounts, countOfEach } from './summary.js';
+import { ContainerCounts, countsSchema } from './summary.js';
 
 /** The hosts that have the same value of a label, and their containers, counted as in the summary. */
 export const HostGroup = z.object({
@@ -9,7 +9,7 @@ export const HostGroup = z.object({
   hosts: z.object({
     total: z.int().positive(),
     /** The number of hosts by freshness, including zeros. */
-    byFreshness: countOfEach(Freshness.options),
+    byFreshness: countsSchema(Freshness.options),
   }),
   /** The containers on hosts whose containers are current, and the containers on all other hosts. */
   containers: z.object({ current: ContainerCounts, lastKnown: ContainerCounts }),

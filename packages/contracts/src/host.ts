@@ -67,7 +67,7 @@ export const Host = z.object({
 export type Host = z.output<typeof Host>;
 
 /**
- * A change of a host. The host keeps a `name` that an operator sets. With null, the host takes the name that its
+ * An update of a host. The host keeps a `name` that an operator sets. With null, the host takes the name that its
  * machine reports. `labels` replaces the labels that operators have set. The labels of other sources do not change.
  */
 export const HostPatch = z

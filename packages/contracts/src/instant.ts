@@ -7,10 +7,10 @@ export const MillisecondInstantPattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}
 export const InstantPattern = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)$/;
 
 const FORMAT_MESSAGE = 'must be an RFC 3339 date and time, such as 2026-01-31T12:00:00Z';
-const LOST_PLUS_MESSAGE = 'contains a space instead of +: encode the + of the offset as %2B in a query';
+const PLUS_DECODED_AS_SPACE_MESSAGE = 'contains a space instead of +: encode the + of the offset as %2B in a query';
 
 /** Whether the input ends in an offset without a sign. Such an offset had a `+`, which was decoded as a space. */
-const hasLostPlus = (input: unknown): boolean => typeof input === 'string' && /\d \d\d:\d\d$/.test(input);
+const hasPlusDecodedAsSpace = (input: unknown): boolean => typeof input === 'string' && /\d \d\d:\d\d$/.test(input);
 
 /**
  * An RFC 3339 instant with any offset, converted to UTC with milliseconds, as `Date#toISOString` returns it. Engines
@@ -20,7 +20,9 @@ const hasLostPlus = (input: unknown): boolean => typeof input === 'string' && /\
  */
 export const Instant = z
   .string()
-  .regex(InstantPattern, { error: ({ input }) => (hasLostPlus(input) ? LOST_PLUS_MESSAGE : FORMAT_MESSAGE) })
+  .regex(InstantPattern, {
+    error: ({ input }) => (hasPlusDecodedAsSpace(input) ? PLUS_DECODED_AS_SPACE_MESSAGE : FORMAT_MESSAGE),
+  })
   .toUpperCase()
   .meta({ format: 'date-time' })
   // Rejects days that do not exist, such as February 30, because `Date` accepts them.

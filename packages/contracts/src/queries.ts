@@ -351,18 +351,18 @@ export const OidcSignInQuery = z.strictObject({
 });
 export type OidcSignInQuery = z.output<typeof OidcSignInQuery>;
 
-const callbackParameter = (description: string) => z.string().optional().meta({ description });
+const oidcCallbackParameter = (description: string) => z.string().optional().meta({ description });
 
 /**
  * Query parameters of `GET /api/sign-in/oidc/callback`. The identity provider sends these parameters and may send
  * others.
  */
 export const OidcCallbackQuery = z.looseObject({
-  state: callbackParameter('Identifies the sign-in attempt (RFC 6749, 4.1.2).'),
-  code: callbackParameter('OAuth authorization code.'),
-  error: callbackParameter('OAuth error code, sent instead of `code` if the sign-in failed.'),
-  error_description: callbackParameter('A description of the error.'),
-  iss: callbackParameter('The issuer identifier of the provider (RFC 9207).'),
+  state: oidcCallbackParameter('Identifies the sign-in attempt (RFC 6749, 4.1.2).'),
+  code: oidcCallbackParameter('OAuth authorization code.'),
+  error: oidcCallbackParameter('OAuth error code, sent instead of `code` if the sign-in failed.'),
+  error_description: oidcCallbackParameter('A description of the error.'),
+  iss: oidcCallbackParameter('The issuer identifier of the provider (RFC 9207).'),
 });
 
 /**

@@ -25,7 +25,7 @@ export type ContainerCounts = z.output<typeof ContainerCounts>;
  * One count for each value. A record is not suitable here: its JSON Schema does not list the keys as properties, so
  * client generators would ignore the keys.
  */
-export const countOfEach = <Value extends string>(values: readonly Value[]) =>
+export const countsSchema = <Value extends string>(values: readonly Value[]) =>
   z.object(Object.fromEntries(values.map((value) => [value, Count])) as Record<Value, typeof Count>);
 
 /**
@@ -37,12 +37,12 @@ export const Summary = z.object({
   hosts: z.object({
     total: Count,
     /** The number of hosts by freshness, including zeros. The sum is `total`. */
-    byFreshness: countOfEach(Freshness.options),
+    byFreshness: countsSchema(Freshness.options),
     /**
      * The number of hosts with each problem, including zeros. A host with several problems is counted under each of
      * them.
      */
-    byProblem: countOfEach(HostProblemCode.options),
+    byProblem: countsSchema(HostProblemCode.options),
     /** The number of hosts whose token was recently used by two machines, as far as the API can tell. */
     cloneSuspected: Count,
   }),

@@ -1,4 +1,4 @@
-/** Handles events that were written in another cluster, whose transaction ids are unrelated to this cluster's. */
+/** Renumbers events that were written in another PostgreSQL cluster, whose transaction ids are unrelated to this cluster's. */
 import type pg from 'pg';
 
 /** PostgreSQL's FrozenTransactionId, which precedes every transaction of any cluster. */

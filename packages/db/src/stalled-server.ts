@@ -54,7 +54,7 @@ export function refuseWhileStalled(pool: pg.Pool, connectionString: string): voi
       isStalled = true;
       decide();
       for (const reject of waiters) reject(new ServerStalledError());
-      // The pool can still get connections for the callers that were rejected. `connectUnlessStalled` releases them.
+      // The pool may later open a connection for a rejected caller. `connectUnlessStalled` then releases it.
       waiters.clear();
       await new Promise((resolve) => setTimeout(resolve, PROBE_INTERVAL_MS).unref());
     }

@@ -21,11 +21,11 @@ export interface ExpectedHost {
   /** Ids of containers that an earlier snapshot contained but the last snapshot does not. */
   removed: string[];
   /** The time span in which the API received the host's last request. */
-  lastSeen: Span;
+  lastSeen: TimeRange;
   cadence: Cadence;
 }
 
-interface Span {
+interface TimeRange {
   fromMs: number;
   untilMs: number;
 }
@@ -150,7 +150,7 @@ export function compareCounts(before: ContainerTexts | null, after: ContainerTex
  * Compares a host with what the API returns for it. `read` is the span in which the host was read, measured with the
  * same clock as `lastSeen`. Returns a sentence for each difference.
  */
-export function compareHost(expected: ExpectedHost, host: Host | undefined, read: Span): string[] {
+export function compareHost(expected: ExpectedHost, host: Host | undefined, read: TimeRange): string[] {
   const { name } = expected;
   if (host === undefined) return [`${name} is not listed`];
   // The counts of a host leave out the infra containers.
@@ -177,7 +177,7 @@ const countsOf = (words: readonly string[]) =>
   );
 
 /** Compares only the freshness of a host. Returns a sentence for each difference. */
-export function compareFreshness(expected: ExpectedHost, host: Host, read: Span): string[] {
+export function compareFreshness(expected: ExpectedHost, host: Host, read: TimeRange): string[] {
   const possible = expected.containers === null ? ['never'] : possibleFreshness(expected, read);
   const freshness = possible.includes(host.freshness) ? host.freshness : possible.join(' or ');
   return compareFields(expected.name, { freshness }, { ...host });
@@ -191,7 +191,7 @@ const OFFLINE_AFTER_MS_MIN = 300_000;
  * Returns every freshness that is correct for a host. The host was last seen at some time in the span `lastSeen`, and
  * read at some time in the span `read`.
  */
-export function possibleFreshness({ lastSeen, cadence }: Pick<ExpectedHost, 'lastSeen' | 'cadence'>, read: Span) {
+export function possibleFreshness({ lastSeen, cadence }: Pick<ExpectedHost, 'lastSeen' | 'cadence'>, read: TimeRange) {
   const heartbeatMs = cadence.heartbeatSeconds * 1_000;
   const staleAfterMs = HEARTBEATS_MISSED_STALE * heartbeatMs;
   const offlineAfterMs = Math.max(OFFLINE_AFTER_MS_MIN, HEARTBEATS_MISSED_OFFLINE * heartbeatMs);

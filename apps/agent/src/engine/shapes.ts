@@ -25,7 +25,7 @@ const ListedPort = z.object({
 });
 export type ListedPort = z.output<typeof ListedPort>;
 
-/** Describes the manifest of a container's image. Docker returns it in the list since API version 1.51. */
+/** Describes the manifest of a container's image. Docker includes it in the list from API version 1.51 on. */
 const ManifestDescriptor = z
   .object({
     digest: textOrEmpty,

@@ -37,7 +37,10 @@ export interface EngineState {
    * host.
    */
   enrollmentFacts(isEnrolled: boolean): MachineFacts | null;
-  /** Returns when `enrollmentFacts` will return facts even without the engine; infinite before the first fault. */
+  /**
+   * Returns the time from which `enrollmentFacts` returns facts even without the engine; Infinity before the first
+   * fault.
+   */
   enrollmentPossibleAt(): number;
 }
 

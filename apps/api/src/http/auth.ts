@@ -123,10 +123,14 @@ export const recordRefusedCalls =
   };
 
 const isRecorded = (error: DomainError) =>
-  error instanceof SnapshotDelayedError ? error.updatesLastSeen : !UNRECORDED_CODES.has(error.code);
+  error instanceof SnapshotDelayedError ? error.updatesLastSeen : !UNRECORDED_CALL_ERROR_CODES.has(error.code);
 
 /**
  * Errors after which a call is not recorded. Calls above the rate limit are not recorded, because recording them would
  * cost as much as the rate limit saves.
  */
-const UNRECORDED_CODES: ReadonlySet<DomainError['code']> = new Set(['unavailable', 'host_deleted', 'rate_limited']);
+const UNRECORDED_CALL_ERROR_CODES: ReadonlySet<DomainError['code']> = new Set([
+  'unavailable',
+  'host_deleted',
+  'rate_limited',
+]);

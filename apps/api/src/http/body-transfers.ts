@@ -18,9 +18,9 @@ const TRANSFERS_MAX = { host: 1, enrollment: 32, operator: 8 };
 /**
  * Maximum number of bodies that one address may have in transfer at a time. A site of 500 hosts may share an address.
  */
-const ADDRESS_TRANSFERS_MAX = 512;
-/** Like `ADDRESS_TRANSFERS_MAX`, but for callers without credentials. Suffices for a few browsers. */
-const ANONYMOUS_ADDRESS_TRANSFERS_MAX = 8;
+const TRANSFERS_PER_ADDRESS_MAX = 512;
+/** Like `TRANSFERS_PER_ADDRESS_MAX`, but for callers without credentials. Suffices for a few browsers. */
+const ANONYMOUS_TRANSFERS_PER_ADDRESS_MAX = 8;
 
 /** Maximum number of waiting callers per peer or address. */
 const WAITING_MAX = 16;
@@ -89,8 +89,8 @@ export function createBodyTransfers(): BodyTransfers {
     enrollment: createKeyedSemaphore({ permits: TRANSFERS_MAX.enrollment, ...queueLimits }),
     operator: createKeyedSemaphore({ permits: TRANSFERS_MAX.operator, ...queueLimits }),
   };
-  const addresses = createKeyedSemaphore({ permits: ADDRESS_TRANSFERS_MAX, ...queueLimits });
-  const anonymous = createKeyedSemaphore({ permits: ANONYMOUS_ADDRESS_TRANSFERS_MAX, ...queueLimits });
+  const addresses = createKeyedSemaphore({ permits: TRANSFERS_PER_ADDRESS_MAX, ...queueLimits });
+  const anonymous = createKeyedSemaphore({ permits: ANONYMOUS_TRANSFERS_PER_ADDRESS_MAX, ...queueLimits });
   const entries = new Set<TrackedTransfer>();
   let timer: NodeJS.Timeout | undefined;
 

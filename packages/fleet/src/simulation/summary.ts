@@ -67,7 +67,7 @@ export function summarize({ options, seconds, hosts, metrics, verification, simu
 
 const roundFigure = (value: number): number => Math.round(value * 10) / 10;
 
-/** Returns the summary as text for people. */
+/** Returns the summary as human-readable text. */
 export function summaryText(summary: Summary): string {
   const { hosts, seconds, calls, compared, differences, simulator } = summary;
   const rows = Object.entries(calls).map(([kind, call]) => {

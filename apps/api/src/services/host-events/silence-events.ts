@@ -47,7 +47,7 @@ export interface SilenceOutcome {
 }
 
 /**
- * Maximum milliseconds by which the time of a call may be ahead of the clock of the process that reads it. If the time
+ * A stored call time may be at most this many milliseconds ahead of the clock of the process that reads the host. If it
  * is further ahead, the clock of the process that received the call was ahead.
  */
 const AHEAD_MS_MAX = 1_000;

@@ -86,10 +86,12 @@ const PAGE_BYTES_MAX = 1024 * 1024;
 const octetLength = (name: FieldsWith<'large', true>): string =>
   `octet_length(c."${name}"${CONTAINER_FIELDS[name].sqlType === 'text' ? '' : '::text'})`;
 /** Texts that are usually short or missing. */
-const OTHER_OCTETS = ['exit::text', '"imageId"', '"imageDigest"', 'project', 'service', 'instance']
+const SHORT_COLUMNS_BYTES = ['exit::text', '"imageId"', '"imageDigest"', 'project', 'service', 'instance']
   .map((column) => `COALESCE(octet_length(c.${column}), 0)`)
   .join(' + ');
-const OCTETS = Prisma.raw(`(${fieldsWith('large', true).map(octetLength).join(' + ')} + ${OTHER_OCTETS} + 1000)`);
+const OCTETS = Prisma.raw(
+  `(${fieldsWith('large', true).map(octetLength).join(' + ')} + ${SHORT_COLUMNS_BYTES} + 1000)`,
+);
 
 /**
  * Finds a page. `next` is the position after which the list continues; null at the end. `isIncomplete` is true if the

@@ -32,7 +32,10 @@ export class StreamListener {
     public position: FeedPosition,
   ) {}
 
-  /** Sends the messages that match, or buffers them until `goLive`. `all` is sent if all messages match. */
+  /**
+   * Sends the messages that match, or buffers them until `goLive`. `all` is the encoded form of all `frames`, which is
+   * sent if every frame matches.
+   */
   emit(frames: readonly StreamFrame[], all: StreamChunk): void {
     const matching = frames.filter((frame) => matchesListener(frame, this.query, this.position));
     if (matching.length === 0) return;

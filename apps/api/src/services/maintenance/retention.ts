@@ -75,7 +75,7 @@ const RETENTION_STEPS = [
 ] as const;
 export type RetentionStep = (typeof RETENTION_STEPS)[number];
 
-/** Numbers of rows that a pass deleted. `expired` counts sessions, sign-in verifications and invitations. */
+/** How many rows a pass deleted, by kind. `expired` counts sessions, sign-in verifications and invitations. */
 export interface PrunedCounts {
   containers: number;
   hosts: number;

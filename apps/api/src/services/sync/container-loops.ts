@@ -140,7 +140,7 @@ export interface ExitTimesChange {
  * - If a container has been up for a minute and only its health or ports change, these events are recorded, although
  *   its loop is still open.
  */
-export function changeLoop(before: LoopState, report: ExitReport, times: ReportTimes): LoopChange {
+export function advanceLoop(before: LoopState, report: ExitReport, times: ReportTimes): LoopChange {
   const [observedMs, receivedMs] = [times.observedAt.getTime(), times.receivedAt.getTime()];
   const open = isOpen(before, observedMs, receivedMs) ? before.loop : null;
   const { first, last } = recentTimes(before.exitTimes, observedMs);

@@ -161,8 +161,8 @@ const CONFIGURATION_FIELDS = fieldsWith('change', 'configuration');
 const sameConfigurationFields = sameFields(CONFIGURATION_FIELDS);
 
 /**
- * Returns whether two rows differ only in fields that a patch can write. Derived columns depend on fields of the
- * configuration, but an earlier version of Muster may have derived other values, or none.
+ * Returns whether two rows differ only in fields that a patch can write. Compares the derived columns, too: they are
+ * computed from configuration fields, but an earlier version of Muster may have stored other values, or none.
  */
 const sameConfiguration = (a: ContainerFacts, b: ContainerFacts): boolean =>
   sameConfigurationFields(a, b) &&

@@ -1,5 +1,6 @@
 /**
- * Reads and stores the salt of digests, a generation of the parser (digest-salt-rules.ts), which all replicas share.
+ * Reads and stores the digest salt, which all replicas share. The salt identifies a generation of the parser
+ * (digest-salt-rules.ts).
  */
 import { CONTAINER_PARSER_VERSION } from '@muster/contracts';
 import type { Database } from '@muster/db';

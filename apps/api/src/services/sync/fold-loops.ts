@@ -1,7 +1,7 @@
 import { createYielder } from '../../lib/yielder.js';
 import type { EventDraft } from './container-changes.js';
 import {
-  changeLoop,
+  advanceLoop,
   LOOP_MS,
   NO_EXITS,
   toExitReports,
@@ -49,7 +49,7 @@ export async function foldLoops(
   const folded = new Set<string>();
   for (const report of reports) {
     const { dockerId } = report;
-    const change = changeLoop(states.get(dockerId) ?? NO_EXITS, report, times);
+    const change = advanceLoop(states.get(dockerId) ?? NO_EXITS, report, times);
     if (change.state !== null && !report.removed) changes.set(dockerId, change);
     if (change.ended !== null) ended.set(dockerId, change.ended);
     if (change.isFolded) folded.add(dockerId);

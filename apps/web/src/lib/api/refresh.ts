@@ -35,7 +35,7 @@ const REFRESH_GAP_MS = 5_000;
 const TOPIC_GAPS_MS: Readonly<Record<string, number>> = { attention: 10_000 };
 
 export interface RefreshSchedule {
-  /** Refreshes a key soon. */
+  /** Schedules a refresh of the queries with this key. */
   add: (key: readonly string[]) => void;
   /** Cancels all scheduled refreshes. */
   clear: () => void;
