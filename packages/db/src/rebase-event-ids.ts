@@ -1,4 +1,7 @@
-/** Renumbers events that were written in another PostgreSQL cluster, whose transaction ids are unrelated to this cluster's. */
+/**
+ * Renumbers events that were written in another PostgreSQL cluster. Its transaction ids are unrelated to those of this
+ * cluster.
+ */
 import type pg from 'pg';
 
 /** PostgreSQL's FrozenTransactionId, which precedes every transaction of any cluster. */
