@@ -185,7 +185,9 @@ describe('client generators', () => {
     const queries = parameters.filter((one) => one.in === 'query');
     expect(queries.filter(isText)).toEqual([]);
     const booleans = queries.filter(({ schema }) => schema['type'] === 'boolean');
-    expect([...new Set(booleans.map(({ name }) => name))]).toEqual(['count', 'infra', 'keepCredentials']);
+    expect([...new Set(booleans.map(({ name }) => name))].sort()).toEqual([
+      ...['count', 'infra', 'keepCredentials', 'sharedName'],
+    ]);
     for (const { schema } of booleans) expect(schema).toEqual({ type: 'boolean', default: false });
   });
 

@@ -177,11 +177,11 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
   });
 
   test('a change of health is reported', async () => {
-    const command = ['sh', '-c', 'sleep 3; touch /tmp/bad; sleep 1d'];
-    const id = await engine.run('turning', healthCheck('test ! -e /tmp/bad'), command);
+    const id = await engine.run('turning', healthCheck('test ! -e /tmp/bad'));
     const health = (value: string) =>
       eventually(async () => expect((await muster.containers('&q=turning'))[0]).toMatchObject({ health: value }));
     await health('healthy');
+    await engine.docker('exec', id, 'touch', '/tmp/bad');
     await health('unhealthy');
     expect((await kinds(id)).filter((kind) => kind === 'health_changed').length).toBeGreaterThanOrEqual(1);
     await engine.remove(id);
