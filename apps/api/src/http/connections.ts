@@ -51,7 +51,8 @@ interface Connection {
  * spare connection would delay a shutdown.
  *
  * Every request is tracked, including refused ones, so tracking must cost almost nothing. No closures are created and
- * no finished requests are kept, because with thousands of idle connections these would make up most of the heap.
+ * no finished requests are kept, because with thousands of idle connections, closures and finished requests would make
+ * up most of the heap.
  */
 export function trackConnections(server: Server): Connections {
   const connections = new Map<Duplex, Connection>();

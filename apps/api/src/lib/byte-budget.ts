@@ -1,4 +1,7 @@
-/** A memory budget shared by many holders. Each holder acquires bytes as they arrive and releases them at its end. */
+/**
+ * A memory budget shared by many holders. Each holder acquires bytes as they arrive, and releases all of its bytes when
+ * it is done.
+ */
 export interface ByteBudget {
   /** Creates a holder that will need at most `bytesMax` bytes in total. */
   createHolder(bytesMax: number): ByteHolder;

@@ -32,7 +32,7 @@ export interface TokenBucketOptions {
   debtMax?: number;
   /**
    * Maximum number of keys per generation (see `createTokenBuckets`). If a generation has more keys, the older
-   * generation is dropped, so the dropped buckets count as full.
+   * generation is dropped, and its buckets then count as full.
    */
   keysMax?: number;
 }

@@ -26,8 +26,8 @@ export interface SnapshotMetadata {
   /** Digest of the body's bytes. Without a digest, even an unchanged body is compared row by row. */
   digest?: string | null;
   /**
-   * Whether `digest` can only equal digests that this version's parser stored. If false, a replica of another version
-   * may have stored them. Default: true.
+   * Whether only this version's parser can have stored a digest that equals `digest`. If false, a replica of another
+   * version may have stored such a digest. Default: true.
    */
   isOwnDigest?: boolean;
   /**

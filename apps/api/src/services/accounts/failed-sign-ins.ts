@@ -28,7 +28,7 @@ export const FAILURE_WINDOW_MS = 600_000;
 export const ADDRESSES_MAX = 20;
 
 /**
- * Maximum number of windows in memory, each of which is a period of `FAILURE_WINDOW_MS` for one account. If a window is
+ * Maximum number of windows in memory. A window is a period of `FAILURE_WINDOW_MS` for one account. If a window is
  * dropped early, the account's next failure starts a new window.
  */
 const WINDOWS_MAX = 10_000;

@@ -140,7 +140,8 @@ export function createAgentTokenCache({
       return undefined;
     },
     set(hash, identity, readAt) {
-      // A poll that ended during the lookup may have found a revocation that the lookup did not see.
+      // Polls cover this entry only if the last poll ended before the lookup began. A poll that ended during the lookup
+      // may have found a revocation that the lookup did not see.
       entries.set(hash, { identity, readAt, isCoveredByPolls: lastPoll !== null && lastPoll.endedAt < readAt });
       hashesByToken.set(identity.tokenId, hash);
       const hashes = hashesByHost.get(identity.hostId);

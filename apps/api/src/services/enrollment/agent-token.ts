@@ -43,8 +43,8 @@ export interface AgentTokenService {
   /**
    * Revokes all tokens of a host at its agent's request. The host's containers and history are kept, but are not
    * updated until the agent has enrolled again.
-   * @throws ConflictError if another machine uses the token (`clone_suspected`), because the revocation would disconnect
-   * that machine. An operator can still revoke the tokens.
+   * @throws ConflictError if another machine uses the token (`clone_suspected`), because the revocation would
+   * disconnect that machine. An operator can still revoke the tokens.
    */
   leave(agent: AgentIdentity): Promise<void>;
 
@@ -112,8 +112,8 @@ export function createAgentTokenService(
         isFirst = await firstUses.add({ id: row.id, hostId: row.hostId, hash });
         // The tokens issued before this one are now revoked.
         cache.invalidateHost(row.hostId);
-        // If the first use was not marked, read the token again: another call may have used it first, or it was
-        // revoked.
+        // If the first use was not marked, read the token again: another call may have used the token first, or the
+        // token was revoked.
         if (!isFirst) row = await findValid(key, hash);
       }
       const at = now();
@@ -135,7 +135,7 @@ export function createAgentTokenService(
       const replaceableUntil = last._max.createdAt ?? at;
       await transact(db, async (tx) => {
         // This update also locks the host. Every transaction that issues tokens, marks their first use or revokes them
-        // locks the host first, so that none of them deadlock.
+        // locks the host first, so that these transactions cannot deadlock.
         await lockForAgentCall(tx, hostId, at, cadence.heartbeatSeconds);
         const presented = await tx.agentToken.findUnique({ where: { id: tokenId } });
         if (presented === null || presented.revokedAt !== null) throw invalidTokenError();

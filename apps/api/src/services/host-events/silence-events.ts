@@ -90,8 +90,8 @@ export function silenceEvents(host: SilenceColumns, context: SilenceContext): Si
   }
 
   /**
-   * Ends a recorded silence whose end is not in `endedSilences`. The end is the latest call that is known to have
-   * followed.
+   * Ends a recorded silence whose end is not in `endedSilences`. The latest known call after the silence counts as its
+   * end.
    */
   function endEarlierSilence(lastSeenAt: Date): void {
     if (recorded !== null && recorded.from < lastSeenAt) addBack(lastSeenAt);

@@ -68,8 +68,8 @@ export function createHostService(
   const { db } = source;
 
   /**
-   * Marks as deleted those of the hosts that belong to the organization, and returns their ids. Does not delete their
-   * data.
+   * Marks hosts as deleted, except those of other organizations, and returns the ids of the marked hosts. Does not
+   * delete the hosts' data.
    */
   async function markDeleted(operator: OperatorIdentity, hostIds: readonly string[]): Promise<string[]> {
     const at = now();
@@ -121,7 +121,7 @@ export function createHostService(
       const at = now();
       const created = await auditedWrite(db, operator, at, async (tx, record) => {
         // Only the most recent enrollment token may restore the host. The enrollment tokens are locked before the host,
-        // as in an enrollment, so that the two do not deadlock.
+        // as in an enrollment, so that this transaction and an enrollment do not deadlock.
         await tx.enrollmentToken.updateMany({
           where: { organizationId, hostId, revokedAt: null },
           data: { revokedAt: at },

@@ -46,5 +46,5 @@ export const and = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
 export const or = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
   Prisma.sql`((${Prisma.join([...conditions], ') OR (')}))`;
 
-/** Excludes infra containers. Lists and counts use it unless the caller asks for infra. */
+/** Excludes infra containers. Lists and counts use this condition unless the caller asks for infra containers. */
 export const NOT_INFRA = Prisma.sql`NOT c."isInfra"`;

@@ -77,7 +77,8 @@ export function containerSearch(
   const isIncluded = infra && problem === undefined ? Prisma.sql`TRUE` : NOT_INFRA;
   const ofOrganization = Prisma.sql`(c."organizationId" = ${organizationId} AND ${isIncluded})`;
   const inHalves = (condition: Prisma.Sql) => or(halves.map((half) => and([ofOrganization, half, condition])));
-  // No index contains state or health, because a restart changes them.
+  // No index contains state or health, because a restart changes them. The counts of the hosts restrict the search
+  // instead.
   const hostCounts = (keys: string[]) => Prisma.sql`h."stateCounts" ?| ${infra ? [...keys, INFRA_KEY] : keys}::text[]`;
 
   const filters: Filter[] = [];

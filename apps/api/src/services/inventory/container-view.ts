@@ -55,7 +55,7 @@ export function toContainerView(row: ContainerViewRow, context: FreshnessContext
     asOf: asOf?.toISOString() ?? null,
     health: row.health,
     exitCode: row.exitCode,
-    // A removed row keeps the exit only in case the container reappears.
+    // A removed row keeps the exit only in case the container reappears, so the view does not contain the exit.
     exit: row.removedAt === null ? row.exit : null,
     oomKilled: row.oomKilled,
     restartCount: row.restartCount,

@@ -24,8 +24,9 @@ const OWN_IMAGE_ID = Prisma.sql`CASE WHEN o."imageDigest" IS NULL THEN o."imageI
 const IDS_MAX = 100;
 
 /**
- * Selects the present containers of images, with the columns that `countedBuilds` reads. `condition` selects the images;
- * it uses the table alias `c`. Sorting by code point is several times as fast as sorting by the database's locale.
+ * Selects the present containers of images, with the columns that `countedBuilds` reads. `condition` selects the
+ * images; it uses the table alias `c`. Sorting by code point is several times as fast as sorting by the database's
+ * locale.
  */
 export const containersOfImages = (
   organizationId: string,

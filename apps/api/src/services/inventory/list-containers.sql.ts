@@ -68,8 +68,8 @@ async function findHosts({ prisma }: Database, { hosts }: ContainerSearch, rowsM
 }
 
 /**
- * Defines two tables. `read` contains the rows that are read. `matching` contains the matching rows among them whose
- * hosts are not deleted.
+ * Defines two tables. `read` contains the rows that are read. `matching` contains the rows of `read` that match and
+ * whose hosts are not deleted.
  */
 const tables = (scan: ContainerScan) => Prisma.sql`deleted_hosts AS MATERIALIZED (
       SELECT id FROM hosts WHERE "deletedAt" IS NOT NULL AND "purgedAt" IS NULL

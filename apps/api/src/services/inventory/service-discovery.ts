@@ -78,7 +78,9 @@ function addressOf({ addresses, reportedName, name }: HostRow): { address: strin
 
 const isAddress = (text: string): boolean => isIP(text) !== 0 || DNS_NAME_PATTERN.test(text);
 
-/** Returns the address with the port. An IPv6 address is in brackets, so that its last group is not taken for a port. */
+/**
+ * Returns the address with the port. An IPv6 address is in brackets, so that its last group is not taken for a port.
+ */
 function targetOf(address: string, port: number | undefined): string {
   const host = isIPv6(address) ? `[${address}]` : address;
   return port === undefined ? host : `${host}:${port}`;

@@ -34,7 +34,7 @@ export interface Metrics {
 
 /**
  * Methods that are counted by name. All other methods are counted together, because clients may send any text as a
- * method, and each would become a series.
+ * method, and each text would become a series.
  */
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 

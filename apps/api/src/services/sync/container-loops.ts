@@ -114,7 +114,7 @@ export interface LoopChange {
   state: LoopState | null;
   /** The change from the old `exitTimes` to the new `exitTimes`. */
   times: ExitTimesChange;
-  /** The loop that has ended; null if none has. */
+  /** The loop that has ended; null if no loop has ended. */
   ended: OpenLoop | null;
   /** Whether the recurring events of this report are left out of the history. */
   isFolded: boolean;

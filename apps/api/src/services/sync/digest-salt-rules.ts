@@ -3,10 +3,10 @@
  * secret: it identifies a generation of the parser. These functions are pure: the state is one row that all replicas
  * share.
  *
- * A replica whose parser differs must not accept a digest as proof that a host's rows are what its own parser would
- * write. Replicas that run side by side during an upgrade must nevertheless accept each other's digests. Otherwise,
- * each replica would parse what another replica has just stored. Therefore, all replicas use the same salt. The salt
- * changes only when all replicas have the same parser again, and then for one host after another.
+ * A replica must not accept a digest that another parser stored as proof that a host's rows are what its own parser
+ * would write. Replicas that run side by side during an upgrade must nevertheless accept each other's digests.
+ * Otherwise, each replica would parse what another replica has just stored. Therefore, all replicas use the same salt.
+ * The salt changes only when all replicas have the same parser again, and then for one host after another.
  */
 import { createHash } from 'node:crypto';
 
@@ -23,8 +23,8 @@ export interface DigestSaltState {
 }
 
 /**
- * Milliseconds between the end of an upgrade and the first host that gets the new salt. Replicas of version 0.2.0 do not
- * record themselves, so a rolling upgrade from that version may take this long.
+ * Milliseconds between the end of an upgrade and the first host that gets the new salt. Replicas of version 0.2.0 do
+ * not record themselves, so a rolling upgrade from that version may take this long.
  */
 const NEW_SALT_DELAY_MS = 10 * 60_000;
 

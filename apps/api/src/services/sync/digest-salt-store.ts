@@ -20,8 +20,9 @@ export interface DigestSalts {
   /** Milliseconds between two calls of `refresh`. */
   readonly intervalMs: number;
   /**
-   * Reads the shared state for the first time. If replicas with another parser are running, resolves only when they know
-   * that this process may store digests. Call it before the first snapshot, after this process has recorded itself.
+   * Reads the shared state for the first time. If replicas with another parser are running, resolves only when they
+   * know that this process may store digests. Call it before the first snapshot, after this process has recorded
+   * itself.
    */
   join(): Promise<void>;
   /**

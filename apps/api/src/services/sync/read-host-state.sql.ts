@@ -36,7 +36,7 @@ interface HostJson {
   supersededStreams: { stream: string; at: string }[];
   /** The `dockerId`s of the present rows that have the same digest as the snapshot's container with that `dockerId`. */
   equal: string[];
-  /** The exit counts of these rows that have recent exits. */
+  /** The exit counts of the rows in `equal`. Rows without recent exits are missing. */
   loops: LoopJson[] | null;
 }
 

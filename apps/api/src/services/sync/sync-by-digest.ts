@@ -10,8 +10,9 @@ export async function syncByDigest(
   { hostId, reader, order, times, complete, digest, isOwnDigest }: ReceivedSnapshot,
 ): Promise<SyncSummary | null> {
   if (!complete || digest === null) return null;
-  // If the cached digest differs, the stored digest usually differs too, and the statement would match no row. With
-  // several replicas, the cache may be outdated. In that case, even an unchanged snapshot is synced by rows.
+  // If the cached digest differs, the statement is skipped: the stored digest usually differs too, so the statement
+  // would match no row. With several replicas, the cache may be outdated. In that case, even an unchanged snapshot is
+  // synced by rows.
   const cached = cache.get(hostId);
   if (cached !== undefined && cached.digest !== digest) return null;
   const { heartbeatSeconds } = cadence;
