@@ -205,7 +205,7 @@ export type Env = z.output<typeof EnvVariables>;
 
 /**
  * Parses the settings; an empty variable counts as unset. Uses `files` to read the secrets that are set as files.
- * @throws EnvError naming each invalid variable, never its value, which may be a secret.
+ * @throws EnvError that lists each invalid variable, but never a value, which may be a secret.
  */
 export function parseEnv(source: Readonly<Record<string, string | undefined>>, files: FileFunctions): Env {
   const { values: set, problems: unread } = readSecretFiles(source, SECRET_VARIABLES, files);

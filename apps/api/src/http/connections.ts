@@ -46,7 +46,7 @@ interface Connection {
 }
 
 /**
- * Tracks a server's connections. When a server closes, Node closes connections that are idle between two requests. It
+ * Tracks a server's connections. When a server closes, Node closes connections that are idle between two requests. Node
  * does not close connections that never sent a request, or sent only part of a request. Without tracking, a browser's
  * spare connection would delay a shutdown.
  *

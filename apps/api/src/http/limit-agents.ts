@@ -100,7 +100,9 @@ export interface AgentLimitOptions {
   perMinute: number;
   /** Milliseconds of a monotonic clock. */
   elapsedMs: () => number;
-  /** Maximum Retry-After of a refused snapshot, in milliseconds. It keeps a waiting agent from looking dead. */
+  /**
+   * Maximum Retry-After of a refused snapshot, in milliseconds. This maximum keeps a waiting agent from looking dead.
+   */
   retryAfterMsMax: number;
 }
 

@@ -1,6 +1,6 @@
 import { destination, type DestinationStream } from 'pino';
 
-/** Maximum bytes of log lines that are kept while they cannot be written. Further lines are dropped. */
+/** Maximum bytes of log lines that are kept while the log cannot be written. Further lines are dropped. */
 const UNWRITTEN_BYTES_MAX = 1024 * 1024;
 
 /**

@@ -49,7 +49,7 @@ export async function authenticateApiKey(
 
 /**
  * Creates an API key. Only this result contains the key itself.
- * @throws InvalidRequestError naming `expiresAt` if it is in the past, or after the expiry of the key that the caller
+ * @throws InvalidRequestError for `expiresAt` if it is in the past, or after the expiry of the key that the caller
  * uses.
  */
 export async function createApiKey(

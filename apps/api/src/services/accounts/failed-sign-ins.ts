@@ -24,7 +24,7 @@ export interface FailedSignIns {
 /** Milliseconds for which failures for one account share an entry of the audit log. Each process has its own entry. */
 export const FAILURE_WINDOW_MS = 600_000;
 
-/** Maximum number of addresses that one entry keeps in addition to the latest. */
+/** Maximum number of addresses that one entry contains in addition to the latest address. */
 export const ADDRESSES_MAX = 20;
 
 /**

@@ -28,7 +28,7 @@ export interface ExternalUser extends ExternalIdentity {
   email: string | null;
   /** Whether the provider has verified the address; null if the provider does not state this. */
   isEmailVerified: boolean | null;
-  /** The user's groups; `absent` if they are not read. */
+  /** The user's groups; `absent` if groups are not read. */
   groups: Groups;
 }
 

@@ -67,7 +67,7 @@ const URL_LINE_PATTERN = /^MUSTER_URL_DEFAULT=.*$/m;
 const CHECKSUMS_LINE_PATTERN = /^CHECKSUMS=.*$/m;
 
 export interface AgentReleaseOptions {
-  /** The configured address of this API for agents; null if none is configured. */
+  /** The configured address of this API for agents; null if no address is configured. */
   publicUrl: string | null;
   /** The address that the install script contains if `publicUrl` is null. */
   localUrl: string;

@@ -31,7 +31,7 @@ export interface CurrentHost {
   isEngineDown: boolean;
   lastSeenAt: Date | null;
   leftAt: Date | null;
-  /** The recorded silence that has not ended, with the last call before it; null if there is none. */
+  /** The recorded silence that has not ended, with the last call before it; null if there is no such silence. */
   recordedSilence: { from: Date; state: 'stale' | 'offline' } | null;
   /** The end of the host's last silence, if this end is not recorded yet; otherwise null. */
   aliveSince: Date | null;

@@ -48,7 +48,9 @@ const READ_SILENCES: Statement = {
     WHERE e."hostId" = ANY ($1::uuid[]) AND e.kind IN ('host_stale', 'host_offline') AND e.at >= $2::timestamptz`,
 };
 
-/** Returns whether an agent left and the host may have been silent until then, because silences are recorded later. */
+/**
+ * Returns whether an agent left, possibly after a silence that the event does not show. Silences are recorded later.
+ */
 const mayHideSilence = ({ kind, before }: EventRow): boolean => kind === 'host_left' && before === null;
 
 /**

@@ -35,7 +35,7 @@ export interface AgentTokenCache {
    */
   set(hash: string, identity: AgentIdentity, readAt: number): void;
   /**
-   * Drops a host's tokens. Call it when the tokens are revoked or replaced, so that this process rejects them
+   * Drops a host's tokens. Call this method when the tokens are revoked or replaced, so that this process rejects them
    * immediately.
    */
   invalidateHost(hostId: string): void;

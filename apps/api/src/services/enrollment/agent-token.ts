@@ -201,13 +201,15 @@ export function createAgentTokenService(
   };
 }
 
-/** Returns whether two machines seem to use the host's token. Call it under the lock on the host. */
+/** Returns whether two machines seem to use the host's token. Call this function under the lock on the host. */
 async function isShared(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<boolean> {
   const where = { id: hostId, cloneSuspectedAt: { gt: cloneSuspectedFrom(at) } };
   return (await tx.host.count({ where })) > 0;
 }
 
-/** Marks the first use of a token that `markFirstUses` could not mark. Call it under the lock on the host. */
+/**
+ * Marks the first use of a token that `markFirstUses` could not mark. Call this function under the lock on the host.
+ */
 async function markFirstUse(
   tx: Prisma.TransactionClient,
   { id, hostId, createdAt }: { id: string; hostId: string; createdAt: Date },
@@ -223,7 +225,7 @@ async function markFirstUse(
 /**
  * Returns the time of issue for a host's next token: `at`, but at least a millisecond after the issue of the host's
  * last token, because another replica's clock may have been ahead. The order of tokens therefore never depends on
- * clocks. Call it under the lock on the host.
+ * clocks. Call this function under the lock on the host.
  */
 async function nextIssuedAt(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<Date> {
   const { _max: last } = await tx.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });

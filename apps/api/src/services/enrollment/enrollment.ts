@@ -48,8 +48,8 @@ export interface EnrollmentService {
    * this `engineId`, that host keeps its history, and the host's earlier tokens are revoked. If the response is lost,
    * the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token, consumes
    * no use of the enrollment token and adds no row. The multi-host enrollment token that last enrolled this host can
-   * enroll the host again without consuming a use, even if no uses are left, because an agent that stores no state
-   * enrolls at each start.
+   * enroll the host again without consuming a use, even if no uses are left. This is needed for an agent that stores no
+   * state, because such an agent enrolls at each start.
    * @throws TokenInvalidError if the enrollment token is used up.
    * @throws EngineIdInUseError if the host with this engineId is alive.
    * @throws ForbiddenError if the token was created for another host, or if an operator revoked this host's tokens and
@@ -284,7 +284,7 @@ const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
 
 /**
  * Resets a host that was enrolled again, so that a new run of its agent can report immediately, even if the host's
- * clock is wrong. Its problems stay until the first report, which shows whether they have ended.
+ * clock is wrong. The host's problems stay until the first report, which shows whether the problems have ended.
  */
 async function updateReenrolledHost(
   tx: Prisma.TransactionClient,

@@ -12,7 +12,7 @@ const LIVENESS_INTERVAL_MS_MAX = 5_000;
  */
 const AHEAD_MS_MAX = 1_000;
 
-/** Maximum number of outages that are stored. The availability of hosts is computed from them. */
+/** Maximum number of outages that are stored. The availability of hosts is computed from these outages. */
 export const OUTAGES_KEPT = 1_000;
 
 /**
@@ -27,9 +27,9 @@ export interface LivenessService {
 
   /**
    * Writes a liveness timestamp, and records an outage if the previous timestamp, which any replica may have written,
-   * is too old. Call it before the first request is answered, and every `intervalMs` from then on. If the previous
-   * timestamp is in the future, it comes from a clock that was ahead. The timestamp is then replaced, outages are
-   * shortened so that none ends in the future, and the hosts' timestamps from that clock are lowered.
+   * is too old. Call this method before the first request is answered, and every `intervalMs` from then on. If the
+   * previous timestamp is in the future, it comes from a clock that was ahead. The timestamp is then replaced, outages
+   * are shortened so that none ends in the future, and the hosts' timestamps from that clock are lowered.
    */
   recordLiveness(): Promise<void>;
 

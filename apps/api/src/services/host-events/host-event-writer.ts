@@ -21,7 +21,7 @@ export interface HostEventWriter {
   readonly intervalMs: number;
 
   /**
-   * Records the silences of hosts that began or ended since the last run of any process, each with the instant of its
+   * Records each silence of a host that began or ended since the last run of any process, with the instant of the
    * beginning or end. Records nothing while another process holds the lease. Resolves with the number of recorded
    * events.
    */

@@ -18,7 +18,7 @@ export interface RecordedSilence {
   state: 'stale' | 'offline';
 }
 
-/** The columns of a host from which the events of its silences follow. */
+/** The columns of a host from which the events of its silences are derived. */
 export interface SilenceColumns {
   lastSeenAt: Date | null;
   /** The heartbeat interval that the host last received, in seconds. */

@@ -176,8 +176,8 @@ async function setName(
   if (name !== host.name) {
     const change = { from: { name: host.name }, to: { name } };
     const { id: hostId, organizationId } = host;
-    // The trigger `host_name` treats a new name without an event as a rename by an operator through an earlier version
-    // of Muster.
+    // Record this event before the name changes. Otherwise, the trigger `host_name` records a rename by an operator, as
+    // it does for earlier versions of Muster.
     await recordHostEvents(tx, [{ organizationId, hostId, kind: 'host_renamed', ...change, at, recordedAt: at }]);
   }
   await tx.host.update({ where: { id: host.id }, data: { name, nameSetByOperator } });

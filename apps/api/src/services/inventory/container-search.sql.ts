@@ -115,7 +115,8 @@ export function containerSearch(
   if (hostFreshness) filters.push(ofHostsWhere(containersHaveFreshness(hostFreshness, cutoffs)));
   if (hostLabel) filters.push(ofHostsWhere(hasLabels(hostLabel)));
   const ofHosts = filters.flatMap((filter) => filter.hostCondition ?? []);
-  // The counts of a host do not include its removed containers.
+  // The counts of a host do not include its removed containers, so they cannot restrict a search for removed
+  // containers.
   const hosts = ofHosts.length > 0 && !halves.includes(IS_REMOVED) ? hostsWhere(and(ofHosts)) : null;
   return { query, order: containerOrder(query), ofOrganization, halves, inHalves, filters, hosts };
 }

@@ -32,7 +32,7 @@ export interface ContainerViewRow
 
 const WORKLOAD_COLUMNS = Prisma.sql`c."workloadKind", c.project, c.service, c.instance`;
 
-/** The columns of a `ContainerViewRow`; `c` is the container's row, `h` its host's. */
+/** The columns of a `ContainerViewRow`; `c` is the container's row, and `h` is the host's row. */
 export const CONTAINER_VIEW = Prisma.sql`
   c."hostId"::text AS "hostId", h.name AS "hostName", h."engineName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
   h."heartbeatSeconds", h."clockSkewSeconds",

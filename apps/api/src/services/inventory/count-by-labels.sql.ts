@@ -13,9 +13,9 @@ export interface LabelGroup extends Pick<FleetCounts, 'hosts' | 'current' | 'las
 }
 
 /**
- * Groups the hosts of an organization, or of all organizations (null), by the values of labels, and counts the hosts
- * and containers of each group. Returns the `groupsMax` groups with the most hosts, and counts all others together.
- * Reads all hosts once, and no container rows.
+ * Groups the hosts of an organization by the values of labels, and counts the hosts and containers of each group. If
+ * `organizationId` is null, the groups contain the hosts of all organizations. Returns the `groupsMax` groups with the
+ * most hosts, and counts all others together. Reads all hosts once, and no container rows.
  */
 export async function countByLabels(
   { prisma }: Database,

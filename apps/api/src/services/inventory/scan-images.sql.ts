@@ -91,8 +91,8 @@ export async function scanImages(
 }
 
 /**
- * Reads all containers of the hosts, at most `rowsMax`, and returns the first `imagesMax` requested images. Use it for
- * few hosts.
+ * Reads all containers of the hosts, at most `rowsMax`, and returns the first `imagesMax` requested images. Use this
+ * function for few hosts.
  */
 export async function readImagesOfHosts(
   { prisma }: Database,

@@ -26,11 +26,11 @@ interface HostRow {
   labels: HostLabels;
   /** The addresses, the most important one first; null if the agent has not reported them. */
   addresses: string[] | null;
-  /** The name that the machine reports; null if it has reported none. */
+  /** The name that the machine reports; null if the machine has reported no name. */
   reportedName: string | null;
 }
 
-/** The beginning of the names of all labels. Prometheus removes labels that begin with two underscores. */
+/** The prefix of all label names. Prometheus removes labels that begin with two underscores. */
 const META_LABEL_PREFIX = '__meta_muster_host_';
 
 /** A DNS name. Names of machines can contain `_`. */

@@ -24,7 +24,9 @@ export interface EndedRequest {
 export interface Metrics {
   recordRequest(request: EndedRequest): void;
   recordSnapshot(summary: SyncSummary): void;
-  /** Adds the metrics of the process: CPU, memory, event loop and garbage collection. Call it once per process. */
+  /**
+   * Adds the metrics of the process: CPU, memory, event loop and garbage collection. Call this method once per process.
+   */
   registerProcessMetrics(): void;
   /** The registry in which other modules register their gauges. */
   readonly registry: Registry;

@@ -32,7 +32,7 @@ export interface EventDraft extends WorkloadColumns {
   /** Number of times that the process ended; absent if nothing happened to the process. */
   processExits?: number;
   /**
-   * Present if the event recurs with each restart, so that it is left out of the history while the container is
+   * Present if the event recurs with each restart. Such an event is left out of the history while the container is
    * looping.
    */
   inLoop?: true;
@@ -117,7 +117,8 @@ function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | nul
     if (from.state === 'paused') return isNewProcess ? 'restarted' : 'unpaused';
     return from.state === 'restarting' ? 'restarted' : 'started';
   }
-  // If the state changes from `exited` to `dead`, the container could not be removed. Its process did not end again.
+  // If the state changes from `exited` to `dead`, the container could not be removed. The container's process did not
+  // end again.
   if (to.state === 'dead' && ENDED_STATES.has(from.state) && !isNewProcess) return null;
   return ENDED_STATES.has(to.state) ? 'exited' : null;
 }

@@ -1,7 +1,7 @@
 /**
- * Decides which salt the digests of snapshots have (ADR 19). A salt is a part of each digest. It is neither random nor
- * secret: it identifies a generation of the parser. These functions are pure: the state is one row that all replicas
- * share.
+ * Decides which salt the digests of snapshots have (ADR 19). A salt is a part of each digest. The salt is neither
+ * random nor secret: it identifies a generation of the parser. These functions are pure: the state is one row that all
+ * replicas share.
  *
  * A replica must not accept a digest that another parser stored as proof that a host's rows are what its own parser
  * would write. Replicas that run side by side during an upgrade must nevertheless accept each other's digests.
@@ -17,7 +17,7 @@ export interface DigestSaltState {
   epoch: number;
   /** Whether a replica with another parser may have stored digests with this salt. */
   isMixed: boolean;
-  /** The salt before this one, which a host keeps until its turn. */
+  /** The salt before this salt. A host keeps the previous salt until the host's turn to get this salt. */
   previousSalt: string | null;
   changedAt: Date;
 }

@@ -24,7 +24,7 @@ export interface HeartbeatService {
 export interface HeartbeatServiceOptions {
   /** Stores the facts about the machine. `stream` identifies the agent's run. */
   recordFacts: (hostId: string, stream: string | null, facts: HostFacts, at: Date) => Promise<void>;
-  /** Called if the facts could not be stored. The agent sends them again after an hour. */
+  /** Called if the facts could not be stored. The agent sends the facts again after an hour. */
   logFactsFailure: (error: unknown) => void;
   cadence?: Cadence;
   now: () => Date;

@@ -19,7 +19,7 @@ const STREAM_ALIVE_INTERVAL = `INTERVAL '${STREAM_ALIVE_MS} milliseconds'`;
  */
 export const NOT_DELETED = `(hosts."deletedAt" IS NOT NULL) IS FALSE`;
 
-/** Returns the condition that another stream has replaced this one. The condition is null for a null stream. */
+/** Returns the condition that another stream has replaced this stream. The condition is null for a null stream. */
 export const isSuperseded = (stream: string): string =>
   `hosts."supersededStreams" @> jsonb_build_array(jsonb_build_object('stream', ${stream}::text))`;
 

@@ -21,7 +21,7 @@ export interface HostState {
    * present rows.
    */
   containers: StoredContainer[];
-  /** The exit counts of these rows. Rows without recent exits are missing. */
+  /** The exit counts of the rows in `containers`. Rows without recent exits are missing. */
   loops: LoopStates;
 }
 

@@ -3,7 +3,7 @@ import type { ReceivedSnapshot, SyncParts } from './received-snapshot.js';
 
 /**
  * Confirms a snapshot whose digest equals the host's stored one, and writes only the host's liveness and order. Returns
- * null if the snapshot could not be confirmed. It must then be compared with the stored containers.
+ * null if the snapshot could not be confirmed. The snapshot must then be compared with the stored containers.
  */
 export async function syncByDigest(
   { cadence, cache, reports }: SyncParts,

@@ -49,7 +49,7 @@ const CHUNK_BYTES = 24 * 1024;
 
 /**
  * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows, except that rows
- * may have exits that the body lacks. Detects only updates, and returns null if containers were added, removed or
+ * may have exits that the body lacks. Detects only updates. Returns null if containers were added, removed or
  * reordered, if a container is invalid, or if the row of a changed container may have an exit that the bodies lack.
  */
 async function diffBodies(cached: CachedSnapshot, reader: BodyReader): Promise<SnapshotDiff | null> {
