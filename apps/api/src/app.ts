@@ -153,7 +153,7 @@ const LOG_INTERVAL_MS = 5_000;
 
 const PUBLIC_URL_DEFAULT = 'http://127.0.0.1:3000';
 
-/** Wires the application. Opens and starts nothing. The caller passes an open database and starts the server. */
+/** Wires the application. The caller passes an open database, and starts the server. */
 export function createApp({
   db,
   logger = pino({ level: 'silent' }),

@@ -103,7 +103,10 @@ const domains = z
   })
   .transform((entries): ReadonlySet<string> => new Set(entries.map((entry) => entry.toLowerCase())));
 
-/** Keys of host labels. Prometheus would not distinguish keys that differ only in characters such as `.` and `-`. */
+/**
+ * Keys of host labels. Rejects keys that differ only in characters such as `.` and `-`, because their Prometheus labels
+ * would have the same name.
+ */
 const labelKeys = z
   .string()
   .transform((value) => value.split(',').map((entry) => entry.trim()))
@@ -202,13 +205,14 @@ export type Env = z.output<typeof EnvVariables>;
 
 /**
  * Parses the settings; an empty variable counts as unset. Uses `files` to read the secrets that are set as files.
- * @throws EnvError naming each invalid variable, never its value, which may be a secret.
+ * @throws EnvError that lists each invalid variable, but never a value, which may be a secret.
  */
 export function parseEnv(source: Readonly<Record<string, string | undefined>>, files: FileFunctions): Env {
   const { values: set, problems: unread } = readSecretFiles(source, SECRET_VARIABLES, files);
   const parsed = EnvVariables.safeParse(set);
   const wrong = parsed.error?.issues.map(({ path, message }) => `${String(path[0])} ${message}`) ?? [];
-  // If a secret's file could not be read, `oidcProblems` would also report the secret as missing, so it is not called.
+  // If a secret's file could not be read, `oidcProblems` is not called, because it would also report the secret as
+  // missing.
   const problems = [...unread, ...wrong, ...(unread.length === 0 ? oidcProblems(set) : [])];
   if (parsed.success && parsed.data.MUSTER_ADMIN_KEY === PUBLIC_ADMIN_KEY && !isReachableOnlyLocally(parsed.data)) {
     problems.push(

@@ -41,9 +41,9 @@ export class InvalidRequestError extends DomainError {
 }
 
 /**
- * The token is malformed, unknown, expired, revoked or used up. The message does not reveal which, with one exception.
- * If an enrollment token is used up, the message states this, and contains the name of the host that already has the
- * presented `engineId`.
+ * The token is malformed, unknown, expired, revoked or used up. The message does not reveal which of these applies,
+ * with one exception. If an enrollment token is used up, the message states this, and contains the name of the host
+ * that already has the presented `engineId`.
  */
 export class TokenInvalidError extends DomainError {
   constructor(message: string) {
@@ -51,7 +51,7 @@ export class TokenInvalidError extends DomainError {
   }
 }
 
-/** The email address or the password is wrong. The message does not reveal which. */
+/** The email address or the password is wrong. The message does not reveal which of them is wrong. */
 export class CredentialsInvalidError extends DomainError {
   constructor() {
     super('credentials_invalid', 'Wrong email address or password.');
@@ -65,7 +65,9 @@ export class ForbiddenError extends DomainError {
   }
 }
 
-/** The resource does not exist or belongs to another organization; the response does not reveal which. */
+/**
+ * The resource does not exist or belongs to another organization; the response does not reveal which of these applies.
+ */
 export class NotFoundError extends DomainError {
   constructor(what: string) {
     super('not_found', `There is no such ${what}.`);
@@ -134,7 +136,7 @@ export class SnapshotDelayedError extends RateLimitedError {
   constructor(
     retryAfterMs: number,
     /**
-     * Whether this request updates the host's last-seen time. At most one refused request every few seconds updates it.
+     * Whether this request updates the host's last-seen time. At most one refused request every few seconds does so.
      */
     readonly updatesLastSeen: boolean,
   ) {

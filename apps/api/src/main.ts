@@ -87,7 +87,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     bodyBytesInWorkMax: env.MUSTER_BODY_MEMORY_MIB * 1024 * 1024,
   };
   // The server listens before the admin key is created, so that no key is created if the port is in use. Requests are
-  // answered only after the key was delivered, so that the operator has the key when the API is ready.
+  // answered only after the key has been delivered, so that the operator has the key when the API is ready.
   let open: (handler: RequestListener) => void = () => undefined;
   const opened = new Promise<RequestListener>((resolve) => (open = resolve));
   const server = await serve(opened, { host: env.HOST, port: env.PORT, logger });
@@ -160,8 +160,8 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
   let indexes: Promise<void> = Promise.resolve();
   const shutDown = async (signal: NodeJS.Signals) => {
     if (draining) {
-      // A terminal that closes sends SIGHUP twice. Any other second signal means that the shutdown takes too long, so
-      // the process exits immediately.
+      // A terminal that closes sends SIGHUP twice, so a second SIGHUP is ignored. After any other second signal, the
+      // process exits immediately, because the operator does not want to wait for the shutdown.
       if (signal === 'SIGHUP') return;
       process.exit(1);
     }
@@ -198,7 +198,7 @@ async function start(env: Env, db: Database, dataDir: string, logger: Logger): P
     releaseBuild = build;
   }
 
-  // Index builds start only now, because building a large index takes minutes.
+  // Index builds start only after the server accepts requests, because building a large index takes minutes.
   indexes = db
     .buildIndexes({
       signal: stopIndexes.signal,

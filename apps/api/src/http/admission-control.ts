@@ -53,8 +53,8 @@ const WAIT_MS_MAX = 2_000;
 
 /**
  * Maximum milliseconds that a request waits for a slot after its body has arrived. This limit exceeds `WAIT_MS_MAX`,
- * because a refused client must send its body again. The sum of `WAIT_MS_MAX`, `BYTES_WAIT_MS_MAX` and this limit is
- * below the agent's timeout of 20 seconds.
+ * because a client that is refused at this point must send its body again. The sum of `WAIT_MS_MAX`,
+ * `BYTES_WAIT_MS_MAX` and this limit is below the agent's timeout of 20 seconds.
  */
 const PROCESSING_WAIT_MS_MAX = 12_000;
 
@@ -272,8 +272,8 @@ function securityHeadersOf(publicUrl: string): string[] {
 }
 
 /**
- * Releases the slot when the response is sent or abandoned. The end of the connection is too early, because the query
- * of a disconnected client still runs.
+ * Releases the slot when the response is sent or abandoned. Does not release the slot when the client disconnects,
+ * because the client's query may still be running.
  */
 function endSlotWithResponse(res: ServerResponse, slot: RequestSlot): void {
   const end = res.end.bind(res) as (...args: unknown[]) => ServerResponse;

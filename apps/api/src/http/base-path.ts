@@ -3,7 +3,7 @@ import { basePathOf } from '../lib/base-path.js';
 
 /**
  * Removes the path of `publicUrl` from the targets of requests. Targets without this path are unchanged, because some
- * proxies remove the path themselves. Call it before any code that reads the path.
+ * proxies remove the path themselves. Call this function before any code reads the path.
  */
 export function removeBasePath(publicUrl: string, listener: RequestListener): RequestListener {
   const basePath = basePathOf(publicUrl);

@@ -40,8 +40,8 @@ const RATE_WINDOW_SECONDS = 5;
  */
 const PRESSURE_HELD_BYTES_MIN = 64 * 1_024;
 /**
- * Minimum rate in bytes per second, measured over the last second, of a body to which `PRESSURE_HELD_BYTES_MIN`
- * applies.
+ * Minimum rate of a body that occupies more than `PRESSURE_HELD_BYTES_MIN`, in bytes per second, measured over the last
+ * second.
  */
 const PRESSURE_BYTES_PER_SECOND_MIN = 16 * 1_024;
 
@@ -119,7 +119,7 @@ export function createBodyTransfers(): BodyTransfers {
       addBytes: (bytes) => void (entry.bytesBySecond[entry.bytesBySecond.length - 1]! += bytes),
       setPaused: (isPaused) => {
         entry.isPaused = isPaused;
-        // After a pause, the client's rate is unknown.
+        // After a pause, the client's rate is unknown, so the measurement starts again.
         entry.bytesBySecond = [0];
       },
       end: () => {
@@ -162,7 +162,7 @@ function abortReason({ bytesBySecond, holder }: TrackedTransfer): DomainError | 
     const bytes = bytesBySecond.reduce((sum, each) => sum + each, 0);
     if (bytes < RATE_WINDOW_SECONDS * BYTES_PER_SECOND_MIN) return new RequestTimeoutError();
   }
-  // The first element can cover less than a second, because all transfers share a timer.
+  // The first element is not compared, because it can cover less than a second: all transfers share a timer.
   const isSlow = bytesBySecond.length > 1 && bytesBySecond.at(-1)! < PRESSURE_BYTES_PER_SECOND_MIN;
   return isSlow && holder.isScarce && holder.heldBytes > PRESSURE_HELD_BYTES_MIN ? new OverloadedError() : null;
 }

@@ -35,7 +35,7 @@ function requireJson({ headers }: Request): RawBody['encoding'] {
   const [mediaType = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';');
   const charset = parameters.map((parameter) => parameter.trim()).find((parameter) => parameter.startsWith('charset='));
   const encoding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase();
-  // `x-gzip` is an older name of gzip (RFC 9110, 8.4.1.3).
+  // `x-gzip` is an older name for gzip (RFC 9110, 8.4.1.3).
   if (encoding !== 'identity' && encoding !== 'gzip' && encoding !== 'x-gzip') {
     throw new UnsupportedMediaTypeError('The body must be plain or use Content-Encoding: gzip.');
   }

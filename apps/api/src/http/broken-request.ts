@@ -84,12 +84,13 @@ export function createBrokenRequestHandler(connections: Connections, logger: Log
 
   async function refuseInOrder(socket: Duplex, problem: ProblemFacts, code: string): Promise<void> {
     const exchanges = connections.exchanges(socket);
-    // An incomplete request is the broken one. If all requests are complete, the broken input never became a request.
+    // If a request is incomplete, it is the broken request. If all requests are complete, the broken input never became
+    // a request.
     const broken = exchanges.find(({ req }) => !req.complete);
     await Promise.all(exchanges.filter((exchange) => exchange !== broken).map(waitForResponse));
     if (!socket.writable) return;
     if (broken?.res.headersSent) {
-      // A second response would corrupt the one that has begun.
+      // A second response would corrupt the response that has begun.
       socket.end();
     } else {
       const requestId = randomUUID();

@@ -5,8 +5,8 @@ export const STALLED_MS_MAX = 30_000;
 
 /**
  * Closes the connection of a client that has read nothing for `stalledMsMax` milliseconds while data is pending.
- * Otherwise, the response would continue to occupy memory and one of the slots for long responses. Call it before the
- * response begins. `onClose` is called once when the response has ended, successfully or not.
+ * Otherwise, the response would continue to occupy memory and one of the slots for long responses. Call this function
+ * before the response begins. `onClose` is called once when the response has ended, successfully or not.
  */
 export function closeIfReaderStalls(res: Response, stalledMsMax: number, onClose?: () => void): void {
   let [bytesRead, readAt] = [-1, performance.now()];

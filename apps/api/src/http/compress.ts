@@ -18,9 +18,9 @@ const compressionOf = compression({
 });
 
 /**
- * Compresses the JSON that is sent next, if the client accepts compression. Call it only for answers to operators'
- * reads. Answers to agents are small and are sent thousands of times a second. Answers with a new secret must not be
- * compressed together with text that another site can choose (the BREACH attack).
+ * Compresses the JSON that is sent next, if the client accepts compression. Call this function only for answers to
+ * operators' reads. Answers to agents are small and are sent thousands of times a second. Answers with a new secret
+ * must not be compressed together with text that another site can choose (the BREACH attack).
  */
 export function compressAnswer(res: Response): void {
   compressionOf(res.req, res, () => undefined);

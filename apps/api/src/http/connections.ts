@@ -46,12 +46,13 @@ interface Connection {
 }
 
 /**
- * Tracks a server's connections. When a server closes, Node closes connections that are idle between two requests. It
+ * Tracks a server's connections. When a server closes, Node closes connections that are idle between two requests. Node
  * does not close connections that never sent a request, or sent only part of a request. Without tracking, a browser's
  * spare connection would delay a shutdown.
  *
  * Every request is tracked, including refused ones, so tracking must cost almost nothing. No closures are created and
- * no finished requests are kept, because with thousands of idle connections these would make up most of the heap.
+ * no finished requests are kept, because with thousands of idle connections, closures and finished requests would make
+ * up most of the heap.
  */
 export function trackConnections(server: Server): Connections {
   const connections = new Map<Duplex, Connection>();

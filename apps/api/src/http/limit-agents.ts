@@ -70,7 +70,7 @@ export interface AgentLimits {
   snapshots: AgentLimit;
   /** Limits rotations, in addition to `calls`. */
   rotations: AgentLimit;
-  /** Counts a change of a host's facts, and returns whether the change may be stored now. */
+  /** Counts a change to a host's facts, and returns whether the change may be stored now. */
   facts(hostId: string): boolean;
   /**
    * Charges written history to a host's budget. While the history exceeds the budget, neither snapshots nor facts of
@@ -100,7 +100,9 @@ export interface AgentLimitOptions {
   perMinute: number;
   /** Milliseconds of a monotonic clock. */
   elapsedMs: () => number;
-  /** Maximum Retry-After of a refused snapshot, in milliseconds. It keeps a waiting agent from looking dead. */
+  /**
+   * Maximum Retry-After of a refused snapshot, in milliseconds. This maximum keeps a waiting agent from looking dead.
+   */
   retryAfterMsMax: number;
 }
 

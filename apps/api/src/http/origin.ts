@@ -16,8 +16,9 @@ export function isSameOrigin({ secFetchSite, origin, host }: RequestOrigin, publ
   if (origin === undefined) return null;
   const ours = new URL(publicUrl);
   if (origin === ours.origin) return true;
-  // The browser may reach the server under a name that is not in the public URL. If the public URL is https, a page
-  // loaded without TLS is not trusted, because anyone on the network path could have written it.
+  // The browser may reach the server under a name that is not in the public URL, so the origin is also compared with
+  // the request's Host header. If the public URL is https, a page loaded without TLS is not trusted, because anyone on
+  // the network path could have written it.
   if (!URL.canParse(origin)) return false;
   const { host: originHost, protocol } = new URL(origin);
   return originHost === host && (protocol === 'https:' || ours.protocol === 'http:');

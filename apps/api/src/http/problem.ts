@@ -129,7 +129,8 @@ const LACKS_INDEXES_DETAIL =
  * document contains only the request id. The log contains the details and the request id.
  */
 export function handleErrors(logger: Logger, lacksIndexes: () => boolean): ErrorRequestHandler {
-  // While the database is unavailable, all requests of a fleet fail for the same reason.
+  // While the database is unavailable, all requests of a fleet fail for the same reason, so not every failure is
+  // logged.
   const logThrottled = logThrottle(LOG_INTERVAL_MS, () => performance.now());
   return (thrown: unknown, req, res, _next) => {
     if (thrown instanceof RequestAbortedError || res.headersSent) {

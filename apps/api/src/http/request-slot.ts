@@ -27,7 +27,7 @@ export interface RequestSlotOptions {
 
 /**
  * One request's share of the concurrency limit. The request has a slot on arrival, and releases it while its body
- * arrives. It then acquires a slot again for the work on the body, until the response has ended.
+ * arrives. The request then acquires a slot again for the work on the body, until the response has ended.
  */
 export class RequestSlot {
   #priority: 'high' | 'normal' = 'normal';

@@ -39,7 +39,7 @@ function parseOrigin(origin = ''): URL | null {
 
 /**
  * Checks a call with a session cookie. If the call changes data, the browser's headers must state that one of our own
- * pages sent it.
+ * pages sent the call.
  * @throws ForbiddenError if the headers do not state this.
  */
 export function requireSameOrigin(req: Request, publicUrl: string): void {

@@ -1,4 +1,7 @@
-/** A memory budget shared by many holders. Each holder acquires bytes as they arrive and releases them at its end. */
+/**
+ * A memory budget shared by many holders. Each holder acquires bytes as they arrive, and releases all of its bytes when
+ * it is done.
+ */
 export interface ByteBudget {
   /** Creates a holder that will need at most `bytesMax` bytes in total. */
   createHolder(bytesMax: number): ByteHolder;
@@ -8,7 +11,8 @@ export interface ByteBudget {
 export interface ByteHolder {
   /**
    * Acquires bytes. Resolves with true, or with false if there was no room in time. False means that nothing was
-   * acquired. Returns synchronously if there is room now. Call it again only after the previous call has resolved.
+   * acquired. Returns synchronously if there is room now. Call `acquire` again only after the previous call has
+   * resolved.
    */
   acquire(bytes: number): boolean | Promise<boolean>;
   /** Declares that this holder acquires no more bytes. The holder keeps its bytes until `release`. */
@@ -63,8 +67,8 @@ export function createByteBudget(options: ByteBudgetOptions): ByteBudget {
   }
 
   function admitWaiters(): void {
-    // The call of `reserveHolder` is served first, because the calls before it in the queue may be unable to proceed
-    // until this holder is done.
+    // The call of `reserveHolder` is served first, because earlier calls in the queue may have to wait until this
+    // holder is done.
     const reserveWaiter =
       reserveHolder === null ? undefined : [...waiters].find(({ holder }) => holder === reserveHolder);
     if (reserveWaiter !== undefined && hasRoomFor(reserveWaiter.holder, reserveWaiter.bytes))

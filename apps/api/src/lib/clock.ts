@@ -13,7 +13,7 @@ const START_READINGS_MAX = 5;
  */
 const STEP_MS_MIN = 1_000;
 
-/** A clock that follows a reference clock. It jumps only if the reference clock jumps. */
+/** A clock that follows a reference clock. The clock jumps only if the reference clock jumps. */
 export interface Clock {
   /**
    * Returns the reference clock's time, estimated as the process's monotonic clock plus the measured offset. Throws an
@@ -27,7 +27,7 @@ export interface Clock {
    */
   start(): Promise<void>;
 
-  /** Takes a reading and adjusts the clock, unless the reading was slow. Call it every few seconds. */
+  /** Takes a reading and adjusts the clock, unless the reading was slow. Call this method every few seconds. */
   synchronize(): Promise<void>;
 
   /** Returns the milliseconds by which the process's wall clock is ahead of this clock; negative if it is behind. */

@@ -2,7 +2,8 @@ import { InvalidRequestError } from '../errors.js';
 
 /**
  * Encodes a cursor, which contains the sort values of a page's last row, as base64url JSON. Cursors are opaque to
- * clients and contain no secrets. Their shape is validated, and they never decide what the caller may read.
+ * clients and contain no secrets. The shape of a cursor is validated, and a cursor never decides what the caller may
+ * read.
  */
 export const encodeCursor = (values: readonly (string | number)[]): string =>
   Buffer.from(JSON.stringify(values)).toString('base64url');
@@ -16,7 +17,7 @@ type CursorValues<K extends readonly CursorKind[]> = { [I in keyof K]: K[I] exte
 
 /**
  * Decodes a cursor whose values have exactly these types.
- * @throws InvalidRequestError naming `cursor` if the cursor has other values.
+ * @throws InvalidRequestError for `cursor` if the cursor has other values.
  */
 export function decodeCursor<const K extends readonly CursorKind[]>(cursor: string, kinds: K): CursorValues<K> {
   let values: unknown;
@@ -59,7 +60,9 @@ const invalidCursor = () =>
 export const formatSort = ({ key, descending }: { key: string; descending: boolean }): string =>
   descending ? `-${key}` : key;
 
-/** Requires that a cursor was issued for this sort. @throws InvalidRequestError naming `cursor` if it was not. */
+/**
+ * Requires that a cursor was issued for this sort. @throws InvalidRequestError for `cursor` if this is not the case.
+ */
 export function requireSameSort(cursorSort: string, sort: { key: string; descending: boolean }): void {
   if (cursorSort === formatSort(sort)) return;
   throw new InvalidRequestError('The request is not valid.', [

@@ -16,9 +16,9 @@ export const isSameHistory = (before: HistoryPoint, after: HistoryPoint): boolea
   before.server === after.server && before.horizon <= after.horizon;
 
 /**
- * An SQL expression whose value differs between servers and between runs of one server. It combines the server's start
- * time with the time when the server last discarded its statistics. After a crash, a server may recover without a new
- * start time, but it discards its statistics.
+ * An SQL expression whose value differs between servers and between runs of one server. The value combines the server's
+ * start time with the time when the server last discarded its statistics. After a crash, a server may recover without a
+ * new start time, but it discards its statistics.
  */
 export const SERVER_RUN = `concat_ws('/',
       extract(epoch FROM pg_postmaster_start_time()), extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time()))`;

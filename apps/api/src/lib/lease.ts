@@ -4,8 +4,8 @@ import { Prisma, type Database } from '@muster/db';
  * A named lease in the database, held by at most one process at a time.
  *
  * The lease expires according to the database's clock, so the clocks of processes do not matter. A holder that was
- * paused or disconnected may not notice that its lease has expired. Writes that require the lease must therefore contain
- * `confirmation`.
+ * paused or disconnected may not notice that its lease has expired. Writes that require the lease must therefore
+ * contain `confirmation`.
  */
 export interface Lease {
   /**
@@ -34,7 +34,7 @@ export interface Lease {
 
   /**
    * The number of this process's current tenure; null if this process does not hold the lease. The number increases
-   * with each tenure of any process. The number is derived from the time. No number is therefore used twice, even if a
+   * with each tenure of any process. The number is derived from the time, so that no number is used twice, even if a
    * failover or a restore makes the database lose the commit that acquired the lease.
    */
   readonly epoch: bigint | null;

@@ -1,6 +1,6 @@
 import { destination, type DestinationStream } from 'pino';
 
-/** Maximum bytes of log lines that are kept while they cannot be written. Further lines are dropped. */
+/** Maximum bytes of log lines that are kept while the log cannot be written. Further lines are dropped. */
 const UNWRITTEN_BYTES_MAX = 1024 * 1024;
 
 /**
@@ -12,7 +12,8 @@ export function openLog(fd: number): DestinationStream {
   let isWritable = true;
   log.on('error', () => (isWritable = false));
   log.on('write', () => (isWritable = true));
-  // When the process exits, pino retries writing the remaining lines until it succeeds, so the process might never end.
+  // When the process exits, pino retries writing the remaining lines until it succeeds. If the log cannot be written,
+  // pino is stopped, because the process might never end.
   process.prependListener('exit', () => {
     if (!isWritable) log.destroy();
   });

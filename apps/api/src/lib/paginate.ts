@@ -12,8 +12,7 @@ type IdType = 'uuid' | 'int8';
 /**
  * Returns one page of a list that is ordered by id, newest first by default, and the cursor of the next page. `find`
  * runs the query and adds its own conditions to those of the page.
- * @throws InvalidRequestError naming `cursor` if `cursor` is malformed, or was issued for a list with another type of
- * id.
+ * @throws InvalidRequestError for `cursor` if `cursor` is malformed, or was issued for a list with another type of id.
  */
 export async function paginate<Row extends { id: string | bigint }, const T extends IdType = 'uuid'>(
   { cursor, limit }: { cursor?: string | undefined; limit: number },

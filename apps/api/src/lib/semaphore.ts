@@ -58,7 +58,7 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
 
   /**
    * Returns whether callers of normal priority are served. They are not served while a caller of high priority waits
-   * for free capacity. A caller of high priority that would exceed `highMax` does not block them.
+   * for free capacity. A caller of high priority that would exceed `highMax` does not block callers of normal priority.
    */
   function isNormalServed(): boolean {
     const [next] = waiters.high;
@@ -86,7 +86,7 @@ export function createSemaphore(options: SemaphoreOptions): Semaphore {
       const expire = () => {
         waiters[priority].delete(waiter);
         resolve(refuse());
-        // The amount that is available may suffice for the waiters behind this one.
+        // The available amount may suffice for the waiters that were behind this waiter.
         admitWaiters();
       };
       const waiter: Waiter = { amount, admit: resolve, timer: setTimeout(expire, waitsMsMax[priority]) };

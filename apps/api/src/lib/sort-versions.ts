@@ -21,7 +21,7 @@ function compareParts(a: readonly string[], b: readonly string[]): number {
   return 0;
 }
 
-/** A dash begins a pre-release, so it is less than the end of the version. */
+/** Returns the rank of a part. A dash begins a pre-release, so a dash sorts before the end of a version. */
 const rankOf = (part: string | undefined): number => {
   if (part === '-') return 0;
   if (part === undefined) return 1;

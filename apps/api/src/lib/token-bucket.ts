@@ -12,11 +12,11 @@ export interface TakeResult {
 export interface TokenBuckets {
   /** Takes a token from the bucket of `key` if one is available. `nowMs` must come from a monotonic clock. */
   take(key: string, nowMs: number): TakeResult;
-  /** Returns the milliseconds until the bucket of `key` has a token; 0 if it has one. Takes no token. */
+  /** Returns the milliseconds until the bucket of `key` has a token; 0 if the bucket has a token. Takes no token. */
   waitMs(key: string, nowMs: number): number;
   /**
-   * Takes tokens even if the bucket lacks them. The bucket can owe up to `debtMax` tokens and provides none while it
-   * owes any.
+   * Takes tokens even if the bucket lacks them. The bucket can owe up to `debtMax` tokens, and provides no tokens while
+   * it owes any.
    */
   charge(key: string, tokens: number, nowMs: number): void;
   /** The number of stored buckets, at most twice `keysMax`. */
@@ -32,7 +32,7 @@ export interface TokenBucketOptions {
   debtMax?: number;
   /**
    * Maximum number of keys per generation (see `createTokenBuckets`). If a generation has more keys, the older
-   * generation is dropped, so the dropped buckets count as full.
+   * generation is dropped, and its buckets then count as full.
    */
   keysMax?: number;
 }

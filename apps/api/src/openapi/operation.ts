@@ -45,7 +45,9 @@ const NOT_MODIFIED: OpenApiResponse = {
   headers: headerReferences('X-Request-Id', 'ETag'),
 };
 
-/** Whether an operation supports conditional requests: JSON reads do, except those of agents. */
+/**
+ * Whether an operation supports conditional requests. All operations that read JSON do, except those that agents call.
+ */
 const hasETag = ({ method, access, answers }: Operation): boolean =>
   method === 'GET' && access !== 'agent' && (answers[200] instanceof z.ZodType || answers[200] === 'application/json');
 

@@ -35,8 +35,8 @@ function problemTypesOf({ method, path, access, query, headers, body, refusals =
     // A path parameter may contain an invalid percent-encoding.
     ...includeIf(Boolean(query ?? headers ?? body) || path.includes(':'), ProblemTypes.invalidRequest),
     ...includeIf(access !== 'public', ProblemTypes.tokenInvalid),
-    // An operator is forbidden to write with a session cookie from a page of another site. Every access except `viewer`
-    // also requires a certain role or a signed-in user.
+    // A write with a session cookie is forbidden if a page of another site sent the request. Every access except
+    // `viewer` also requires a certain role or a signed-in user.
     ...includeIf(
       (isForOperators && method !== 'GET') || (isForOperators && access !== 'viewer'),
       ProblemTypes.forbidden,

@@ -15,7 +15,7 @@ const DOWNLOADS_MAX = 256;
 /** Maximum number of concurrent downloads to one address. */
 const ADDRESS_DOWNLOADS_MAX = 64;
 
-/** Milliseconds of Retry-After for an address at its limit. */
+/** Retry-After, in milliseconds, for an address at its limit. */
 const RETRY_MS = 5_000;
 
 /**

@@ -28,7 +28,7 @@ const EXPORTS_MAX = 8;
 /** Maximum number of concurrent exports per operator. */
 const OPERATOR_EXPORTS_MAX = 2;
 
-/** Milliseconds of Retry-After for an operator at the limit. */
+/** Retry-After, in milliseconds, for an operator at the limit. */
 const RETRY_MS = 5_000;
 
 const MEDIA_TYPES = { csv: 'text/csv; charset=utf-8; header=present', ndjson: 'application/x-ndjson' } as const;
@@ -54,7 +54,7 @@ export function exportRoutes(options: ExportRouteOptions): Route[] {
 
   /**
    * Yields the pages of an export as long as the operator's credentials are valid. The credentials must be checked
-   * repeatedly, because a slow client can make an export last for hours, and each page contains the data as of the time
+   * repeatedly, because a slow client can make an export last for hours, and each page contains the data at the time
    * when the page is read.
    */
   async function* stopWhenRevoked(

@@ -7,7 +7,7 @@ import { listEvents, listEventsOfHost, listHostEvents } from '../services/invent
 /** The routes of the organization's history: events of containers and hosts, and the audit log. */
 export const historyRoutes = (db: Database): Route[] => [
   route(Operations.listEvents, ({ caller, query }) =>
-    // The contract's response type is that of the default subject, `container`.
+    // The contract's response type covers only the default subject, `container`.
     query.subject === 'host'
       ? (listHostEvents(db, caller.organizationId, query) as Promise<Page<never>>)
       : listEvents(db, caller.organizationId, query),

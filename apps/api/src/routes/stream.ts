@@ -26,7 +26,7 @@ export interface StreamRouteOptions {
  */
 const OPERATOR_LISTENERS_MAX = 1_000;
 
-/** Milliseconds of Retry-After for an operator at the limit. */
+/** Retry-After, in milliseconds, for an operator at the limit. */
 const RETRY_MS = 5_000;
 
 /** The route that streams changes in the operator's organization as they are committed. */

@@ -151,8 +151,8 @@ function servePage(serve: RequestHandler): RequestHandler {
 
 /**
  * Whether to respond with the page. At `/`, every client that does not prefer JSON gets the page, because health checks
- * and link previews send a wildcard or no Accept. At other paths, a client gets the page only if its Accept contains
- * `text/html`, as that of browsers does. A script with a wrong path therefore gets 404.
+ * and link previews send a wildcard or no Accept. At other paths, a client gets the page only if its Accept header
+ * contains `text/html`, as the header of a browser does. A script with a wrong path therefore gets 404.
  */
 const wantsPage = (req: Request): boolean =>
   req.path === '/' ? req.accepts(['html', 'json']) === 'html' : /(^|[\s,])text\/html\b/i.test(req.headers.accept ?? '');

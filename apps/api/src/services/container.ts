@@ -26,13 +26,13 @@ export interface SnapshotMetadata {
   /** Digest of the body's bytes. Without a digest, even an unchanged body is compared row by row. */
   digest?: string | null;
   /**
-   * Whether `digest` can only equal digests that this version's parser stored. If false, a replica of another version
-   * may have stored them. Default: true.
+   * Whether only this version's parser can have stored a digest that equals `digest`. If false, a replica of another
+   * version may have stored such a digest. Default: true.
    */
   isOwnDigest?: boolean;
   /**
-   * Counters to which the sync adds the number of parsed bytes and the size of the written events. They are updated
-   * even if the sync fails.
+   * Counters to which the sync adds the number of parsed bytes and the size of the written events. The counters are
+   * updated even if the sync fails.
    */
   usage?: SnapshotUsage;
 }
@@ -48,7 +48,7 @@ export interface ContainerService {
    * This is the only way to store containers. Accepts the containers as an array or as a request body. Validates the
    * body, and reads no more of it than is needed to find the changes.
    *
-   * @throws InvalidRequestError naming the invalid fields. Nothing was written.
+   * @throws InvalidRequestError that lists the invalid fields. Nothing was written.
    * @throws BodyTooLargeError if the decompressed body is larger than a snapshot may be.
    * @throws HostDeletedError if the host was deleted.
    * @throws UnavailableError if another snapshot of this host was written first in every attempt, or if another

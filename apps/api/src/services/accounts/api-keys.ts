@@ -49,7 +49,7 @@ export async function authenticateApiKey(
 
 /**
  * Creates an API key. Only this result contains the key itself.
- * @throws InvalidRequestError naming `expiresAt` if it is in the past, or after the expiry of the key that the caller
+ * @throws InvalidRequestError for `expiresAt` if it is in the past, or after the expiry of the key that the caller
  * uses.
  */
 export async function createApiKey(
@@ -62,7 +62,8 @@ export async function createApiKey(
   const expiresAt = end === null ? null : new Date(end);
   if (expiresAt !== null && expiresAt <= at)
     throw invalidRequest([{ path: '/expiresAt', message: 'must be in the future' }]);
-  // Everything that can fail comes before the commit, because a key whose request failed would never be shown.
+  // Everything that can fail comes before the commit. If the request failed after the commit, the key would exist but
+  // would never be shown.
   const names = await findActorNames(db, [actor]);
   const { token, hash } = issueToken('key');
   return auditedWrite(db, operator, at, async (tx, record) => {

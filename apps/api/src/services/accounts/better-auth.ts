@@ -151,9 +151,9 @@ export interface OidcSessionsApi {
 const SECRET_BYTES = 32;
 
 /**
- * Returns the secret that signs cookies if no secret is configured. The first process that calls this creates the
- * secret and stores it in the database, so that all processes share it. The secret alone grants no access. A cookie
- * must also contain a session token, of which only the hash is stored.
+ * Returns the secret that signs cookies if no secret is configured. The first process that calls this function creates
+ * the secret and stores the secret in the database, so that all processes share it. The secret alone grants no access.
+ * A cookie must also contain a session token, of which only the hash is stored.
  */
 export async function loadCookieSecret({ prisma }: Database): Promise<string> {
   const value = randomBytes(SECRET_BYTES).toString('base64url');

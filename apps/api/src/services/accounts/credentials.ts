@@ -77,7 +77,7 @@ export interface RevocationScope {
    * changed the member's role.
    */
   userId: string;
-  /** Who revokes the credentials, for the audit log: an operator, or `system` for a role claim. */
+  /** The actor for the audit log: an operator, or `system` if a role claim causes the revocation. */
   actor: NewAuditEntry['actor'];
   at: Date;
 }

@@ -24,11 +24,11 @@ export interface FailedSignIns {
 /** Milliseconds for which failures for one account share an entry of the audit log. Each process has its own entry. */
 export const FAILURE_WINDOW_MS = 600_000;
 
-/** Maximum number of addresses that one entry keeps in addition to the latest. */
+/** Maximum number of addresses that one entry contains in addition to the latest address. */
 export const ADDRESSES_MAX = 20;
 
 /**
- * Maximum number of windows in memory, each of which is a period of `FAILURE_WINDOW_MS` for one account. If a window is
+ * Maximum number of windows in memory. A window is a period of `FAILURE_WINDOW_MS` for one account. If a window is
  * dropped early, the account's next failure starts a new window.
  */
 const WINDOWS_MAX = 10_000;

@@ -28,7 +28,7 @@ export interface ExternalUser extends ExternalIdentity {
   email: string | null;
   /** Whether the provider has verified the address; null if the provider does not state this. */
   isEmailVerified: boolean | null;
-  /** The user's groups; `absent` if they are not read. */
+  /** The user's groups; `absent` if groups are not read. */
   groups: Groups;
 }
 
@@ -80,7 +80,7 @@ export function createIdentityProvider(options: IdentityProviderOptions): Identi
   const { issuer, roleClaim, callbackUrl, secret } = options;
   let discovered: Promise<client.Configuration> | undefined;
 
-  /** Returns the provider's metadata, which is fetched once, and again after a failure. */
+  /** Returns the provider's metadata. The metadata is fetched once; if that fails, the next call fetches it again. */
   async function configuration(): Promise<client.Configuration> {
     discovered ??= discover(options);
     try {
@@ -145,8 +145,8 @@ export function createIdentityProvider(options: IdentityProviderOptions): Identi
 }
 
 /**
- * Returns the scope of the role claim if the provider has one. Some providers send groups only for this scope, and
- * others refuse a request with a scope that they do not have.
+ * Returns the scope with the name of the role claim, if the provider has this scope. Some providers send groups only
+ * for this scope, and others refuse a request with a scope that they do not have.
  */
 const roleScopes = (roleClaim: string | null, { scopes_supported: supported = [] }: client.ServerMetadata): string[] =>
   supported.filter((scope) => scope === roleClaim);
@@ -159,7 +159,7 @@ function discover({ issuer, clientId, clientSecret }: IdentityProviderOptions): 
     server,
     clientId,
     undefined,
-    // Every provider supports client_secret_basic unless its metadata excludes it.
+    // A provider supports client_secret_basic unless the provider's metadata excludes this method.
     (as, ...rest) =>
       (as.token_endpoint_auth_methods_supported?.includes('client_secret_basic') === false
         ? bodyAuthentication
@@ -202,14 +202,17 @@ function innermostCode(error: unknown): unknown {
   return code;
 }
 
-/** Providers answer a wrong client secret in the Authorization header with a challenge, which may have an error code. */
+/**
+ * If the client secret in the Authorization header is wrong, the provider responds with a challenge, which may contain
+ * an error code.
+ */
 const challengeError = ({ cause }: client.WWWAuthenticateChallengeError): string | undefined =>
   cause.map(({ parameters }) => parameters.error).find((error) => error !== undefined);
 
 function toFailure(error: unknown): OidcFailure {
   if (error instanceof client.AuthorizationResponseError) return 'refused';
-  // `invalid_grant`: the code was used, has expired, or belongs to another attempt. With other errors, such as
-  // `invalid_client` for a wrong client secret, another attempt fails as well.
+  // `invalid_grant` means that the code was used, has expired, or belongs to another attempt, so a new attempt can
+  // succeed. After other errors, such as `invalid_client` for a wrong client secret, a new attempt fails as well.
   if (error instanceof client.ResponseBodyError) return error.error === 'invalid_grant' ? 'mismatched' : 'unavailable';
   const { code } = error as { code?: string };
   return code === 'OAUTH_INVALID_RESPONSE' || code === 'OAUTH_JWT_CLAIM_COMPARISON_FAILED'

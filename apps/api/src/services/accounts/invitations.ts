@@ -25,7 +25,7 @@ const INVITATION_MS = 7 * 86_400_000;
 
 export interface InvitationService {
   /**
-   * Creates an invitation. It replaces an open invitation for the same address. Only this result contains the link.
+   * Creates an invitation, which replaces any open invitation for the same address. Only this result contains the link.
    * @throws ConflictError if the address belongs to a member.
    */
   create(operator: OperatorIdentity, request: InvitationRequest): Promise<InvitationCreated>;

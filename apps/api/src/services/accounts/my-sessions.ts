@@ -24,7 +24,7 @@ export interface MySessionService {
 
   /**
    * Changes the password and ends all sessions except the current one.
-   * @throws InvalidRequestError naming `currentPassword` if it is wrong.
+   * @throws InvalidRequestError for `currentPassword` if it is wrong.
    * @throws ConflictError if the user has no password because they sign in with an identity provider.
    * @throws RateLimitedError after too many attempts.
    */

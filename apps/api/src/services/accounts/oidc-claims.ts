@@ -11,7 +11,8 @@ type Claims = Readonly<Record<string, unknown>>;
 export type Groups = readonly string[] | 'absent' | 'omitted' | 'invalid';
 
 /**
- * Returns the claims that a provider states in two places. A claim of the ID token, which is signed, takes precedence.
+ * Merges the claims of the ID token and of UserInfo. The claims of the ID token take precedence, because the ID token
+ * is signed.
  */
 export function mergeClaims(idToken: Claims, userInfo: Claims): Claims {
   const stated = Object.entries(idToken).filter(([, value]) => isStated(value));
@@ -49,7 +50,7 @@ const isSameAddress = (one: unknown, other: unknown): boolean =>
 export function readClaim(claims: unknown, name: string): unknown {
   if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined;
   if (Object.hasOwn(claims, name)) return (claims as Claims)[name];
-  // A part of the path may contain dots itself, such as a client id.
+  // A part of the path, such as a client id, may itself contain dots.
   for (let dot = name.indexOf('.'); dot !== -1; dot = name.indexOf('.', dot + 1)) {
     const head = name.slice(0, dot);
     const value = Object.hasOwn(claims, head) ? readClaim((claims as Claims)[head], name.slice(dot + 1)) : undefined;
@@ -59,8 +60,8 @@ export function readClaim(claims: unknown, name: string): unknown {
 }
 
 /**
- * Returns the user's groups from the claim `name` of the first source that has it. Text is one group and is never split,
- * because a group's name may contain any character.
+ * Returns the user's groups from the claim `name` of the first source that has this claim. Text is one group and is
+ * never split, because a group's name may contain any character.
  */
 export function readGroups(sources: readonly Claims[], name: string): Groups {
   const value = sources.map((claims) => readClaim(claims, name)).find(isStated);

@@ -111,7 +111,8 @@ export function createOidcSignIn(options: OidcSignInOptions): OidcSignInService 
         const { attempt, next } = attemptInProgress;
         const person = await provider.exchangeCode(attempt, query);
         const decision = await findUser(person);
-        // The provider's id identifies the person to the operator. The email address stays out of the log.
+        // The log contains the provider's id for the person, from which the operator can identify the person. The log
+        // does not contain the email address.
         const { subject } = person;
         if ('refusal' in decision) {
           const { refusal, reason, userId } = decision;

@@ -44,7 +44,7 @@ const refuse = (refusal: OidcRefusal, reason: string, userId: string | null = nu
 
 /**
  * Decides whether a person whom an identity provider authenticated may sign in. The person is identified by the
- * provider's id for this user. At the first sign-in, Muster does not know this id. It then identifies the person by the
+ * provider's id for this user. At the first sign-in, Muster does not know this id, so it identifies the person by the
  * email address, and refuses the person if the address is not verified. A member gets the identity as an additional
  * credential, and an invited person becomes a member. Any other person becomes a member of the first organization with
  * the role `autoProvisionRole`, or is refused if `autoProvisionRole` is null.
@@ -195,9 +195,9 @@ const hasPassword = (tx: Prisma.TransactionClient, userId: string): Promise<bool
   hasAccount(tx, userId, 'credential');
 
 /**
- * Sets the role that a member's groups grant. Without a matching group, ends the member's sessions, makes them a viewer
- * and revokes their credentials and invitations. If the provider sent no groups, ends only the sessions, and makes an
- * owner an admin. The role of a member with a password, and that of the only owner, does not change.
+ * Sets the role that a member's groups grant. If no group matches, ends the member's sessions, makes the member a
+ * viewer, and revokes the member's credentials and invitations. If the provider sent no groups, ends only the sessions,
+ * and makes an owner an admin. The role of a member with a password, and that of the only owner, does not change.
  */
 async function applyRole(
   tx: Prisma.TransactionClient,

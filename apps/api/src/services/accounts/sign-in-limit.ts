@@ -4,8 +4,8 @@ import { RateLimitedError } from '../../errors.js';
 
 export interface SignInLimit {
   /**
-   * Counts an attempt to sign in or to confirm a password. Call it before any expensive work. `account` is set if the
-   * attempt identifies an account.
+   * Counts an attempt to sign in or to confirm a password. Call this method before any expensive work. `account` is set
+   * if the attempt identifies an account.
    * @throws RateLimitedError if there were too many attempts from this address, or for this account from any address.
    */
   take(address: string, account?: string): void;

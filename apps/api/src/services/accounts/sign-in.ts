@@ -120,8 +120,8 @@ export function createSessionService(db: Database, options: SessionServiceOption
         throw new CredentialsInvalidError();
       });
       const token = hashSessionToken(response.token);
-      // Verifying a password takes long. If the password was changed in the meantime, the change ended only older
-      // sessions, not this new one.
+      // Verifying a password is slow. If the password was changed in the meantime, the change ended only older
+      // sessions, not this new session.
       if ((await lockPasswordHash(response.user.id)) !== hashBefore) {
         await prisma.session.deleteMany({ where: { token } });
         throw new CredentialsInvalidError();

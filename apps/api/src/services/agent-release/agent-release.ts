@@ -67,7 +67,7 @@ const URL_LINE_PATTERN = /^MUSTER_URL_DEFAULT=.*$/m;
 const CHECKSUMS_LINE_PATTERN = /^CHECKSUMS=.*$/m;
 
 export interface AgentReleaseOptions {
-  /** The configured address of this API for agents; null if none is configured. */
+  /** The configured address of this API for agents; null if no address is configured. */
   publicUrl: string | null;
   /** The address that the install script contains if `publicUrl` is null. */
   localUrl: string;
@@ -81,7 +81,7 @@ export function createAgentReleaseService(
   directory: string | null,
   { publicUrl, localUrl, buildState = () => null, logger = pino({ level: 'silent' }) }: AgentReleaseOptions,
 ): AgentReleaseService {
-  /** The reason for the damage that was last logged; null if the release has been readable since. */
+  /** The last damage that was logged; null if the release has been readable since. */
   let loggedDamage: string | null = null;
 
   /** Returns the text of a file of the release; null if the file is missing. @throws ReleaseDamagedError */
@@ -95,7 +95,10 @@ export function createAgentReleaseService(
     }
   }
 
-  /** Returns the texts of files that each release contains; null if all are missing. @throws ReleaseDamagedError */
+  /**
+   * Returns the texts of files that every release contains; null if all of these files are missing.
+   * @throws ReleaseDamagedError
+   */
   async function readAll(...names: string[]): Promise<string[] | null> {
     const texts = await Promise.all(names.map(read));
     if (texts.every((text) => text === null)) return null;

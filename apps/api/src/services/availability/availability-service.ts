@@ -52,7 +52,7 @@ export interface AvailabilityService {
   groups(organizationId: string, query: AvailabilityGroupsQuery): Promise<AvailabilityGroups>;
 }
 
-/** What the availability of every host depends on. */
+/** The inputs that the availability of every host depends on. */
 interface WindowInputs {
   context: FreshnessContext;
   window: Window;
@@ -70,7 +70,8 @@ export function createAvailabilityService(
     const from = new Date(end.getTime() - AVAILABILITY_WINDOW_HOURS[window] * 3_600_000);
     const { outages, completeFrom } = await readOutages(db, from, context);
     const keptFrom = eventDays === 0 ? -Infinity : context.now.getTime() - eventDays * 86_400_000;
-    // `eventDays` may have been lower earlier, or may be lower in another process.
+    // Events that `eventDays` would keep may already have been deleted: `eventDays` may have been lower earlier, or may
+    // be lower in another process.
     const retention = await db.prisma.retentionStep.findUnique({ where: { step: 'host_events' } });
     const deletedBefore = retention?.deletedBefore?.getTime() ?? -Infinity;
     return {

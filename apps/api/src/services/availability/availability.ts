@@ -31,7 +31,7 @@ export interface CurrentHost {
   isEngineDown: boolean;
   lastSeenAt: Date | null;
   leftAt: Date | null;
-  /** The recorded silence that has not ended, with the last call before it; null if there is none. */
+  /** The recorded silence that has not ended, with the last call before it; null if there is no such silence. */
   recordedSilence: { from: Date; state: 'stale' | 'offline' } | null;
   /** The end of the host's last silence, if this end is not recorded yet; otherwise null. */
   aliveSince: Date | null;
@@ -64,8 +64,8 @@ export interface Window {
  * Returns the states of a host during a window as periods without gaps, oldest first. Ignores Muster's own outages.
  * `events` are the host's events since the beginning of the window, in the order in which they happened. The first
  * event of each kind also contains the host's state before the event, so no earlier event is needed. The events
- * `host_stale` and `host_offline` are needed only for a silence that is not `recordedSilence` and that no other event
- * says it ended.
+ * `host_stale` and `host_offline` are needed only for a silence that is not `recordedSilence` and whose end no other
+ * event shows.
  */
 export function hostPeriods(window: Window, host: CurrentHost, events: readonly AvailabilityEvent[]): Period[] {
   const enrolledAt = host.enrolledAt.getTime();
@@ -82,7 +82,7 @@ export function hostPeriods(window: Window, host: CurrentHost, events: readonly 
   return timeline.periods;
 }
 
-/** Returns the periods in which the agent was in contact, silent, or had left. */
+/** Returns the periods in which the agent was in contact, was silent, or had left. */
 function contactPeriods(window: Window, host: CurrentHost, events: readonly AvailabilityEvent[]): (Contact & Span)[] {
   const spans: (Contact & Span)[] = [];
   let from = window.from;
@@ -269,8 +269,8 @@ export function toAvailability(durations: StateDurations): Availability {
 const WORST_FIRST: readonly AvailabilityState[] = ['offline', 'engine_down', 'stale', 'unknown', 'online'];
 
 /**
- * Returns at most `periodsMax` periods. If there are more, the window is divided into parts of equal length, each with the
- * worst state that occurs in it.
+ * Returns at most `periodsMax` periods. If there are more, the window is divided into parts of equal length, each with
+ * the worst state that occurs in it.
  */
 export function coalesce(periods: readonly Period[], periodsMax: number): Period[] {
   const [first, last] = [periods[0], periods.at(-1)];

@@ -15,7 +15,8 @@ interface EventRow {
   before: string | null;
 }
 
-// `date_part` and text are cheaper than `extract`, which returns a numeric, and than a conversion of `since` here.
+// `date_part` is cheaper than `extract`, which returns a numeric. Reading `since` as text is cheaper than converting it
+// in SQL.
 const COLUMNS = `e."hostId"::text AS "hostId", e.kind, e.tx::text AS tx, e.id::text AS id,
       date_part('epoch', e.at) * 1000 AS at, COALESCE(e."to" ->> 'since', e."from" ->> 'since') AS since,
       e."from" ->> 'state' AS before`;
@@ -47,14 +48,16 @@ const READ_SILENCES: Statement = {
     WHERE e."hostId" = ANY ($1::uuid[]) AND e.kind IN ('host_stale', 'host_offline') AND e.at >= $2::timestamptz`,
 };
 
-/** Returns whether an agent left and the host may have been silent until then, because silences are recorded later. */
+/**
+ * Returns whether an agent left, possibly after a silence that the event does not show. Silences are recorded later.
+ */
 const mayHideSilence = ({ kind, before }: EventRow): boolean => kind === 'host_left' && before === null;
 
 /**
  * Reads the events since `from` that determine the availability of hosts, one host after another. The events of a host
  * are in the order in which they happened (`sortByHistory`). Omits hosts without such events. Reads the beginning of a
- * silence only if no other event contains it, because a third of the events takes a third of the time. At any time, only
- * the events of one statement and of one host are in memory.
+ * silence only if no other event contains it. A third of the events is then read, in a third of the time. At any time,
+ * only the events of one statement and of one host are in memory.
  */
 export async function* readEvents(
   db: Database,
@@ -97,7 +100,7 @@ const isEngineEvent = ({ kind }: EventRow): boolean => kind === 'engine_down' ||
 
 /**
  * Returns the events of a host in the order in which they happened. The beginning or end of a silence is recorded later
- * than it happened. An engine event is recorded when it happens, but its time comes from the clock of one of several
+ * than it happens. An engine event is recorded when it happens, but its time comes from the clock of one of several
  * processes. If its time is later than that of the next engine event, that clock was ahead, and the event gets the time
  * of the next engine event.
  */
@@ -106,7 +109,7 @@ export function sortByHistory(rows: readonly EventRow[]): AvailabilityEvent[] {
     const previous = rows[index - 1];
     return previous === undefined || (previous.at <= row.at && byRecord(previous, row) <= 0);
   });
-  // Events are almost always sorted. No event is then later than the next one.
+  // Events are almost always in the right order already.
   if (isSorted) return rows.map(toEvent);
   const recorded = [...rows].sort(byRecord);
   let next = Infinity;

@@ -35,7 +35,7 @@ export interface AgentTokenCache {
    */
   set(hash: string, identity: AgentIdentity, readAt: number): void;
   /**
-   * Drops a host's tokens. Call it when the tokens are revoked or replaced, so that this process rejects them
+   * Drops a host's tokens. Call this method when the tokens are revoked or replaced, so that this process rejects them
    * immediately.
    */
   invalidateHost(hostId: string): void;
@@ -140,7 +140,8 @@ export function createAgentTokenCache({
       return undefined;
     },
     set(hash, identity, readAt) {
-      // A poll that ended during the lookup may have found a revocation that the lookup did not see.
+      // Polls cover this entry only if the last poll ended before the lookup began. A poll that ended during the lookup
+      // may have found a revocation that the lookup did not see.
       entries.set(hash, { identity, readAt, isCoveredByPolls: lastPoll !== null && lastPoll.endedAt < readAt });
       hashesByToken.set(identity.tokenId, hash);
       const hashes = hashesByHost.get(identity.hostId);

@@ -43,8 +43,8 @@ export interface AgentTokenService {
   /**
    * Revokes all tokens of a host at its agent's request. The host's containers and history are kept, but are not
    * updated until the agent has enrolled again.
-   * @throws ConflictError if another machine uses the token (`clone_suspected`), because the revocation would disconnect
-   * that machine. An operator can still revoke the tokens.
+   * @throws ConflictError if another machine uses the token (`clone_suspected`), because the revocation would
+   * disconnect that machine. An operator can still revoke the tokens.
    */
   leave(agent: AgentIdentity): Promise<void>;
 
@@ -112,8 +112,8 @@ export function createAgentTokenService(
         isFirst = await firstUses.add({ id: row.id, hostId: row.hostId, hash });
         // The tokens issued before this one are now revoked.
         cache.invalidateHost(row.hostId);
-        // If the first use was not marked, read the token again: another call may have used it first, or it was
-        // revoked.
+        // If the first use was not marked, read the token again: another call may have used the token first, or the
+        // token was revoked.
         if (!isFirst) row = await findValid(key, hash);
       }
       const at = now();
@@ -135,7 +135,7 @@ export function createAgentTokenService(
       const replaceableUntil = last._max.createdAt ?? at;
       await transact(db, async (tx) => {
         // This update also locks the host. Every transaction that issues tokens, marks their first use or revokes them
-        // locks the host first, so that none of them deadlock.
+        // locks the host first, so that these transactions cannot deadlock.
         await lockForAgentCall(tx, hostId, at, cadence.heartbeatSeconds);
         const presented = await tx.agentToken.findUnique({ where: { id: tokenId } });
         if (presented === null || presented.revokedAt !== null) throw invalidTokenError();
@@ -201,13 +201,15 @@ export function createAgentTokenService(
   };
 }
 
-/** Returns whether two machines seem to use the host's token. Call it under the lock on the host. */
+/** Returns whether two machines seem to use the host's token. Call this function under the lock on the host. */
 async function isShared(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<boolean> {
   const where = { id: hostId, cloneSuspectedAt: { gt: cloneSuspectedFrom(at) } };
   return (await tx.host.count({ where })) > 0;
 }
 
-/** Marks the first use of a token that `markFirstUses` could not mark. Call it under the lock on the host. */
+/**
+ * Marks the first use of a token that `markFirstUses` could not mark. Call this function under the lock on the host.
+ */
 async function markFirstUse(
   tx: Prisma.TransactionClient,
   { id, hostId, createdAt }: { id: string; hostId: string; createdAt: Date },
@@ -223,7 +225,7 @@ async function markFirstUse(
 /**
  * Returns the time of issue for a host's next token: `at`, but at least a millisecond after the issue of the host's
  * last token, because another replica's clock may have been ahead. The order of tokens therefore never depends on
- * clocks. Call it under the lock on the host.
+ * clocks. Call this function under the lock on the host.
  */
 async function nextIssuedAt(tx: Prisma.TransactionClient, hostId: string, at: Date): Promise<Date> {
   const { _max: last } = await tx.agentToken.aggregate({ where: { hostId }, _max: { createdAt: true } });

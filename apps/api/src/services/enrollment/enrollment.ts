@@ -47,9 +47,9 @@ export interface EnrollmentService {
    * Enrolls a machine. Returns its host and a token for the host. If the token's organization already has a host with
    * this `engineId`, that host keeps its history, and the host's earlier tokens are revoked. If the response is lost,
    * the agent can repeat the call. Until the issued token is first used, a repeated call replaces that token, consumes
-   * no use of the enrollment token and adds no row. A multi-host enrollment token that last enrolled this host can
-   * enroll the host again without consuming a use, even if no uses are left, because an agent without stored state
-   * enrolls at each start.
+   * no use of the enrollment token and adds no row. The multi-host enrollment token that last enrolled this host can
+   * enroll the host again without consuming a use, even if no uses are left. This is needed for an agent that stores no
+   * state, because such an agent enrolls at each start.
    * @throws TokenInvalidError if the enrollment token is used up.
    * @throws EngineIdInUseError if the host with this engineId is alive.
    * @throws ForbiddenError if the token was created for another host, or if an operator revoked this host's tokens and
@@ -80,7 +80,7 @@ interface LockedHost {
   leftAt: Date | null;
   recordedSilence: { from: string; state: 'stale' | 'offline' } | null;
   hasToken: boolean;
-  /** The labels that apply, and those of each source. */
+  /** The labels that apply, and the labels that each source sets. */
   labels: HostLabels;
   operatorLabels: HostLabels;
   agentLabels: HostLabels;
@@ -89,7 +89,7 @@ interface LockedHost {
 
 const invalidTokenError = () => new TokenInvalidError('The enrollment token is invalid, expired or revoked.');
 
-/** `hostName` is the name of the host with this engineId; null if there is none. */
+/** `hostName` is the name of the host with this engineId; null if no host has this engineId. */
 const usedUpError = (hostName: string | null) =>
   new TokenInvalidError(
     'The enrollment token is used up.' +
@@ -157,7 +157,8 @@ export function createEnrollmentService(
         });
         const { organizationId } = token;
         const to = { name: host.name, engineId: request.engineId, again: true };
-        // The trigger `host_history` records the event for replicas that do not record it before they change the host.
+        // Record this event before the host changes. Otherwise, the trigger `host_history` would record it, as it does
+        // for replicas of earlier versions.
         await recordHostEvents(tx, [
           { organizationId, hostId: host.id, kind: 'host_enrolled', from: endedState(host), to, at, recordedAt: at },
         ]);
@@ -201,7 +202,7 @@ export function createEnrollmentService(
 
   /**
    * Returns true if the token has no uses left and the machine has no host. Takes no lock, because many machines may
-   * call this at the same time and would wait for each other.
+   * enroll at the same time and would wait for each other.
    */
   async function isUsedUpForMachine(enrollmentTokenId: string, engineId: string): Promise<boolean> {
     const token = await db.prisma.enrollmentToken.findUnique({ where: { id: enrollmentTokenId } });
@@ -250,8 +251,8 @@ async function findUnusedAgentToken(tx: Prisma.TransactionClient, enrollmentToke
 
 /**
  * Returns whether a multi-host enrollment token was the last enrollment token that enrolled this host. Returns false if
- * a token created for the host has enrolled it since, because an operator may have used that token to shut out a copy.
- * Also returns false if retention has deleted all agent tokens that were issued for the host.
+ * a token created for the host has enrolled the host since, because an operator may have used that token to shut out a
+ * copy of the machine. Also returns false if retention has deleted all agent tokens that were issued for the host.
  */
 async function hasEnrolledLast(tx: Prisma.TransactionClient, { id, maxUses }: LockedToken, hostId: string) {
   if (maxUses === 1) return false;
@@ -266,7 +267,8 @@ async function hasEnrolledLast(tx: Prisma.TransactionClient, { id, maxUses }: Lo
 /** Returns the state that an enrollment ends, and when that state began; null if the host was online. */
 function endedState({ leftAt, lastSeenAt, recordedSilence }: LockedHost) {
   if (leftAt !== null) return { state: 'left', since: leftAt.toISOString() };
-  // A host that has called since is no longer silent, although the writer of host events has not recorded this yet.
+  // A host that has called since its recorded silence began is no longer silent, even if the end of the silence is not
+  // recorded yet.
   const isSilent = recordedSilence !== null && lastSeenAt !== null && lastSeenAt <= new Date(recordedSilence.from);
   return isSilent ? { state: recordedSilence.state, since: recordedSilence.from } : null;
 }
@@ -282,7 +284,7 @@ const toHostColumns = ({ engine, os, arch, agentVersion }: EnrollRequest) => ({
 
 /**
  * Resets a host that was enrolled again, so that a new run of its agent can report immediately, even if the host's
- * clock is wrong. Its problems stay until the first report, which shows whether they have ended.
+ * clock is wrong. The host's problems stay until the first report, which shows whether the problems have ended.
  */
 async function updateReenrolledHost(
   tx: Prisma.TransactionClient,

@@ -23,10 +23,10 @@ const FIND_REVOKED_TOKENS: Statement = {
 };
 
 /**
- * Finds the tokens revoked since the poll that returned this horizon, and some that were revoked before. In the first
- * poll, the horizon is null and no tokens are found. No revocation is missed, regardless of the process that made it
- * and the duration of its transaction. If the database may have lost transactions since that poll (see
- * `isSameHistory`), the caller must discard all cached tokens.
+ * Finds the tokens that were revoked since the poll that returned this horizon, and some tokens that were revoked
+ * earlier. In the first poll, the horizon is null and no tokens are found. No revocation is missed, regardless of the
+ * process that made it and the duration of its transaction. If the database may have lost transactions since that poll
+ * (see `isSameHistory`), the caller must discard all cached tokens.
  */
 export async function findRevokedTokens(db: Database, horizon: bigint | null): Promise<Revocations> {
   const values = [horizon === null ? null : String(horizon)];

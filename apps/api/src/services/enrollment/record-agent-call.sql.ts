@@ -22,7 +22,7 @@ export async function recordAgentCall(
 
 /**
  * Locks the host's row until the transaction ends, and records that the host's agent called. Waits for the lock.
- * `heartbeatSeconds` is the interval that the response requests; null if it requests none.
+ * `heartbeatSeconds` is the interval that the response requests; null if the response requests no interval.
  */
 export async function lockForAgentCall(
   tx: Prisma.TransactionClient,

@@ -36,8 +36,8 @@ export function freshnessSql(cutoffs: FreshnessCutoffs): {
 }
 
 /**
- * Returns the cutoff for the heartbeat interval of the row's host. It is a constant if all hosts have the current
- * interval, as they almost always do.
+ * Returns the cutoff for the heartbeat interval of the row's host. The cutoff is a constant if all hosts have the
+ * current interval, which is almost always the case.
  */
 function cutoff(cutoffs: FreshnessCutoffs, select: (cutoffs: Cutoffs) => Date): Prisma.Sql {
   const currentCutoff = Prisma.sql`${select(cutoffs)}::timestamptz`;

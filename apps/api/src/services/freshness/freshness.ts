@@ -54,9 +54,9 @@ const limitsOf = (heartbeatSeconds: number) => ({
 export const clampToNow = (instant: Date, now: Date): Date => (instant > now ? now : instant);
 
 /**
- * Returns the time by which agents should have reconnected after an outage, in milliseconds since 1970. This is the end
- * of the outage plus twice its duration, but at most plus `RECONNECT_MS_MAX`. An agent rarely waits longer than twice
- * the time for which its calls have failed.
+ * Returns the time by which agents should have reconnected after an outage, in milliseconds since 1970. The time from
+ * the end of the outage until then is twice the duration of the outage, but at most `RECONNECT_MS_MAX`. An agent rarely
+ * waits longer than twice the time for which its calls have failed.
  */
 const reconnectedAt = ({ startedAt, endedAt }: Outage): number =>
   endedAt.getTime() + Math.min(RECONNECT_MS_MAX, Math.max(0, 2 * (endedAt.getTime() - startedAt.getTime())));
@@ -68,8 +68,8 @@ const reconnectedAt = ({ startedAt, endedAt }: Outage): number =>
  * count once, and the future part of an outage does not count. The result is negative while agents reconnect.
  */
 function silenceMs(lastSeenAt: Date, graceMs: number, { now, outages }: FreshnessContext): number {
-  // When the host was last online, not counting outages. The time to reconnect is not added: a host that never reconnects
-  // would otherwise stay online if Muster restarts again and again.
+  // When the host was last online, not counting outages. The time to reconnect is not added: a host that never
+  // reconnects would otherwise stay online if Muster restarts again and again.
   let onlineUntil = clampToNow(lastSeenAt, now).getTime();
   let countedFrom = onlineUntil;
   let countedUntil = -Infinity;
@@ -146,8 +146,8 @@ function agentFreshness(
 
 /**
  * Returns the freshness of a host. The freshness is `never` until a snapshot of the host, complete or incomplete, has
- * been applied. `observedAt` is the time of the last applied snapshot. If there is no snapshot because the engine's list
- * is refused, the host is `engine_down`, so that it does not look like a host whose agent has yet to start.
+ * been applied. `observedAt` is the time of the last applied snapshot. If there is no snapshot because the engine's
+ * list is refused, the host is `engine_down`, so that it does not look like a host whose agent has yet to start.
  */
 export function hostFreshness(
   host: HostActivity & { observedAt: Date | null; agentProblems: unknown },
@@ -161,8 +161,9 @@ export function hostFreshness(
 }
 
 /**
- * Returns the freshness of a host's containers, which depends on their last confirmation. Heartbeats of an agent whose
- * engine is down, and incomplete snapshots alone, confirm nothing. Call this only for hosts that have containers.
+ * Returns the freshness of a host's containers, which depends on when the containers were last confirmed. Heartbeats of
+ * an agent whose engine is down, and incomplete snapshots alone, confirm nothing. Call this function only for hosts
+ * that have containers.
  */
 export function containersFreshness(host: HostActivity, context: FreshnessContext): Freshness {
   const agent = agentFreshness(host, context);
@@ -186,10 +187,10 @@ export interface FreshnessCutoffs extends Cutoffs {
 }
 
 /**
- * Returns two instants per heartbeat interval that are equivalent to the rule of `freshnessBySilence`. With them, one
- * statement can determine the freshness of ten thousand hosts. These instants exist because, of two hosts with the same
- * interval, the one seen later never has the longer silence, even after outages. The instants are found by bisection,
- * so that the rule is implemented only once.
+ * Returns two instants per heartbeat interval that are equivalent to the rule of `freshnessBySilence`. With these
+ * instants, one statement can determine the freshness of ten thousand hosts. Such instants exist because, of two hosts
+ * with the same interval, the host that was seen later never has the longer silence, even after outages. The instants
+ * are found by bisection, so that the rule is implemented only once.
  */
 export function freshnessCutoffs(context: FreshnessContext): FreshnessCutoffs {
   return {

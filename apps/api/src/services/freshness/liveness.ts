@@ -12,7 +12,7 @@ const LIVENESS_INTERVAL_MS_MAX = 5_000;
  */
 const AHEAD_MS_MAX = 1_000;
 
-/** Maximum number of outages that are stored. The availability of hosts is computed from them. */
+/** Maximum number of outages that are stored. The availability of hosts is computed from these outages. */
 export const OUTAGES_KEPT = 1_000;
 
 /**
@@ -27,9 +27,9 @@ export interface LivenessService {
 
   /**
    * Writes a liveness timestamp, and records an outage if the previous timestamp, which any replica may have written,
-   * is too old. Call it before the first request is answered, and every `intervalMs` from then on. If the previous
-   * timestamp is in the future, it comes from a clock that was ahead. The timestamp is then replaced, outages are
-   * shortened so that none ends in the future, and the hosts' timestamps from that clock are lowered.
+   * is too old. Call this method before the first request is answered, and every `intervalMs` from then on. If the
+   * previous timestamp is in the future, it comes from a clock that was ahead. The timestamp is then replaced, outages
+   * are shortened so that none ends in the future, and the hosts' timestamps from that clock are lowered.
    */
   recordLiveness(): Promise<void>;
 
@@ -59,8 +59,9 @@ export function createLivenessService(
   { now, cadence = CADENCE_DEFAULT }: { now: () => Date; cadence?: Cadence },
 ): LivenessService {
   const { prisma } = db;
-  // A downtime that is too short to be recorded as an outage counts as silence of the hosts. Such a downtime lasts at
-  // most one heartbeat interval, and a host becomes stale only after it misses two more heartbeats.
+  // A downtime that is too short to be recorded as an outage counts as silence of the hosts. Such a downtime alone
+  // makes no host stale, because it lasts at most one heartbeat interval, and a host becomes stale only after it misses
+  // two more heartbeats.
   const intervalMs = Math.min(LIVENESS_INTERVAL_MS_MAX, (cadence.heartbeatSeconds * 1000) / 2);
   const outageAfterMs = 2 * intervalMs;
   let cacheEntry: { readAt: number; reading: Promise<LivenessReading> } | null = null;
@@ -151,7 +152,7 @@ export function createLivenessService(
     async outages() {
       const isFresh = cacheEntry !== null && Math.abs(now().getTime() - cacheEntry.readAt) <= intervalMs;
       let reading = await (cacheEntry !== null && isFresh ? cacheEntry.reading : refresh());
-      // If the cached reading suggests an outage, a process may have written a timestamp since that reading.
+      // If the cached reading suggests an outage, read again, because a process may have written a timestamp since.
       if (isFresh && openOutage(reading) !== null) reading = await refresh();
       const outageInProgress = openOutage(reading);
       return outageInProgress === null ? reading.outages : [...reading.outages, outageInProgress];

@@ -1,8 +1,8 @@
 import { Prisma, type Database } from '@muster/db';
 
 /**
- * Instants that are ahead of `now` by at most this many milliseconds are kept, because other processes write instants
- * later than `now` if this statement runs with a delay.
+ * Instants that are ahead of `now` by at most this many milliseconds are kept. If this statement is delayed, other
+ * processes with correct clocks write such instants before it runs.
  */
 const TOLERANCE_MS = 5_000;
 

@@ -21,9 +21,8 @@ export interface HostEventWriter {
   readonly intervalMs: number;
 
   /**
-   * Records the silences of hosts that began or ended since the last run of any process, each with the instant of its
-   * beginning or end. Records nothing while another process holds the lease. Resolves with the number of recorded
-   * events.
+   * Records the beginnings and ends of the hosts' silences since the last run of any process, each with its instant.
+   * Records nothing while another process holds the lease. Resolves with the number of recorded events.
    */
   record(isStopped?: () => boolean): Promise<number>;
 

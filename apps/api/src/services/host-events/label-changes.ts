@@ -6,7 +6,10 @@ import type { HostLabels } from '@muster/contracts';
  */
 const LABELS_LENGTH_MAX = 8_192;
 
-/** The labels before or after a change. `omittedLabels` is the number of changed labels that are too long to be recorded. */
+/**
+ * The labels before or after a change. `omittedLabels` is the number of changed labels that are too long to be
+ * recorded.
+ */
 interface RecordedLabels {
   labels: HostLabels;
   omittedLabels?: number;

@@ -9,7 +9,7 @@ import type { RecordedSilence, SilenceColumns, SilenceOutcome } from './silence-
  * was ever up.
  */
 export async function readUptime({ prisma }: Database): Promise<{ aliveAt: Date; outages: Outage[] } | null> {
-  // Both are read in one statement, so that no outage that ended before `aliveAt` is missing.
+  // The timestamp and the outages are read in one statement, so that no outage that ended before `aliveAt` is missing.
   const [row] = await prisma.$queryRaw<{ aliveAt: Date; outages: { startedAt: string; endedAt: string }[] | null }[]>`
     SELECT "aliveAt", (SELECT json_agg(o ORDER BY o."startedAt") FROM service_outages AS o) AS outages
     FROM service_liveness WHERE id = 1`;
@@ -25,7 +25,7 @@ export async function readUptime({ prisma }: Database): Promise<{ aliveAt: Date;
 export interface CandidateHost extends SilenceColumns {
   id: string;
   organizationId: string;
-  /** Whether the suspicion of a clone has expired, so that its end must be recorded. */
+  /** Whether the suspicion of a clone has expired, so that the end of the suspicion must be recorded. */
   isCloneExpired: boolean;
   cloneSuspectedAt: Date | null;
   cloneSuspectedSince: Date | null;
@@ -93,8 +93,8 @@ function endOfSuspicion({ cloneSuspectedAt, cloneSuspectedSince }: CandidateHost
 /**
  * Records the outcomes of hosts, with their events, in one statement, if this process still holds the lease. Locks the
  * hosts' rows in the order of their ids, and only for this statement. Skips a host whose row is locked or has changed
- * since it was read; the next run finds it again. Agents therefore never wait for more than one statement. Resolves with
- * the number of recorded events; null if the lease is lost.
+ * since it was read; the next run finds the host again. Agents therefore never wait for more than one statement.
+ * Resolves with the number of recorded events; null if the lease is lost.
  */
 export async function writeSilences(
   { prisma }: Database,

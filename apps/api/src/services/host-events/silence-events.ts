@@ -18,7 +18,7 @@ export interface RecordedSilence {
   state: 'stale' | 'offline';
 }
 
-/** The columns of a host from which the events of its silences follow. */
+/** The columns of a host from which the events of its silences are derived. */
 export interface SilenceColumns {
   lastSeenAt: Date | null;
   /** The heartbeat interval that the host last received, in seconds. */
@@ -90,8 +90,8 @@ export function silenceEvents(host: SilenceColumns, context: SilenceContext): Si
   }
 
   /**
-   * Ends a recorded silence whose end is not in `endedSilences`. The end is the latest call that is known to have
-   * followed.
+   * Ends a recorded silence whose end is not in `endedSilences`. The latest known call after the silence counts as its
+   * end.
    */
   function endEarlierSilence(lastSeenAt: Date): void {
     if (recorded !== null && recorded.from < lastSeenAt) addBack(lastSeenAt);

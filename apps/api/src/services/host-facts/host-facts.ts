@@ -34,8 +34,8 @@ export async function recordHostFacts(
 }
 
 /**
- * Stores the facts about a host whose row the transaction has locked, and records what has changed. Resolves with the size
- * of the written history in bytes.
+ * Stores the facts about a host whose row the transaction has locked, and records what has changed. Resolves with the
+ * size of the written history in bytes.
  */
 export async function writeHostFacts(
   tx: Prisma.TransactionClient,

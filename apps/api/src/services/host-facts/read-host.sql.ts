@@ -38,7 +38,7 @@ export async function readStoredFacts(db: Reader, hostId: string, stream: string
 
 /**
  * Locks the row of a host until the transaction ends. A separate statement then reads the row, because a statement that
- * waits for the lock would join the facts as of before the wait.
+ * waits for the lock would read the joined facts as they were before the wait.
  */
 export const lockHostRow = (tx: Reader, hostId: string) =>
   tx.$queryRaw(Prisma.sql`SELECT id FROM hosts WHERE id = ${hostId}::uuid FOR NO KEY UPDATE`);

@@ -1,9 +1,6 @@
 import type { Database } from '@muster/db';
 
-/**
- * Maximum number of rows that one statement deletes. It is low enough for the statement to end before the statement
- * timeout.
- */
+/** Maximum number of rows that one statement deletes, so that the statement ends before its timeout. */
 const BATCH_ROWS = 5_000;
 
 /**

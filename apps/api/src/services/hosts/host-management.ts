@@ -68,8 +68,8 @@ export function createHostService(
   const { db } = source;
 
   /**
-   * Marks as deleted those of the hosts that belong to the organization, and returns their ids. Does not delete their
-   * data.
+   * Marks hosts as deleted, except those of other organizations, and returns the ids of the marked hosts. Does not
+   * delete the hosts' data.
    */
   async function markDeleted(operator: OperatorIdentity, hostIds: readonly string[]): Promise<string[]> {
     const at = now();
@@ -121,7 +121,7 @@ export function createHostService(
       const at = now();
       const created = await auditedWrite(db, operator, at, async (tx, record) => {
         // Only the most recent enrollment token may restore the host. The enrollment tokens are locked before the host,
-        // as in an enrollment, so that the two do not deadlock.
+        // as in an enrollment, so that this transaction and an enrollment do not deadlock.
         await tx.enrollmentToken.updateMany({
           where: { organizationId, hostId, revokedAt: null },
           data: { revokedAt: at },
@@ -176,8 +176,8 @@ async function setName(
   if (name !== host.name) {
     const change = { from: { name: host.name }, to: { name } };
     const { id: hostId, organizationId } = host;
-    // The trigger `host_name` treats a new name without an event as a rename by an operator through an earlier version
-    // of Muster.
+    // Record this event before the name changes. Otherwise, the trigger `host_name` records a rename by an operator, as
+    // it does for earlier versions of Muster.
     await recordHostEvents(tx, [{ organizationId, hostId, kind: 'host_renamed', ...change, at, recordedAt: at }]);
   }
   await tx.host.update({ where: { id: host.id }, data: { name, nameSetByOperator } });

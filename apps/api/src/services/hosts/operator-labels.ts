@@ -10,8 +10,8 @@ import type { LockedHost } from './lock-hosts.sql.js';
 import { writeLabels } from './write-labels.sql.js';
 
 /**
- * Maximum number of hosts per statement, which bounds the size of the statement, because the labels of one host can
- * have 25 kB.
+ * Maximum number of hosts per statement. The labels of one host can have 25 kB, so this limit bounds the size of the
+ * statement.
  */
 const BATCH_HOSTS_MAX = 250;
 

@@ -1,7 +1,7 @@
 import type { HostLabels } from '@muster/contracts';
 import { Prisma } from '@muster/db';
 
-/** The labels to store for a host: those of its operators, and those that apply. */
+/** The labels to store for a host: the labels that operators set, and the labels that apply. */
 interface StoredLabels {
   id: string;
   operatorLabels: HostLabels;

@@ -1,8 +1,8 @@
 import type { Database } from '@muster/db';
 
 /**
- * Returns the current names of those actors that are users or API keys, by actor (such as `user:<id>`). Removed users
- * are included.
+ * Returns the current names of the actors that are users or API keys, by actor (such as `user:<id>`). Removed users are
+ * included.
  */
 export async function findActorNames(
   { prisma }: Pick<Database, 'prisma'>,

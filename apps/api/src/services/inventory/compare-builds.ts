@@ -21,7 +21,7 @@ export interface BuildRow extends Pick<ImageBuild, 'imageDigest' | 'imageId' | '
 export interface ReportedBuilds {
   image: string;
   rows: readonly BuildRow[];
-  /** Number of all rows. `rows` may contain only some of them. */
+  /** Number of all rows. `rows` may contain only some of these rows. */
   rowCount: number;
   /** Pairs of image ids that one host has for the reference. */
   idsOfOneHost: readonly (readonly [string, string])[];
@@ -35,18 +35,17 @@ export interface ComparedBuilds {
 }
 
 /**
- * Matches a digest of a manifest, which is followed by a platform. A digest without a platform is the digest of a
- * repository.
+ * Matches the digest of a manifest, followed by a platform. A digest without a platform is the digest of a repository.
  */
 const MANIFEST_DIGEST_PATTERN = /^(\S+) (\S+)$/;
 
 /**
  * Determines which of the reported builds are the same, and which are known to differ (ADR 23).
  *
- * Builds that have an image id or a digest in common are the same. Two different identifiers prove that two builds
- * differ only if the identifiers are comparable. These identifiers are comparable: repository digests of Docker,
- * manifest digests of one platform, configuration digests of one platform, and image ids on one host. A reference that
- * contains a digest, or is an image id, identifies a single build.
+ * Builds that have an image id or a digest in common are the same. Different identifiers prove that two builds differ,
+ * but only if the identifiers are comparable. These identifiers are comparable: repository digests of Docker, manifest
+ * digests of one platform, configuration digests of one platform, and image ids on one host. A reference that contains
+ * a digest, or is an image id, identifies a single build.
  */
 export function compareBuilds({ image, rows, rowCount, idsOfOneHost }: ReportedBuilds): ComparedBuilds {
   const { repository, digest } = splitReference(image);
@@ -103,7 +102,8 @@ const platformOf = (imageDigest: string | null): string | null =>
   MANIFEST_DIGEST_PATTERN.exec(imageDigest ?? '')?.[2] ?? null;
 
 /**
- * Returns the texts that identify a row's build. They are hashes, so two builds never have the same text by accident.
+ * Returns the texts that identify a row's build. The texts are hashes, so two builds never have the same text by
+ * accident.
  */
 const identifiersOf = ({ imageDigest, imageIds }: BuildRow): string[] =>
   imageDigest === null ? imageIds : [imageDigest.replace(MANIFEST_DIGEST_PATTERN, '$1'), ...imageIds];

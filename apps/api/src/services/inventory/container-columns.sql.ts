@@ -15,7 +15,7 @@ export const BUILD_TEXT = Prisma.sql`COALESCE(c."imageDigest", c."imageId")`;
 /** The beginning of `BUILD_TEXT`, which is indexed. */
 export const BUILD_BEGINNING = Prisma.sql`(left(${BUILD_TEXT}, 200) COLLATE "C")`;
 
-/** Returns the indexed beginning of a text, counting characters like PostgreSQL. */
+/** Returns the indexed beginning of a text. Counts characters in the same way as PostgreSQL. */
 export const textBeginning = (text: string): string => Array.from(text).slice(0, 200).join('');
 
 /** The key under which a row's state is counted and sorted. */
@@ -46,5 +46,5 @@ export const and = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
 export const or = (conditions: readonly Prisma.Sql[]): Prisma.Sql =>
   Prisma.sql`((${Prisma.join([...conditions], ') OR (')}))`;
 
-/** Excludes infra containers. Lists and counts use it unless the caller asks for infra. */
+/** Excludes infra containers. Lists and counts use this condition unless the caller asks for infra containers. */
 export const NOT_INFRA = Prisma.sql`NOT c."isInfra"`;

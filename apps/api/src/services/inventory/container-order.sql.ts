@@ -5,7 +5,7 @@ import { IMAGE_BEGINNING, NAME_BEGINNING, STATE_KEY } from './container-columns.
 
 /** The order of a list of containers (table alias `c`), and the position after which a page of the list begins. */
 export interface ContainerOrder {
-  /** The columns by which rows are sorted, for SELECT. The expressions in `by` refer to them by name. */
+  /** The columns by which rows are sorted, for SELECT. The expressions in `by` refer to these columns by name. */
   keys: Prisma.Sql;
   /** The terms of ORDER BY. */
   by: Prisma.Sql;
@@ -20,7 +20,8 @@ type SortColumn = readonly [sql: Prisma.Sql, kind: 'string' | 'instant' | 'uuid'
 const BY_NAME: SortColumn = [NAME_BEGINNING, 'string'];
 
 /**
- * The columns by which each key sorts. None of them is ever null. All states unknown to Docker sort as one state.
+ * The columns by which each key sorts. None of these columns is ever null. All states unknown to Docker sort as one
+ * state.
  */
 const SORT_COLUMNS: Readonly<Record<ContainerSortKey, readonly SortColumn[]>> = {
   name: [BY_NAME],

@@ -60,8 +60,8 @@ export const isRowProblem = (code: ContainerProblemCode): code is RowProblem => 
 
 /**
  * The condition that a container whose process exited several times can still be in a crash loop. This is the case if
- * it runs, waits for its restart, or last exited with an error. In all other cases, someone stopped it. If the cause of
- * an exit is unknown, its code decides.
+ * the container runs, waits for its restart, or last exited with an error. In all other cases, someone stopped the
+ * container. If the cause of an exit is unknown, the exit code decides.
  */
 export const MAY_LOOP = Prisma.sql`(c."removedAt" IS NULL AND NOT c."isInfra" AND (c.state IN ('running', 'restarting') OR ${IS_FAILED}
   OR (${HAS_ERROR_CODE} AND ${hasReason('unknown')})))`;

@@ -38,8 +38,8 @@ export function createContainerReader(
 ) {
   /**
    * Finds a page in up to three steps. If matches are common, a short scan in the order of the list finds enough of
-   * them. Otherwise, the index of one filter is used, if it yields all matches or has the order of the list. If neither
-   * works, a long scan reads rows until the budget is used up, and the page ends there.
+   * them. Otherwise, the index of one filter is used if this index yields all matches or has the order of the list. If
+   * the index does not help either, a long scan reads rows until the budget is used up, and the page ends there.
    */
   async function find(search: ContainerSearch) {
     const { hostId, limit, sort } = search.query;
@@ -76,7 +76,7 @@ export function createContainerReader(
      * without being the last page. Only a null `nextCursor` marks the end.
      */
     async list({ organizationId }: OperatorIdentity, query: ContainerQuery): Promise<ContainerPage> {
-      // Find, count and return the containers as of one instant, so that no returned container contradicts the filter.
+      // Use one instant to find, count and return the containers, so that no returned container contradicts the filter.
       const context = await freshnessContext();
       const cutoffs = freshnessCutoffs(context);
       const search = containerSearch(organizationId, query, cutoffs, context.now);

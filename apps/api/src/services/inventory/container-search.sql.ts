@@ -77,7 +77,8 @@ export function containerSearch(
   const isIncluded = infra && problem === undefined ? Prisma.sql`TRUE` : NOT_INFRA;
   const ofOrganization = Prisma.sql`(c."organizationId" = ${organizationId} AND ${isIncluded})`;
   const inHalves = (condition: Prisma.Sql) => or(halves.map((half) => and([ofOrganization, half, condition])));
-  // No index contains state or health, because a restart changes them.
+  // No index contains state or health, because a restart changes them. The counts of the hosts restrict the search
+  // instead.
   const hostCounts = (keys: string[]) => Prisma.sql`h."stateCounts" ?| ${infra ? [...keys, INFRA_KEY] : keys}::text[]`;
 
   const filters: Filter[] = [];
@@ -114,7 +115,8 @@ export function containerSearch(
   if (hostFreshness) filters.push(ofHostsWhere(containersHaveFreshness(hostFreshness, cutoffs)));
   if (hostLabel) filters.push(ofHostsWhere(hasLabels(hostLabel)));
   const ofHosts = filters.flatMap((filter) => filter.hostCondition ?? []);
-  // The counts of a host do not include its removed containers.
+  // The counts of a host do not include its removed containers, so they cannot restrict a search for removed
+  // containers.
   const hosts = ofHosts.length > 0 && !halves.includes(IS_REMOVED) ? hostsWhere(and(ofHosts)) : null;
   return { query, order: containerOrder(query), ofOrganization, halves, inHalves, filters, hosts };
 }

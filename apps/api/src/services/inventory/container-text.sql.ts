@@ -5,7 +5,7 @@ import { and, beginsWith, containing, contains, NAME_BEGINNING, or } from './con
 export interface Filter {
   /** The condition as it is checked row by row. */
   matches: Prisma.Sql;
-  /** Conditions that indexes can answer. Each match meets exactly one of them. */
+  /** Conditions that indexes can answer. Each match meets exactly one of these conditions. */
   indexed?: Prisma.Sql[];
   /**
    * A condition on a row of `hosts`, with the alias `h`. This condition is true for the host of every match that is a

@@ -32,7 +32,7 @@ export interface ContainerViewRow
 
 const WORKLOAD_COLUMNS = Prisma.sql`c."workloadKind", c.project, c.service, c.instance`;
 
-/** The columns of a `ContainerViewRow`; `c` is the container's row, `h` its host's. */
+/** The columns of a `ContainerViewRow`; `c` is the container's row, and `h` is the host's row. */
 export const CONTAINER_VIEW = Prisma.sql`
   c."hostId"::text AS "hostId", h.name AS "hostName", h."engineName", h."lastSeenAt", h."confirmedAt", h."engineError", h."leftAt",
   h."heartbeatSeconds", h."clockSkewSeconds",
@@ -55,7 +55,7 @@ export function toContainerView(row: ContainerViewRow, context: FreshnessContext
     asOf: asOf?.toISOString() ?? null,
     health: row.health,
     exitCode: row.exitCode,
-    // A removed row keeps the exit only in case the container reappears.
+    // A removed row keeps the exit only in case the container reappears, so the view does not contain the exit.
     exit: row.removedAt === null ? row.exit : null,
     oomKilled: row.oomKilled,
     restartCount: row.restartCount,

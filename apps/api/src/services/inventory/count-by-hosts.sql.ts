@@ -26,12 +26,12 @@ export async function countByHosts(
   if (presence !== 'present' || image || label || q !== undefined) return null;
   // The counts of a host are not broken down by two of these filters at once.
   if ([state, health, problem, exitReason].filter(Boolean).length > 1) return null;
-  // A container has at most one of the problems that `isRowProblem` accepts (unhealthy, dead, failed), so their counts
-  // can be added.
+  // A container has at most one of the problems that `isRowProblem` accepts (unhealthy, dead, failed), so the counts of
+  // these problems can be added.
   if (problem && !problem.every(isRowProblem)) return null;
   // Infra containers have one count per host, which is not broken down by state, health or exit reason.
   if (infra && (state || health || exitReason)) return null;
-  // The states unknown to Docker have one common count, so the count of only one of them is unknown.
+  // The states unknown to Docker have one common count, so the count of a single such state is unknown.
   if (state?.some((one) => !isKnownState(one)) && !state.includes(OTHER_STATE)) return null;
   const keys = state?.map(stateKey) ?? health?.map(healthKey) ?? exitReason?.map(exitKey);
   const ofProblems = problem?.filter(isRowProblem).map((code) => PROBLEM_COUNTS[code]);

@@ -5,14 +5,17 @@ import { hasLabels, type HostLabelFilters } from './host-labels.sql.js';
 
 /** The counts of the hosts with the same label values. */
 export interface LabelGroup extends Pick<FleetCounts, 'hosts' | 'current' | 'lastKnown'> {
-  /** The value of each label, null for hosts without it. Null for the hosts of all groups that are not listed. */
+  /**
+   * The value of each label; the element is null for hosts without the label. `values` is null for the hosts of all
+   * groups that are not listed.
+   */
   values: (string | null)[] | null;
 }
 
 /**
- * Groups the hosts of an organization, or of all organizations (null), by the values of labels, and counts the hosts and
- * containers of each group. Returns the `groupsMax` groups with the most hosts, and counts all others together. Reads
- * all hosts once, and no container rows.
+ * Groups the hosts of an organization by the values of labels, and counts the hosts and containers of each group. If
+ * `organizationId` is null, the groups contain the hosts of all organizations. Returns the `groupsMax` groups with the
+ * most hosts, and counts all others together. Reads all hosts once, and no container rows.
  */
 export async function countByLabels(
   { prisma }: Database,

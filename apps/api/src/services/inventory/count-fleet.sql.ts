@@ -16,8 +16,9 @@ export interface FleetCounts {
 }
 
 /**
- * Counts the hosts and containers of an organization, or of all organizations (null). Sums the counts that are stored
- * for each host, and reads no container rows. With `hostLabel`, only hosts with these labels count.
+ * Counts the hosts and containers of an organization, or of all organizations if `organizationId` is null. Sums the
+ * counts that are stored for each host, and reads no container rows. With `hostLabel`, only hosts with these labels
+ * count.
  */
 export async function countFleet(
   { prisma }: Database,

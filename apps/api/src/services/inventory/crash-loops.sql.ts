@@ -59,7 +59,7 @@ function exitsWithError(errors: Prisma.Sql, organizationId: string, now: Date, l
     FROM (${openLoops(organizationId, loopsReadMax)}) AS c ${ofLoop(Prisma.sql`c.loop -> 'codes'`)}`;
 }
 
-/** The id of a Swarm task's service, which is unique to its cluster. Stacks of two clusters can have the same names. */
+/** The id of the service of a Swarm task. Services of two clusters can have the same name, but not the same id. */
 const SWARM_SERVICE = Prisma.sql`c.labels ->> 'com.docker.swarm.service.id'`;
 
 /**
@@ -116,10 +116,10 @@ export interface LoopConditions {
 }
 
 /**
- * For each workload in `loops` (from `repeatedExits`), finds the newest container on the host or, across the hosts of a
- * Swarm cluster, of the service, and selects this container if it may loop. A task has one loop, which is shown as the
- * newest of these containers on a host that is online. Reports of another host can therefore change which container is
- * shown, but cannot hide the loop of a host.
+ * For each workload in `loops` (from `repeatedExits`), finds the newest container: on the host or, if the loop was
+ * counted across the hosts of a Swarm cluster, on any host of the cluster. Selects this container if it may loop. A
+ * task has one loop, which is shown as the newest of these containers on a host that is online. Reports of another host
+ * can therefore change which container is shown, but cannot hide the loop of a host.
  */
 export function loopingContainers(
   organizationId: string,

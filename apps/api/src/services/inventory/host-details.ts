@@ -3,7 +3,7 @@ import type { HostRow } from './select-hosts.sql.js';
 
 /** What the API returns about hosts in addition to the columns of their rows. */
 export interface HostDetails {
-  /** The facts about the hosts that have reported any, by host id. */
+  /** The facts that hosts have reported, by host id. */
   facts: ReadonlyMap<string, Prisma.HostFactsGetPayload<object>>;
   /** The names that several hosts of the organization have. */
   sharedNames: ReadonlySet<string>;

@@ -40,8 +40,8 @@ type Filters = Omit<HostEventQuery, 'kind'> &
 
 /**
  * Lists an organization's events of hosts, newest first. As with `listEvents`, a page has at most `pageBytesMax` bytes
- * of `from` and `to`, and only a null `nextCursor` marks the end. An event is recorded after it happened, so an event
- * that happened at or after `since` was not recorded before `since`.
+ * of `from` and `to`, and only a null `nextCursor` marks the end. An event is recorded after it happened, so events
+ * that were recorded before `since` need not be read.
  */
 export async function listHostEvents(
   db: Database,

@@ -19,7 +19,9 @@ interface FacetOptions {
   releaseVersion?: string | null;
 }
 
-/** Returns a function that reads the facets like `getHostFacets`. Concurrent calls with equal arguments share a read. */
+/**
+ * Returns a function that reads the facets like `getHostFacets`. Concurrent calls with equal arguments share a read.
+ */
 export const createGetHostFacets = (db: Database) =>
   shareReads((organizationId: string, options: FacetOptions) => getHostFacets(db, organizationId, options));
 

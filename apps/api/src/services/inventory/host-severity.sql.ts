@@ -7,7 +7,7 @@ import { hasProblem } from '../sync/index.js';
  * problems) to 5.
  */
 export function severity(freshness: Prisma.Sql, now: Date): Prisma.Sql {
-  // The branches are in descending order, so each one need not exclude the values of the branches before it.
+  // The branches are in descending order, so a branch need not exclude the values of earlier branches.
   const branches = ([5, 4, 3, 2] as const).map((level) => {
     const values = Freshness.options.filter((value) => FRESHNESS_SEVERITY[value] === level);
     const codes = HostProblemCode.options.filter((code) => PROBLEM_SEVERITY[code] === level);

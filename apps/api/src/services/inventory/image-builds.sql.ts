@@ -20,12 +20,16 @@ export interface ImageRow {
 /** The image's id, if the container has no digest. */
 const OWN_IMAGE_ID = Prisma.sql`CASE WHEN o."imageDigest" IS NULL THEN o."imageId" END`;
 
-/** Maximum number of image ids that are compared for each build, and of pairs of image ids that one host has. */
+/**
+ * Maximum number of image ids that are compared for each build. Also the maximum number of compared pairs of image ids
+ * of one host.
+ */
 const IDS_MAX = 100;
 
 /**
- * Selects the present containers of images, with the columns that `countedBuilds` reads. `condition` selects the images;
- * it uses the table alias `c`. Sorting by code point is several times as fast as sorting by the database's locale.
+ * Selects the present containers of images, with the columns that `countedBuilds` reads. `condition` selects the
+ * images; it uses the table alias `c`. Sorting by code point is several times as fast as sorting by the database's
+ * locale.
  */
 export const containersOfImages = (
   organizationId: string,
@@ -64,7 +68,7 @@ export const labeledHosts = (organizationId: string, hostLabel: HostLabelFilters
   isOfHosts: Prisma.sql`c."hostId" IN (SELECT id FROM labeled_hosts)`,
 });
 
-/** Hosts by their ids. PostgreSQL reads their containers host by host, if this is faster. */
+/** Hosts by their ids. PostgreSQL reads the containers host by host if that is faster. */
 export const hostsById = (ids: readonly string[]): CountedHosts => ({
   table: Prisma.sql`no_hosts AS (SELECT)`,
   isOfHosts: Prisma.sql`c."hostId" = ANY (${[...ids]}::uuid[])`,
@@ -78,15 +82,15 @@ export const PLATFORM = Prisma.sql`(CASE WHEN h.os ILIKE '%windows%' THEN 'windo
   CASE h.arch WHEN '' THEN NULL WHEN 'x86_64' THEN 'amd64' WHEN 'aarch64' THEN 'arm64' ELSE h.arch END)`;
 
 /**
- * Whether the image ids on a host (`h`) are digests of the images' configurations. With Docker 23 and later, they may
- * be other digests, because these versions can use other image stores.
+ * Whether the image ids on a host (`h`) are digests of the images' configurations. With Docker 23 and later, the image
+ * ids may be other digests, because these versions can use other image stores.
  */
 const HAS_CONFIG_IDS = Prisma.sql`(h.arch <> '' AND
   (h."engineName" = 'Podman' OR (h."engineName" = 'Docker' AND h."engineVersion" ~ '^(1?[0-9]|2[0-2])[.]')))`;
 
 /**
- * Defines two tables. `of_hosts` counts the containers in `rows` by image, build and host. `builds` counts them by
- * image and build. In `builds`, `rank` orders the builds of one image by their numbers of containers.
+ * Defines two tables. `of_hosts` counts the containers in `rows` by image, build and host. `builds` counts the same
+ * containers by image and build. In `builds`, `rank` orders the builds of one image by their numbers of containers.
  */
 export const countedBuilds = (rows: Prisma.Sql): Prisma.Sql => Prisma.sql`of_hosts AS MATERIALIZED (
     SELECT r.image, r."imageDigest", r."imageId", r."hostId", count(*)::int AS containers,

@@ -89,7 +89,7 @@ function pageOf(images: ImageInUse[], limit: number): Page<ImageInUse> | null {
 
 /**
  * Returns the position at which the scan resumes. Only the first 200 characters of an image are indexed, and several
- * images may share them. In that case, the scan reads this prefix again and skips images up to `image`.
+ * images may share this prefix. In that case, the scan reads the prefix again and skips images up to `image`.
  */
 function scanStartOf(beginning: string, image: string): [after: string, afterImage: string] {
   const characters = Array.from(beginning);

@@ -4,8 +4,8 @@ import { hasLabels, type HostLabelFilters } from './host-labels.sql.js';
 
 /**
  * Returns the label keys of an organization's hosts with their values, each with the number of hosts. Hosts with equal
- * labels are counted first, because many hosts have the same labels. All keys are ranked in one pass, because a key may
- * have a value of its own for each host.
+ * labels are counted first, because many hosts have the same labels. The values of all keys are ranked in one pass,
+ * because a key may have a different value on each host.
  */
 export async function getLabelFacets(
   { prisma }: Database,

@@ -21,7 +21,7 @@ const select = ({ keys }: ContainerOrder, conditions: Prisma.Sql[]) => Prisma.sq
 
 /**
  * Returns an ordered scan, which uses an index with the order of the list. The scan starts at the cursor's position and
- * ends when the page has enough rows. If there are ranges, it reads only the rows in one of them.
+ * ends when the page has enough rows. If there are ranges, the scan reads only rows that are in one of the ranges.
  */
 export function orderedScan(search: ContainerSearch, rowsMax: number, ranges = [and([])]): ContainerScan {
   const { halves, filters, order, ofOrganization } = search;
@@ -55,11 +55,11 @@ export async function* unorderedScans(
   }
 }
 
-/** Finds the hosts of all matches. Returns undefined if they have more than `rowsMax` present containers. */
+/** Finds the hosts of all matches. Returns undefined if these hosts have more than `rowsMax` present containers. */
 async function findHosts({ prisma }: Database, { hosts }: ContainerSearch, rowsMax: number) {
   if (hosts === null) return undefined;
-  // Even fewer hosts than this usually have more than `rowsMax` containers in total. The limit therefore ends the
-  // search early if the filter matches many hosts (for example, all that are online).
+  // Fewer hosts than `hostsMax` usually already have more than `rowsMax` containers in total. The limit therefore ends
+  // the search early if the filter matches many hosts (for example, all that are online).
   const hostsMax = Math.ceil(rowsMax / 10) + 1;
   const [found] = await prisma.$queryRaw<{ ids: string[] }[]>(Prisma.sql`
     SELECT COALESCE(array_agg(id::text), '{}') AS ids FROM (${hosts} LIMIT ${hostsMax}::int) AS h
@@ -68,8 +68,8 @@ async function findHosts({ prisma }: Database, { hosts }: ContainerSearch, rowsM
 }
 
 /**
- * Defines two tables. `read` contains the rows that are read. `matching` contains the matching rows among them whose
- * hosts are not deleted.
+ * Defines two tables. `read` contains the rows that are read. `matching` contains the rows of `read` that match and
+ * whose hosts are not deleted.
  */
 const tables = (scan: ContainerScan) => Prisma.sql`deleted_hosts AS MATERIALIZED (
       SELECT id FROM hosts WHERE "deletedAt" IS NOT NULL AND "purgedAt" IS NULL

@@ -41,8 +41,8 @@ export interface ImageScanLimits {
  * Steps from image to image in the index, without reading the entries in between, and counts the containers of the
  * requested images.
  *
- * The recursive query is lazy: PostgreSQL runs its next step only until one of the limits is reached. A step is one
- * index probe and one index range scan.
+ * The recursive query is lazy: PostgreSQL runs no further step once one of the limits is reached. A step is one index
+ * probe and one index range scan.
  */
 export async function scanImages(
   { prisma }: Database,
@@ -91,8 +91,8 @@ export async function scanImages(
 }
 
 /**
- * Reads all containers of the hosts, at most `rowsMax`, and returns the first `imagesMax` requested images. Use it for
- * few hosts.
+ * Reads all containers of the hosts, at most `rowsMax`, and returns the first `imagesMax` requested images. Use this
+ * function for few hosts.
  */
 export async function readImagesOfHosts(
   { prisma }: Database,

@@ -128,7 +128,7 @@ export async function scanPorts(
 type Nullable<Row> = { [Column in keyof Row]: Row[Column] | null };
 
 /**
- * Returns true if a row contains a port. A page without ports still has one row. Its port columns are null, and it
- * contains the position where the scan ended.
+ * Returns true if a row contains a port. A page without ports still has one row. The port columns of this row are null,
+ * and the row contains the position where the scan ended.
  */
 const isPort = <Beside>(row: Nullable<PortRow> & Beside): row is PortRow & Beside => row.hostId !== null;

@@ -10,8 +10,8 @@ import { listProjects } from './projects.js';
 const PROJECTS_READ = 50;
 
 /**
- * Searches the lists of hosts, present containers, images and projects. Each list is searched in the same way as by its
- * own route with the parameters `q` and `hostLabel`.
+ * Searches the lists of hosts, present containers, images and projects. Each list is searched as the list's own route
+ * searches it with the parameters `q` and `hostLabel`.
  */
 export async function search(
   source: FreshnessSource,

@@ -39,8 +39,8 @@ export const selectInOrder = (
     ORDER BY e.tx DESC, e.id DESC LIMIT ${eventsMax}::int`;
 
 /**
- * Selects the first events of hosts that meet the conditions, newest first. Each host's events are in the order of an
- * index, and the database merges them, so that it reads only as many events as it returns.
+ * Selects the hosts' first events that meet the conditions, newest first. Each host's events are in the order of an
+ * index. The database merges the hosts' events in this order, so it reads only as many events as it returns.
  */
 export function selectByHosts(
   table: 'container_events' | 'host_events',

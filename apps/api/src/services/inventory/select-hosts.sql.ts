@@ -19,7 +19,9 @@ interface Sort {
   kind: 'string' | 'instant' | 'int4';
 }
 
-/** The SQL expressions of the sort keys that are compared as version numbers. An engine's name comes before its version. */
+/**
+ * The SQL expressions of the sort keys that are compared as version numbers. An engine's name comes before its version.
+ */
 const VERSION_EXPRESSIONS = {
   engine: Prisma.sql`(h."engineName" || ' ' || h."engineVersion")`,
   agentVersion: Prisma.sql`h."agentVersion"`,

@@ -26,11 +26,11 @@ interface HostRow {
   labels: HostLabels;
   /** The addresses, the most important one first; null if the agent has not reported them. */
   addresses: string[] | null;
-  /** The name that the machine reports; null if it has reported none. */
+  /** The name that the machine reports; null if the machine has reported no name. */
   reportedName: string | null;
 }
 
-/** The beginning of the names of all labels. Prometheus removes labels that begin with two underscores. */
+/** The prefix of all label names. Prometheus removes labels that begin with two underscores. */
 const META_LABEL_PREFIX = '__meta_muster_host_';
 
 /** A DNS name. Names of machines can contain `_`. */
@@ -78,7 +78,9 @@ function addressOf({ addresses, reportedName, name }: HostRow): { address: strin
 
 const isAddress = (text: string): boolean => isIP(text) !== 0 || DNS_NAME_PATTERN.test(text);
 
-/** Returns the address with the port. An IPv6 address is in brackets, so that its last group is not taken for a port. */
+/**
+ * Returns the address with the port. An IPv6 address is in brackets, so that its last group is not taken for a port.
+ */
 function targetOf(address: string, port: number | undefined): string {
   const host = isIPv6(address) ? `[${address}]` : address;
   return port === undefined ? host : `${host}:${port}`;

@@ -1,6 +1,7 @@
 /**
  * The workload of a container in SQL (ADR 22). `c` is the alias of the table `containers`. A row that a version before
- * 0.4 wrote has no workload columns until its host reports again. Its labels then show the Compose project and service.
+ * 0.4 wrote has no workload columns until its host reports again. Until then, the row's labels show the Compose project
+ * and service.
  */
 import { Prisma } from '@muster/db';
 
@@ -19,8 +20,8 @@ export const PROJECT_BEGINNING = textColumn(PROJECT_TEXT);
 export const SERVICE_BEGINNING = textColumn(SERVICE_TEXT);
 
 /**
- * These two columns, `SERVICE_BEGINNING` and the host are the columns of the index of workloads. Missing values are
- * empty strings, because `=` does not match null.
+ * `WORKLOAD_PROJECT`, `WORKLOAD_INSTANCE`, `SERVICE_BEGINNING` and the host are the columns of the index of workloads.
+ * Missing values are empty strings, because `=` does not match null.
  */
 export const WORKLOAD_PROJECT = textColumn(Prisma.sql`COALESCE(c.project, ${LABELED_PROJECT}, '')`);
 export const WORKLOAD_INSTANCE = textColumn(Prisma.sql`COALESCE(c.instance, '')`);

@@ -10,7 +10,9 @@ import {
   WORKLOAD_PROJECT,
 } from './workload-columns.sql.js';
 
-/** Returns the filters by the workload of a container. A filter by service comes first, because it is more selective. */
+/**
+ * Returns the filters by the workload of a container. A filter by service comes first, because it is more selective.
+ */
 export function workloadFilters(
   { project, service, instance }: Pick<ContainerQuery, 'project' | 'service' | 'instance'>,
   inHalves: (condition: Prisma.Sql) => Prisma.Sql,

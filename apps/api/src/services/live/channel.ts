@@ -45,8 +45,8 @@ export async function openChannel(
   instant: () => Instant,
 ): Promise<Channel> {
   const { db } = source;
-  // The position in the history is read before the hosts. A change between the two reads may be sent although the hosts
-  // already include it, but it is never missed.
+  // The position in the history is read before the hosts. A change between the two reads is never missed, but may be
+  // sent although the hosts already include the change.
   const eventsRead = instant();
   const withheldSince = (await findWithheldEvents(db, [organizationId])).get(organizationId) ?? null;
   const checkpoint = await readHorizon(db);
@@ -68,7 +68,7 @@ export async function openChannel(
   };
 }
 
-/** Returns the instant since which the stream may lack changes; null if it is not more than `laggingMs` ago. */
+/** Returns the instant since which the stream may lack changes; null if that instant is at most `laggingMs` ago. */
 export function laggingSince(
   { withheldSince, eventsRead, hostsRead }: Channel,
   now: Instant,

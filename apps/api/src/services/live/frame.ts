@@ -46,7 +46,10 @@ export const positionFrame = (position: FeedPosition): StreamFrame => ({
   position,
 });
 
-/** Encodes the delay after which a client reconnects. Callers vary it, so that not all clients reconnect together. */
+/**
+ * Encodes the delay after which a client reconnects. Callers vary the delay, so that not all clients reconnect at the
+ * same time.
+ */
 export const retryChunk = (ms: number): StreamChunk => new StreamChunk(Buffer.from(`retry: ${Math.round(ms)}\n\n`));
 
 /**

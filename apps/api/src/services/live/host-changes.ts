@@ -4,7 +4,7 @@ import { toFrame, type StreamFrame } from './frame.js';
 import { readHostFingerprints, type HostFingerprint } from './read-host-fingerprints.sql.js';
 import { getHosts } from '../inventory/index.js';
 
-/** An organization's hosts as of one poll, by id. */
+/** An organization's hosts by id, as read by one poll. */
 export type HostFingerprints = ReadonlyMap<string, HostFingerprint>;
 
 /**
@@ -20,7 +20,9 @@ export const pollHosts = async (
 ): Promise<ReadonlyMap<string, HostFingerprints>> =>
   readHostFingerprints(db, organizationIds, freshnessCutoffs(await freshnessContext()));
 
-/** Returns the messages for the differences between two polls; none if clients would see no difference. */
+/**
+ * Returns the messages for the differences between two polls. Returns no messages if clients would see no difference.
+ */
 export async function hostChangeFrames(
   source: FreshnessSource,
   organizationId: string,

@@ -71,7 +71,7 @@ export function createLiveStream(
   const { laggingMs = LAGGING_MS, positionIntervalMs = POSITION_INTERVAL_MS } = options;
   const { missedEventsMax = MISSED_EVENTS_MAX } = options;
   const channels = new Map<string, Promise<Channel>>();
-  /** The channels that have finished opening. Only these are polled. */
+  /** The channels that have finished opening. Only these channels are polled. */
   const openChannels = new Set<Channel>();
   let listenerCount = 0;
 
@@ -80,7 +80,7 @@ export function createLiveStream(
   const intervals = [
     createInterval(emitEvents, { intervalMs: feedIntervalMs, onFailure }),
     createInterval(emitHosts, { intervalMs: hostsIntervalMs, onFailure }),
-    // This interval makes no query, so that a database that does not respond cannot delay it.
+    // This interval makes no query, so that a database that does not respond cannot delay the `lagging` message.
     createInterval(reportLag, { intervalMs: feedIntervalMs, onFailure }),
   ];
 
@@ -159,7 +159,7 @@ export function createLiveStream(
     }
   }
 
-  /** Sends the id of the last event, so that listeners whose filters match no event can also resume from it. */
+  /** Sends the id of the last event, so that listeners whose filters match no event can also resume from that event. */
   async function sendPosition(channel: Channel): Promise<void> {
     const { lastEvent: position } = channel;
     channel.positionSentAtMs = elapsedMs();
@@ -209,7 +209,7 @@ export function createLiveStream(
     }
   }
 
-  /** Sends the missed events. Returns false if they cannot all be sent. */
+  /** Sends the missed events. Returns false if not all of these events can be sent. */
   async function emitMissed(channel: Channel, listener: StreamListener, until: FeedPosition): Promise<boolean> {
     const missed = readMissed(db, channel.organizationId, listener.position, until, missedEventsMax);
     for (;;) {

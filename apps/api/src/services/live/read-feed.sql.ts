@@ -133,7 +133,7 @@ export async function findPosition(
   return place;
 }
 
-/** Finds an organization's last event before a transaction; null if there is none. */
+/** Finds an organization's last event before a transaction; null if there is no such event. */
 export async function findLastEvent(
   { prisma }: Database,
   organizationId: string,

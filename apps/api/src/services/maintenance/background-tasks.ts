@@ -69,7 +69,8 @@ export function startBackgroundTasks(
   ];
   return async () => {
     await Promise.all(intervals.map((interval) => interval.stop()));
-    // If a call fails, the leases expire, and the process is no longer listed after a minute.
+    // Failures are ignored: a lease that is not released expires, and a process that is not removed is no longer listed
+    // after a minute.
     await Promise.allSettled([hostEvents.release(), retention.release(), replica.remove()]);
   };
 }

@@ -1,6 +1,6 @@
 import type { Database, Statement } from '@muster/db';
 
-/** The tables of events. Both have the primary key (hostId, tx, id). */
+/** The tables of events. Both tables have the primary key (hostId, tx, id). */
 export type EventTable = 'container_events' | 'host_events';
 
 /** Maximum number of hosts that one statement checks. */

@@ -76,9 +76,10 @@ export const pruneExcessContainers = (
   );
 
 /**
- * Deletes a host's removed containers that the query `aged` returns. If there are any, locks the host's row and
- * increments its revision. A concurrent snapshot may restore one of these containers. If the snapshot committed first,
- * `removedAt` is null and the row is kept. If not, the snapshot finds another revision and must compare again.
+ * Deletes a host's removed containers that the query `aged` returns. If there are such containers, locks the host's row
+ * and increments the revision. A concurrent snapshot may restore one of these containers. If the snapshot committed
+ * first, `removedAt` is null and the row is kept. If the snapshot commits later, it finds another revision and must
+ * compare again.
  */
 const pruneHost = ({ prisma }: Database, hostId: string, aged: Prisma.Sql): Promise<number> =>
   prisma.$executeRaw(Prisma.sql`

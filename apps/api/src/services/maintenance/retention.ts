@@ -87,8 +87,8 @@ export interface PrunedCounts {
 export interface RetentionService {
   /**
    * Deletes data whose retention period is over, in small statements, until `isStopped` returns true. The next call
-   * deletes the rest. Each step runs even if another one failed. Deletes nothing while another process holds the lease,
-   * or while this process's clock and the database's differ by more than a minute. Never deletes audit entries.
+   * deletes the rest. Each step runs even if another step failed. Deletes nothing while another process holds the
+   * lease, or while this process's clock and the database's differ by more than a minute. Never deletes audit entries.
    */
   prune(isStopped?: () => boolean): Promise<PrunedCounts>;
 

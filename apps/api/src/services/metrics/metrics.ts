@@ -24,7 +24,9 @@ export interface EndedRequest {
 export interface Metrics {
   recordRequest(request: EndedRequest): void;
   recordSnapshot(summary: SyncSummary): void;
-  /** Adds the metrics of the process: CPU, memory, event loop and garbage collection. Call it once per process. */
+  /**
+   * Adds the metrics of the process: CPU, memory, event loop and garbage collection. Call this method once per process.
+   */
   registerProcessMetrics(): void;
   /** The registry in which other modules register their gauges. */
   readonly registry: Registry;
@@ -34,7 +36,7 @@ export interface Metrics {
 
 /**
  * Methods that are counted by name. All other methods are counted together, because clients may send any text as a
- * method, and each would become a series.
+ * method, and each text would become a series.
  */
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 

@@ -11,7 +11,7 @@ export interface DiffToApply {
   totals: ContainerTotals | null;
   /** The exit counts of the host's rows before the snapshot. */
   loops: LoopStates;
-  /** Whether the host's last report is at most an hour older than the snapshot. `writeSnapshot` checks it. */
+  /** Whether the host's last report is at most an hour older than the snapshot. `writeSnapshot` checks this. */
   isContinuous: boolean;
 }
 

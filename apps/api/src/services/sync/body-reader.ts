@@ -23,7 +23,7 @@ export interface BodyReader {
   split(): Promise<SplitBody | null>;
   /**
    * Returns all containers.
-   * @throws InvalidRequestError naming the invalid fields.
+   * @throws InvalidRequestError that lists the invalid fields.
    */
   rows(): Promise<ContainerRow[]>;
 }
@@ -68,7 +68,8 @@ export function createBodyReader(
   }
   return {
     cacheEntry: () => ({
-      // Copy these two fields, because the received body also holds a reference to its request.
+      // Copy these two fields, because the received body also contains a reference to its request, which must not stay
+      // in memory.
       body: { bytes: body.bytes, encoding: body.encoding },
       bounds: scanned?.kind === 'split' ? scanned.split.bounds : null,
     }),

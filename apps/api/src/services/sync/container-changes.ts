@@ -15,7 +15,7 @@ import {
 import type { ContainerFacts, WorkloadColumns } from './container-row.js';
 import { labelDiffers, portKey, arePortsEqual, sameValues } from './field-comparison.js';
 
-/** A change of a container, before it is assigned a host, a time and a position in the history. */
+/** A change to a container, before the change is assigned a host, a time and a position in the history. */
 export interface EventDraft extends WorkloadColumns {
   dockerId: string;
   name: string;
@@ -31,7 +31,10 @@ export interface EventDraft extends WorkloadColumns {
   exits?: StoredLoopExits;
   /** Number of times that the process ended; absent if nothing happened to the process. */
   processExits?: number;
-  /** Present if the event recurs with each restart, so that it is left out of the history while the container is looping. */
+  /**
+   * Present if the event recurs with each restart. Such an event is left out of the history while the container is
+   * looping.
+   */
   inLoop?: true;
 }
 
@@ -114,15 +117,16 @@ function processEvent(from: ContainerFacts, to: ContainerFacts): EventKind | nul
     if (from.state === 'paused') return isNewProcess ? 'restarted' : 'unpaused';
     return from.state === 'restarting' ? 'restarted' : 'started';
   }
-  // If the state changes from `exited` to `dead`, the container could not be removed. Its process did not end again.
+  // If the state changes from `exited` to `dead`, the container could not be removed. The container's process did not
+  // end again.
   if (to.state === 'dead' && ENDED_STATES.has(from.state) && !isNewProcess) return null;
   return ENDED_STATES.has(to.state) ? 'exited' : null;
 }
 
 /**
  * Returns true if a change of health needs an event. Only a running container has a health, so the events `exited` and
- * `paused` already say that it has none. The health always begins as `starting` after a start of the container, so the
- * first health event is the result of the first check.
+ * `paused` already imply that the health is gone. The health always begins as `starting` after a start of the
+ * container, so the first health event is the result of the first check.
  */
 function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
   if (to.state !== 'running' || from.health === to.health) return false;
@@ -131,8 +135,8 @@ function isHealthEvent(from: ContainerFacts, to: ContainerFacts): boolean {
 
 /**
  * Returns true if a container has another image. After a tag was moved or removed, Docker's list contains the image's
- * id instead of its name, and earlier agents reported this id. An id in place of a name does not show that the image is
- * another one; `imageId` decides.
+ * id instead of its name, and earlier agents reported this id. An id in place of a name does not show that the image
+ * has changed, so `imageId` decides.
  */
 function isOtherImage(from: ContainerFacts, to: ContainerFacts): boolean {
   if (from.image === to.image) return false;

@@ -29,7 +29,7 @@ export interface ExitReport {
   isError: boolean;
 }
 
-/** The reasons of exits that are not errors, even with a non-zero exit code. */
+/** The reasons for exits that are not errors, even with a non-zero exit code. */
 export const NO_ERROR_REASONS: readonly ExitReason[] = ['completed', 'stopped'];
 
 const textOrNull = (value: EventDraft['from']): string | null => (typeof value === 'string' ? value : null);
@@ -114,7 +114,7 @@ export interface LoopChange {
   state: LoopState | null;
   /** The change from the old `exitTimes` to the new `exitTimes`. */
   times: ExitTimesChange;
-  /** The loop that has ended; null if none has. */
+  /** The loop that has ended; null if no loop has ended. */
   ended: OpenLoop | null;
   /** Whether the recurring events of this report are left out of the history. */
   isFolded: boolean;
@@ -122,7 +122,7 @@ export interface LoopChange {
 
 /** A change of `exitTimes`. The result is the times of the new exits, followed by a slice of the old times. */
 export interface ExitTimesChange {
-  /** Number of new exits. Each has the time of this report. */
+  /** Number of new exits. Each new exit has the time of this report. */
   added: number;
   /**
    * The positions, counted from 1, of the first and the last old time that remain. No old time remains if `last` is

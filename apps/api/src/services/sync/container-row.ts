@@ -112,8 +112,8 @@ const SEEN_REASONS: readonly ExitReason[] = ['stopped', 'oom'];
 const REASONS_OF_CODES: readonly ExitReason[] = ['completed', 'crashed'];
 
 /**
- * Returns whether a reported reason is less specific than the known reason of the same end of a process: it is unknown,
- * or only follows from the exit code, because the engine no longer has the events.
+ * Returns whether a reported reason is less specific than the known reason for the same end of a process: the reported
+ * reason is unknown, or only follows from the exit code, because the engine no longer has the events.
  */
 const isLessKnown = (reported: ExitReason, known: ExitReason): boolean =>
   reported === 'unknown' ? known !== 'unknown' : REASONS_OF_CODES.includes(reported) && SEEN_REASONS.includes(known);
@@ -132,8 +132,8 @@ const mayHaveExit = ({ state, oomKilled }: Container): boolean =>
 const ENDED_FOR_GOOD: readonly string[] = [...ENDED_STATES, 'dead'];
 
 /**
- * Returns whether a container that was reported without an exit ended in the way that `known` describes, after the
- * start at `start`.
+ * Returns whether `known`, an exit after the start at `start`, can be the exit of a container that was reported without
+ * an exit.
  */
 function isSameEnd({ state, exitCode, startedAt }: ContainerRow, known: ContainerExit, start: string | null): boolean {
   if (startedAt !== null && startedAt !== start) return false;
@@ -142,10 +142,10 @@ function isSameEnd({ state, exitCode, startedAt }: ContainerRow, known: Containe
 }
 
 /**
- * The version of the values that are derived from a row's status. The digest contains it, so a new version rewrites all
- * rows. The digest does not cover the workload. Rows without workload columns are found by these columns instead. The
- * digests of rows that an earlier version wrote therefore stay valid, and replicas of both versions do not rewrite each
- * other's rows.
+ * The version of the values that are derived from a row's status. The digest contains this version, so a new version
+ * rewrites all rows. The digest does not cover the workload. Rows without a workload are found by their empty workload
+ * columns instead. The digests of rows that an earlier version wrote therefore stay valid, and replicas of both
+ * versions do not rewrite each other's rows.
  */
 const ROW_DIGEST_VERSION = 1;
 

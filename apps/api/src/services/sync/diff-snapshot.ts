@@ -12,7 +12,10 @@ import { addTotals, NO_TOTALS, StateTally, type ContainerTotals } from './state-
 export type StoredContainer =
   { dockerId: string; equal: true } | { dockerId: string; equal: false; removed: boolean; row: ContainerFacts };
 
-/** The fields that usually change while a container exists. All other fields rarely change after its creation. */
+/**
+ * The fields that usually change while a container exists. All other fields rarely change after the container is
+ * created.
+ */
 const LIFE_FIELDS = fieldsWith('change', 'life');
 type LifeFields = Pick<Container, FieldsWith<'change', 'life'>>;
 

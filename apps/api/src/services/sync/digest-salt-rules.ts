@@ -1,12 +1,12 @@
 /**
- * Decides which salt the digests of snapshots have (ADR 19). A salt is a part of each digest. It is neither random nor
- * secret: it identifies a generation of the parser. These functions are pure: the state is one row that all replicas
- * share.
+ * Decides which salt the digests of snapshots have (ADR 19). A salt is a part of each digest. The salt is neither
+ * random nor secret: it identifies a generation of the parser. These functions are pure: the state is one row that all
+ * replicas share.
  *
- * A replica whose parser differs must not accept a digest as proof that a host's rows are what its own parser would
- * write. Replicas that run side by side during an upgrade must nevertheless accept each other's digests. Otherwise,
- * each replica would parse what another replica has just stored. Therefore, all replicas use the same salt. The salt
- * changes only when all replicas have the same parser again, and then for one host after another.
+ * A replica must not accept a digest that another parser stored as proof that a host's rows are what its own parser
+ * would write. Replicas that run side by side during an upgrade must nevertheless accept each other's digests.
+ * Otherwise, each replica would parse what another replica has just stored. Therefore, all replicas use the same salt.
+ * The salt changes only when all replicas have the same parser again, and then for one host after another.
  */
 import { createHash } from 'node:crypto';
 
@@ -17,14 +17,14 @@ export interface DigestSaltState {
   epoch: number;
   /** Whether a replica with another parser may have stored digests with this salt. */
   isMixed: boolean;
-  /** The salt before this one, which a host keeps until its turn. */
+  /** The salt before this salt. A host keeps the previous salt until the host's turn to get this salt. */
   previousSalt: string | null;
   changedAt: Date;
 }
 
 /**
- * Milliseconds between the end of an upgrade and the first host that gets the new salt. Replicas of version 0.2.0 do not
- * record themselves, so a rolling upgrade from that version may take this long.
+ * Milliseconds between the end of an upgrade and the first host that gets the new salt. Replicas of version 0.2.0 do
+ * not record themselves, so a rolling upgrade from that version may take this long.
  */
 const NEW_SALT_DELAY_MS = 10 * 60_000;
 

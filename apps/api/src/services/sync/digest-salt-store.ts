@@ -9,7 +9,9 @@ import { digestSaltFor, isJoining, nextDigestSalt, type DigestSaltState } from '
 
 const REFRESH_INTERVAL_MS = 5_000;
 
-/** Milliseconds after a refresh for which a process may assume that no replica with another parser stores digests. */
+/**
+ * For this many milliseconds after a refresh, a process may assume that no replica with another parser stores digests.
+ */
 const OWN_MS_MAX = 8_000;
 
 /** Milliseconds that a process waits before it stores digests next to another parser. Longer than `OWN_MS_MAX`. */
@@ -20,8 +22,9 @@ export interface DigestSalts {
   /** Milliseconds between two calls of `refresh`. */
   readonly intervalMs: number;
   /**
-   * Reads the shared state for the first time. If replicas with another parser are running, resolves only when they know
-   * that this process may store digests. Call it before the first snapshot, after this process has recorded itself.
+   * Reads the shared state for the first time. If replicas with another parser are running, resolves only when those
+   * replicas know that this process may store digests. Call this method before the first snapshot, after this process
+   * has recorded itself.
    */
   join(): Promise<void>;
   /**

@@ -33,8 +33,8 @@ export const withoutLoops = (events: EventDraft[]): FoldedLoops => ({
 });
 
 /**
- * Counts the exits of a snapshot, and replaces the recurring events of looping containers. If `foldsLoops` is false, the
- * only effect is that the loops of removed containers end.
+ * Counts the exits of a snapshot, and replaces the recurring events of looping containers. If `foldsLoops` is false,
+ * the only effect is that the loops of removed containers end.
  */
 export async function foldLoops(
   events: EventDraft[],

@@ -24,7 +24,7 @@ export interface HeartbeatService {
 export interface HeartbeatServiceOptions {
   /** Stores the facts about the machine. `stream` identifies the agent's run. */
   recordFacts: (hostId: string, stream: string | null, facts: HostFacts, at: Date) => Promise<void>;
-  /** Called if the facts could not be stored. The agent sends them again after an hour. */
+  /** Called if the facts could not be stored. The agent sends the facts again after an hour. */
   logFactsFailure: (error: unknown) => void;
   cadence?: Cadence;
   now: () => Date;
@@ -67,7 +67,8 @@ export function createHeartbeatService(
         heartbeatSeconds: cadence.heartbeatSeconds,
       });
       if (reported === null) throw new HostDeletedError();
-      // The facts are stored after the heartbeat, because a slow snapshot of the host may hold the row that they need.
+      // The facts are stored after the heartbeat, because storing them may have to wait for a slow snapshot that has
+      // locked the host's row.
       if (hostFacts !== undefined) await recordFacts(hostId, stream, hostFacts, receivedAt).catch(logFactsFailure);
       // A snapshot of this host is being written. The next heartbeat will be compared with that snapshot.
       if (reported === 'later') return { snapshotRequired: false, cadence };

@@ -19,7 +19,7 @@ const STREAM_ALIVE_INTERVAL = `INTERVAL '${STREAM_ALIVE_MS} milliseconds'`;
  */
 export const NOT_DELETED = `(hosts."deletedAt" IS NOT NULL) IS FALSE`;
 
-/** Returns the condition that another stream has replaced this one. The condition is null for a null stream. */
+/** Returns the condition that another stream has replaced this stream. The condition is null for a null stream. */
 export const isSuperseded = (stream: string): string =>
   `hosts."supersededStreams" @> jsonb_build_array(jsonb_build_object('stream', ${stream}::text))`;
 
@@ -60,8 +60,8 @@ export const orderAssignments = ({
 /**
  * Returns the assignments that record a suspected clone after a report from `stream`. If a report was observed more
  * than a minute after its stream was superseded, the stream belongs to another machine with the same token. If a report
- * was observed earlier, the replaced agent's journal can explain it. A null `observedAt` means the time of receipt. A
- * suspicion lasts until the clone has not been seen for `CLONE_SUSPECTED_MS`.
+ * was observed earlier, it may come from the journal of the replaced agent. A null `observedAt` means the time of
+ * receipt. A suspicion lasts until the clone has not been seen for `CLONE_SUSPECTED_MS`.
  */
 export const suspectedCloneAssignments = (
   call: Omit<OrderExpressions, 'sequence'>,

@@ -10,7 +10,9 @@ const DETECTED_PROBLEMS = {
     Prisma.sql`COALESCE(h."cloneSuspectedAt" > ${cloneSuspectedFrom(now)}::timestamptz, FALSE)`,
 } as const satisfies Partial<Record<HostProblemCode, (now: Date) => Prisma.Sql>>;
 
-/** Returns the instant after which a clone must have been suspected to be still reported. */
+/**
+ * Returns the cutoff for suspected clones: a clone that was last suspected before this instant is no longer reported.
+ */
 export const cloneSuspectedFrom = (now: Date): Date => new Date(now.getTime() - CLONE_SUSPECTED_MS);
 
 /**

@@ -22,8 +22,8 @@ export interface ProblemColumns {
 }
 
 /**
- * The problems with which a heartbeat does not confirm the stored containers, because the host's containers may differ
- * from the stored ones.
+ * A heartbeat with one of these problems does not confirm the stored containers, because the host's containers may
+ * differ from the stored ones.
  */
 const NOT_CURRENT_CODES: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>([
   'engine_unreachable',
@@ -33,8 +33,8 @@ const NOT_CURRENT_CODES: ReadonlySet<HostProblemCode> = new Set<HostProblemCode>
 ]);
 
 /**
- * The problem `clock_skew` ends only when the skew is this many seconds below the limit. A skew that varies around the limit
- * would otherwise begin and end the problem with each heartbeat.
+ * The problem `clock_skew` ends only when the skew is this many seconds below the limit. A skew that varies around the
+ * limit would otherwise begin and end the problem with each heartbeat.
  */
 const CLOCK_SKEW_HYSTERESIS_SECONDS = 10;
 

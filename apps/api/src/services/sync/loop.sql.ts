@@ -5,7 +5,7 @@ import { LOOP_MS } from './container-loops.js';
 /** Maximum number of hosts whose ended loops one call records. */
 const HOSTS_MAX = 1_000;
 
-/** Maximum number of ended loops that one statement records, so that it ends long before its timeout. */
+/** Maximum number of ended loops that one statement records, so that the statement ends long before its timeout. */
 const ENDED_MAX = 500;
 
 const HOUR = `INTERVAL '${LOOP_MS} milliseconds'`;
@@ -13,7 +13,7 @@ const HOUR = `INTERVAL '${LOOP_MS} milliseconds'`;
 const LOOPING_EVENT_COLUMNS = `"dockerId", name, kind, "from", "to", "exitCode", "exitReason", "workloadKind", project,
         service, instance, image, exits, "observedAt"`;
 
-/** The values of an event `looping`. `l` is a row with the columns of its container and the loop as `l.ended`. */
+/** The values of a `looping` event. `l` is a row with the columns of the container, and with the loop as `l.ended`. */
 const LOOPING_EVENT = `l."dockerId", l.name, 'looping', l.ended -> 'from', l.ended -> 'to',
         (l.ended ->> 'exitCode')::float8, l.ended ->> 'exitReason', l."workloadKind", l.project, l.service, l.instance,
         NULL, jsonb_build_object('count', l.ended -> 'count', 'first', l.ended -> 'first', 'last', l.ended -> 'last',

@@ -50,7 +50,8 @@ export const clampToReceipt = (observedAt: Date | null, receivedAt: Date): Date 
  *   stream is alive.
  * - No order: always applied.
  *
- * `orderCondition` in services/sync/host-order.sql.ts implements the same rule in SQL. A test checks that both agree.
+ * `orderCondition` in services/sync/host-order.sql.ts implements the same rule in SQL. A test checks that both
+ * implementations agree.
  */
 export function checkOrder(
   host: HostOrder,

@@ -21,7 +21,7 @@ export interface HostState {
    * present rows.
    */
   containers: StoredContainer[];
-  /** The exit counts of these rows. Rows without recent exits are missing. */
+  /** The exit counts of the rows in `containers`. Rows without recent exits are missing. */
   loops: LoopStates;
 }
 
@@ -36,7 +36,7 @@ interface HostJson {
   supersededStreams: { stream: string; at: string }[];
   /** The `dockerId`s of the present rows that have the same digest as the snapshot's container with that `dockerId`. */
   equal: string[];
-  /** The exit counts of these rows that have recent exits. */
+  /** The exit counts of the rows in `equal`. Rows without recent exits are missing. */
   loops: LoopJson[] | null;
 }
 

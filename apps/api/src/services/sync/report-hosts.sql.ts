@@ -27,7 +27,7 @@ export interface HeartbeatProblems {
   isNotCurrent: boolean;
 }
 
-/** The properties of a machine that its agent reports; null if not reported. */
+/** The properties of a machine that its agent reports. A property that is not reported is null. */
 export interface HeartbeatFacts {
   engineName: string | null;
   engineVersion: string | null;
@@ -222,9 +222,10 @@ const SEVERAL_ENTRIES = `SELECT * FROM unnest(${TYPED_COLUMNS.map(([, type], ind
 const ONE_ENTRY = `SELECT ${TYPED_COLUMNS.map(([column, type], index) => `$${index + 1}::${type} AS "${column}"`).join(', ')}`;
 
 /**
- * Builds a statement that records reports of different hosts with one HOT update of each host's row. The statement
- * locks the rows in order and skips rows that another transaction has locked, so it cannot deadlock. It also never
- * waits for a slow sync of one host, because such a wait would delay the reports of all other hosts.
+ * Builds a statement that records reports of different hosts with one heap-only (HOT) update of each host's row. The
+ * statement locks the rows in order and skips rows that another transaction has locked, so it cannot deadlock. The
+ * statement also never waits for a slow sync of one host, because such a wait would delay the reports of all other
+ * hosts.
  */
 function reportStatement({ name, several }: { name: string; several: boolean }): Statement {
   const whereClause = several ? 'WHERE id = ANY ($1::uuid[]) ORDER BY id' : 'WHERE id = $1::uuid';

@@ -116,7 +116,10 @@ export function differingElements(a: SplitBody, b: SplitBody): number[] {
 export const elementBytes = ({ bytes, bounds }: SplitBody, index: number): Buffer =>
   bytes.subarray(bounds[2 * index], bounds[2 * index + 1]);
 
-/** Parses one container. Returns null if it is invalid. The whole snapshot must then be parsed to find the error. */
+/**
+ * Parses one container. Returns null if the container is invalid. The whole snapshot must then be parsed to find the
+ * error.
+ */
 export function decodeElement(body: SplitBody, index: number): Container | null {
   const bytes = elementBytes(body, index);
   const json = bytes.toString();

@@ -10,7 +10,7 @@ export interface CachedSnapshot {
    */
   revision: number;
   digest: string | null;
-  /** Whether rows may have exits, or reasons of exits, that the body lacks (`keepKnownExit`). */
+  /** Whether rows may have exits, or exit reasons, that the body lacks (`keepKnownExit`). */
   mayLackExits: boolean;
   /** The exit counts of the host's rows; null if they are not known. */
   loops: LoopStates | null;
@@ -36,7 +36,10 @@ function loopBytes(loops: LoopStates | null): number {
 
 export type SnapshotCache = LRUCache<string, CachedSnapshot>;
 
-/** Creates a cache of snapshots by host id, which keeps those of the most recently active hosts, up to a byte limit. */
+/**
+ * Creates a cache of snapshots by host id. It keeps the snapshots of the most recently active hosts, up to a byte
+ * limit.
+ */
 export const createSnapshotCache = (bytesMax: number): SnapshotCache =>
   new LRUCache({
     // A limit of 0 turns the cache off, but lru-cache would interpret 0 as no limit.

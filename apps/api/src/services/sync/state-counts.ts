@@ -2,22 +2,22 @@ import { DOCKER_STATES, ExitReason, Health, isFailed } from '@muster/contracts';
 import type { ContainerFacts } from './container-row.js';
 
 /**
- * Numbers of containers by key: a Docker state, `other` for all remaining states, `health:` and a health, `exit:` and
- * the reason of an exit, or `infra`. The set of keys is fixed, because an engine can report any text as a state, and
- * each such text would otherwise be stored as a key.
+ * Numbers of containers by key. A key is a Docker state, `other` for all remaining states, `health:` and a health,
+ * `exit:` and an exit reason, or `infra`. The set of keys is fixed, because an engine can report any text as a state,
+ * and each such text would otherwise be stored as a key.
  */
 export type StateCounts = Readonly<Record<string, number>>;
 
 /** The key under which all states unknown to Docker are counted. */
 export const OTHER_STATE = 'other';
 
-/** The key under which the infra containers of pods are counted. No other count includes them. */
+/** The key under which the infra containers of pods are counted. No other count includes these containers. */
 export const INFRA_KEY = 'infra';
 
 /** Returns the key of a health in `hosts.stateCounts`. */
 export const healthKey = (health: string): string => `health:${health}`;
 
-/** Returns the key of the reason of an exit in `hosts.stateCounts`. */
+/** Returns the key of an exit reason in `hosts.stateCounts`. */
 export const exitKey = (reason: ExitReason): string => `exit:${reason}`;
 
 const HEALTH_KEYS = Health.options.map(healthKey);
@@ -35,8 +35,9 @@ export const isKnownState = (state: string): boolean => KNOWN_STATES.has(state);
 export const stateKey = (state: string): string => (isKnownState(state) ? state : OTHER_STATE);
 
 /**
- * Splits the counts into states, healths, reasons of exits and infra containers. Earlier versions of Muster stored
- * every state as a key, so the counts of states that Docker does not define are added up as `other`.
+ * Splits the counts into counts by state, by health and by exit reason, and the count of infra containers. Earlier
+ * versions of Muster stored every state as a key, so the counts of states that Docker does not define are added up as
+ * `other`.
  */
 export function splitStateCounts(counts: StateCounts): {
   containersByState: Record<string, number>;

@@ -3,15 +3,16 @@ import type { ReceivedSnapshot, SyncParts } from './received-snapshot.js';
 
 /**
  * Confirms a snapshot whose digest equals the host's stored one, and writes only the host's liveness and order. Returns
- * null if the snapshot could not be confirmed. It must then be compared with the stored containers.
+ * null if the snapshot could not be confirmed. The snapshot must then be compared with the stored containers.
  */
 export async function syncByDigest(
   { cadence, cache, reports }: SyncParts,
   { hostId, reader, order, times, complete, digest, isOwnDigest }: ReceivedSnapshot,
 ): Promise<SyncSummary | null> {
   if (!complete || digest === null) return null;
-  // If the cached digest differs, the stored digest usually differs too, and the statement would match no row. With
-  // several replicas, the cache may be outdated. In that case, even an unchanged snapshot is synced by rows.
+  // If the cached digest differs, the statement is skipped: the stored digest usually differs too, so the statement
+  // would match no row. With several replicas, the cache may be outdated. In that case, even an unchanged snapshot is
+  // synced by rows.
   const cached = cache.get(hostId);
   if (cached !== undefined && cached.digest !== digest) return null;
   const { heartbeatSeconds } = cadence;

@@ -18,9 +18,12 @@ import type { CachedSnapshot } from './snapshot-cache.js';
 
 /**
  * Compares a snapshot with the host's last body, and writes the differences on the condition that the host still has
- * the cached revision. Returns null if nothing is cached, if containers were added, removed or reordered, if the row of
- * a changed container may have an exit that the bodies lack, if exits must be counted and the counts are not cached, or if
- * the condition does not hold.
+ * the cached revision. Returns null in these cases:
+ * - Nothing is cached.
+ * - Containers were added, removed or reordered.
+ * - The row of a changed container may have an exit that the bodies lack.
+ * - Exits must be counted, but the counts are not cached.
+ * - The host no longer has the cached revision.
  */
 export async function syncByText(parts: SyncParts, snapshot: ReceivedSnapshot): Promise<SyncSummary | null> {
   const cached = parts.cache.get(snapshot.hostId);
@@ -46,7 +49,7 @@ const CHUNK_BYTES = 24 * 1024;
 
 /**
  * Returns the diff between a snapshot's body and the previous body, which is known to equal the rows, except that rows
- * may have exits that the body lacks. Detects only updates, and returns null if containers were added, removed or
+ * may have exits that the body lacks. Detects only updates. Returns null if containers were added, removed or
  * reordered, if a container is invalid, or if the row of a changed container may have an exit that the bodies lack.
  */
 async function diffBodies(cached: CachedSnapshot, reader: BodyReader): Promise<SnapshotDiff | null> {

@@ -26,7 +26,7 @@ import {
 export interface SnapshotWrite {
   hostId: string;
   /**
-   * The version of the host with which `diff` was computed: its revision and digest. If the digest is null,
+   * The version of the host from which `diff` was computed: the host's revision and digest. If the digest is null,
    * `observedAt` is used instead. The revision alone is not enough: if the database loses a commit (failover, restore),
    * the same revision may occur again with other content.
    */
@@ -38,7 +38,7 @@ export interface SnapshotWrite {
    */
   totals: ContainerTotals | null;
   complete: boolean;
-  /** The digest of the body; null stores no digest. */
+  /** The digest of the body. If it is null, no digest is stored. */
   digest: string | null;
   order: SnapshotOrder | null;
   times: SnapshotTimes;
@@ -49,8 +49,8 @@ export interface SnapshotWrite {
   /** The events to record instead of those of `diff`, and the changes of exit counts. */
   loops: FoldedLoops;
   /**
-   * The assumption about the host's last report with which `loops` was computed (`ReportTimes.isContinuous`). The write
-   * fails if the assumption is wrong and the result depends on it.
+   * The assumption about the host's last report on which `loops` is based (`ReportTimes.isContinuous`). The write fails
+   * if the assumption is wrong and the result depends on it.
    */
   isContinuous: boolean;
 }
@@ -123,7 +123,8 @@ const ORDER_PARAMETERS = {
 };
 
 /**
- * The new `truncatedCount`. If all containers were counted (`$15`), `$16` is this count. If not, `$16` is its change.
+ * The new `truncatedCount`. If all containers were counted (`$15`), `$16` is this count. If not, `$16` is the change of
+ * the count.
  */
 const NEW_TRUNCATED_COUNT = 'CASE WHEN $15::boolean THEN $16::int ELSE GREATEST(0, "truncatedCount" + $16::int) END';
 
@@ -138,8 +139,8 @@ const GUARD_ASSIGNMENTS = formatAssignments({
   confirmedAt: `CASE WHEN $4::boolean THEN ${ORDER_PARAMETERS.receivedAt} ELSE "confirmedAt" END`,
   engineError: 'NULL',
   ...problemAssignments('$4::boolean'),
-  // For a complete snapshot, $7 is the number of present containers. For an incomplete one, $7 is the change of this
-  // number.
+  // For a complete snapshot, $7 is the number of present containers. For an incomplete snapshot, $7 is the change of
+  // this number.
   containerCount: 'CASE WHEN $4::boolean THEN 0 ELSE "containerCount" END + $7::int',
   // An older version of Muster, which may still run alongside this one, stores a count for every state. Counts of
   // unknown states are added up here.
@@ -341,11 +342,11 @@ const TIMEOUT_MS_PER_MIB = 1_500;
 /**
  * Writes a diff in one statement. Its guard locks the host's row, and passes only if the row's revision and digest
  * still equal those of `base` and the order permits the write. All other parts select FROM the guard, so that nothing
- * is written if the guard fails. Every change of a host's rows holds this lock and increments the revision. Two
- * snapshots of one host are therefore written one after the other, and snapshots of different hosts share no lock. No
- * statement holds one host's lock while it waits for the lock of another host. Deadlocks are therefore impossible, and
- * the rows need no lock order. If another transaction has locked the host's row, the guard fails, because waiting would
- * occupy a connection.
+ * is written if the guard fails. Every transaction that changes a host's rows holds this lock and increments the
+ * revision. Two snapshots of one host are therefore written one after the other, and snapshots of different hosts share
+ * no lock. No statement holds one host's lock while it waits for the lock of another host. Deadlocks are therefore
+ * impossible, and the rows need no lock order. If another transaction has locked the host's row, the guard fails,
+ * because waiting would occupy a connection.
  *
  * Returns null if the guard failed. The caller must then read the rows and compare them again.
  */

@@ -16,7 +16,7 @@ export interface ReplicaRecord {
   readonly intervalMs: number;
   /** Records that this process is running. Also deletes the rows of processes that ended long ago. */
   record(): Promise<void>;
-  /** Deletes the record. Call it when the process shuts down. */
+  /** Deletes the record. Call this method when the process shuts down. */
   remove(): Promise<void>;
 }
 
