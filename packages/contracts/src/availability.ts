@@ -102,9 +102,10 @@ export const AvailabilityItemPage = z.object({
 export type AvailabilityItemPage = z.output<typeof AvailabilityItemPage>;
 
 /**
- * The availability of groups of hosts. Each group has the hosts with one value of the label; `value` is null for the hosts
- * without the label. The group with the lowest ratio is first, and groups without a ratio are last. If there are more
- * than `FACET_VALUES_MAX` groups, only the first ones are returned, and `hasMore` is true. `total` counts all hosts.
+ * The availability of groups of hosts. Each group has the hosts with one value of the label; `value` is null for the
+ * hosts without the label. The group with the lowest ratio is first, and groups without a ratio are last. If there are
+ * more than `FACET_VALUES_MAX` groups, only the first ones are returned, and `hasMore` is true. `total` counts all
+ * hosts.
  */
 export const AvailabilityGroups = z.object({
   ...Period,

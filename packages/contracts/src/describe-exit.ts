@@ -81,7 +81,7 @@ const PREFIX =
   /^(?:(?:failed to (?:create task for container|create shim task|set up container networking)|OCI runtime create failed|(?:runc|crun)(?: create failed)?|unable to start container process|error during container init|driver failed programming external connectivity on endpoint \S+ \([0-9a-f]+\)): )+/i;
 
 /**
- * Returns the sentence that states the cause from an engine's message about a container that could not be started. If
+ * Extracts the sentence that states the cause from an engine's message about a container that could not be started. If
  * the form of the message is unknown, removes its beginning and its end if they do not state the cause.
  */
 export function shortenEngineError(message: string): string {

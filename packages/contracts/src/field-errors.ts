@@ -21,7 +21,7 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
 
 /**
  * Converts the first `PROBLEM_ERRORS_MAX` zod issues to field errors. If the parsed value is a part of a larger value,
- * `base` is its path there, and precedes the path of each issue.
+ * `base` is the path of the part in the larger value, and precedes the path of each issue.
  */
 export const fieldErrors = (error: z.ZodError, base: readonly PropertyKey[] = []): FieldError[] =>
   toFieldErrors(error, base, ({ message }) => message);
@@ -38,8 +38,8 @@ export function parseWith<S extends z.ZodType>(schema: S, value: unknown): Parse
 }
 
 /**
- * Parses query parameters like `parseWith`. A repeated parameter is an array. If its schema does not allow an array,
- * the error states that the parameter must not be repeated.
+ * Parses query parameters like `parseWith`. A repeated parameter is an array. If the parameter's schema does not allow
+ * an array, the error states that the parameter must not be repeated.
  */
 export function parseParameters<S extends z.ZodType>(
   schema: S,

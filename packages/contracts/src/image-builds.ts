@@ -57,8 +57,8 @@ const HOST_EXAMPLE = {
 
 /**
  * The containers with one image reference that also report the same build. The build is identified by `imageDigest`, or
- * by `imageId` if they report no digest. If they report neither, they form one entry. Unless both are missing, the
- * filters `image` and `imageDigest` of the container list find exactly these containers.
+ * by `imageId` if they report no digest. Containers that report neither form one entry. For every other entry, the
+ * filters `image` and `imageDigest` of the container list find exactly its containers.
  */
 export const ImageBuild = z
   .object({

@@ -65,7 +65,7 @@ export const HOST_NAME_SUBSTITUTE = 'unnamed';
 /** Maximum number of port entries of one container, after merging consecutive ports into ranges. */
 export const PORTS_MAX = 4_096;
 
-/** Maximum length, in characters, of the engine's error of a container that could not be started. */
+/** Maximum length, in characters, of the engine's error message about a container that could not be started. */
 export const EXIT_ERROR_LENGTH_MAX = 1_024;
 
 /** Maximum length of a container's state, in characters. */

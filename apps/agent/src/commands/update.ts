@@ -13,8 +13,8 @@ import { createMusterRoute } from '../muster/route.js';
 import { createStateStore } from '../state/state-store.js';
 
 /**
- * The service files that `install.sh` writes, each with a path that exists only while the service manager of that file
- * runs.
+ * The service files that `install.sh` writes. The second path of each entry exists only while the service manager of
+ * the file is running.
  */
 const SERVICES = [
   ['/etc/systemd/system/muster-agent.service', '/run/systemd/system'],
@@ -36,7 +36,9 @@ const DOWNLOAD_VARIABLES: Partial<Record<Variable, string>> = {
 const TIMEOUT_MS = 30_000;
 const SCRIPT_BYTES_MAX = 1024 * 1024;
 
-/** Settings from the sources that root controls: flags, the environment of root's process, and the configuration file. */
+/**
+ * Settings from the sources that root controls: flags, the environment of root's process, and the configuration file.
+ */
 interface RootSettings {
   /** The path of the configuration file; null if there is none. */
   configFile: string | null;

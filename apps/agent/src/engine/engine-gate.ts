@@ -79,8 +79,8 @@ export function createEngineGate({ now, random, limits = GATE_LIMITS_DEFAULT }: 
   return {
     openAt,
     failed(use, failure) {
-      // An engine can accept event streams and close the connection only for lists. Then the list failed, not the
-      // connection.
+      // An engine can accept event streams but close each connection that requests a list. In that case, the list
+      // failed, not the connection.
       const isConnection = failure === 'unreachable' && !(use === 'list' && wasReopened);
       const name = isConnection ? 'connection' : use;
       const { failures, notBefore } = backoffs[name];

@@ -45,8 +45,9 @@ export interface Inventory {
    */
   read(signal: AbortSignal): Promise<InventoryReading>;
   /**
-   * Drops the inspected facts of a container, because it started or ended. If it ended, the next reading inspects it,
-   * even if an inspection of it has just failed, because only an inspection shows why it ended.
+   * Drops the inspected facts of a container that started or ended. The next reading inspects a container that ended,
+   * even after an inspection of that container has just failed, because only an inspection shows why the container
+   * ended.
    */
   invalidate(id: string, hasEnded?: boolean): void;
   /**

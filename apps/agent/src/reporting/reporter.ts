@@ -109,7 +109,10 @@ const SLEEP_MS_MAX = 86_400_000;
  */
 const SLOW_READING_MS = 1_000;
 
-/** A heartbeat does not confirm the last snapshot if a reading started more than this many milliseconds before. */
+/**
+ * Milliseconds after the start of a reading. Until then, heartbeats that are sent during the reading may confirm the
+ * last snapshot.
+ */
 const CONFIRMING_MS_MAX = 15_000;
 
 /**

@@ -55,8 +55,8 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
     wrong: 0,
     firstWrong: null as string | null,
     /**
-     * When the last request was sent whose response did not have status 200, in ms after the start; 0 if there was
-     * none.
+     * When the last request that got no response with status 200 was sent, in ms after the start; 0 if there was no
+     * such request.
      */
     lastNotOkMs: 0,
   };

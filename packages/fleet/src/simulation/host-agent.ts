@@ -63,7 +63,7 @@ const UNKNOWN_REASON = '"reason":"unknown"';
  */
 const REMOVED_MAX = 20;
 
-/** How long after a failed request without a response the API can still receive its snapshot. */
+/** Time for which the API can still receive the snapshot of a request that got no response. */
 const LATE_ARRIVAL_MS_MAX = 5_000;
 
 /** The share of snapshots that each kind of mishap affects if `faults` is 1. */

@@ -5,8 +5,8 @@ const KINDS: readonly WorkloadKind[] = ['compose', 'swarm', 'kubernetes', 'nomad
 
 /**
  * The query parameters of a workload's page: a service, or one instance of it. They stay the same when a container is
- * replaced. `hostId` is missing if the workload can move to another host. `swarmServiceId` separates the clusters that have
- * stacks with the same names.
+ * replaced. `hostId` is missing if the workload can move to another host. `swarmServiceId` separates the clusters that
+ * have stacks with the same names.
  */
 export interface WorkloadSearch {
   kind?: WorkloadKind | undefined;

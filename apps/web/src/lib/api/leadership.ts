@@ -66,8 +66,8 @@ const LEASE_MS = 70_000;
 const CONFIRMATION_MS = 1_000;
 
 /**
- * Elects with a lease in `localStorage`, for pages without Web Locks, which browsers offer only with HTTPS. `steal`
- * takes the lease from a leader that no longer sends messages.
+ * Elects with a lease in `localStorage`, for pages without Web Locks. (Browsers offer Web Locks only with HTTPS.)
+ * `steal` takes the lease from a leader that no longer sends messages.
  */
 export function electByLease(
   storage: LeaseStorage,
