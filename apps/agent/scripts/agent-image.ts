@@ -6,8 +6,8 @@ import type { Library } from './libraries.js';
 import { writeTar, type TarEntry } from './tar.js';
 
 /**
- * The ID of the user and of the group of the agent in a container. The ID is numeric, so that Kubernetes can verify
- * that the user is not root.
+ * The ID of the agent's user and group in a container. The ID is numeric, so that Kubernetes can verify that the user
+ * is not root.
  */
 const USER = 65_532;
 

@@ -11,7 +11,7 @@ import type { Terminal } from './terminal.js';
 export interface ApiConnection {
   url: string;
   key: string;
-  /** The setting that contains the URL, as messages name it. */
+  /** The name of the setting that contains the URL, for messages. */
   urlSetting: string;
 }
 

@@ -67,7 +67,7 @@ export const AvailabilitySegment = z.object({
 });
 export type AvailabilitySegment = z.output<typeof AvailabilitySegment>;
 
-/** The window from `from` to `to`, which is the time of the answer. */
+/** The window from `from` to `to`. `to` is the time of the answer. */
 const Period = { window: AvailabilityWindow, from: Timestamp, to: Timestamp };
 
 /**

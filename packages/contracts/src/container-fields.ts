@@ -116,8 +116,8 @@ const optionalListedField = { ...listedField, optional: true } as const;
 
 /**
  * Each field of a container, defined once. Column lists, row digest, comparisons, `updated` events, canonical form,
- * limits, CSV columns and the parser's version derive from this table. The order is that of the canonical form, so a
- * new field must come last.
+ * limits, CSV columns and the parser's version derive from this table. The fields are in the order of the canonical
+ * form, so a new field must come last.
  */
 export const CONTAINER_FIELDS = {
   dockerId: {

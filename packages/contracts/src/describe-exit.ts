@@ -60,7 +60,7 @@ export function describeExit({ reason, code, error = '', engineName }: KnownExit
 
 /**
  * Patterns of the engines' messages about a container that could not be started, each with the sentence that states the
- * cause. The messages are those of Docker 20.10 to 29.7 and Podman 4.3 to 5.4.
+ * cause. The messages are from Docker 20.10 to 29.7 and Podman 4.3 to 5.4.
  */
 const SENTENCES: readonly (readonly [pattern: RegExp, sentence: (...groups: string[]) => string])[] = [
   [

@@ -50,7 +50,9 @@ const readGroups = async (path: string): Promise<{ name: string; gid: number; me
     members: members.split(','),
   }));
 
-/** Returns whether a systemd unit adds this group to its user. A unit can name a group or contain its ID. */
+/**
+ * Returns whether a systemd unit adds this group to its user. A unit contains either the name of the group or its ID.
+ */
 export const unitAddsGroup = (unit: string, { gid, name }: { gid: number; name: string | null }): boolean =>
   [...unit.matchAll(/^SupplementaryGroups=(.*)$/gm)]
     .flatMap(([, groups]) => groups!.trim().split(/\s+/))

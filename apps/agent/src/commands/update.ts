@@ -49,8 +49,8 @@ interface RootSettings {
  * Installs the release of the server at which this machine is enrolled, by running that server's `install.sh`. The
  * script verifies checksums, restarts the service, and restores the earlier release if the new release does not report
  * within a minute. The script uses these `values` for its downloads, and does not receive the enrollment token. The
- * server's address comes only from root's settings. The state is not used, because the agent's user can change it but
- * must not choose what root runs. Resolves with the exit code.
+ * server's address comes only from root's settings. The address in the state is not used, because the agent's user can
+ * change the state but must not choose what root runs. Resolves with the exit code.
  * @throws StopError if nothing can be installed on this machine.
  */
 export async function updateAgent(

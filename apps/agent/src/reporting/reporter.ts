@@ -109,10 +109,7 @@ const SLEEP_MS_MAX = 86_400_000;
  */
 const SLOW_READING_MS = 1_000;
 
-/**
- * Milliseconds after the start of a reading. Until then, heartbeats that are sent during the reading may confirm the
- * last snapshot.
- */
+/** Maximum time after the start of a reading at which a heartbeat still confirms the last snapshot, in milliseconds. */
 const CONFIRMING_MS_MAX = 15_000;
 
 /**

@@ -48,7 +48,7 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
     sent: 0,
     /** Responses with status 200. */
     ok: 0,
-    /** Responses with status 503 and, in a storm, also those with status 429. */
+    /** Responses with status 503 and, in a storm, also responses with status 429. */
     refused: 0,
     refusedWithoutRetryAfter: 0,
     /** Other statuses, broken connections, and responses with status 200 that did not apply the snapshot. */

@@ -28,7 +28,7 @@ export const parseWorkloadSearch = (search: Record<string, unknown>): WorkloadSe
 
 const SWARM_SERVICE_ID = 'com.docker.swarm.service.id';
 
-/** Returns the id of a Swarm task's service, which is unique to its cluster. */
+/** Returns the id of a Swarm task's service. Each cluster has other ids. */
 export const swarmServiceIdOf = ({ kind }: Workload, labels: Labels): string | undefined =>
   kind === 'swarm' && Object.hasOwn(labels, SWARM_SERVICE_ID) ? labels[SWARM_SERVICE_ID] : undefined;
 

@@ -1,7 +1,7 @@
 /**
- * Elects one tab of the browser as the leader, which holds the live stream for all tabs. `onLead` is called when this
- * tab becomes the leader. The signal is aborted when this tab loses the leadership. Returns a function that withdraws
- * this tab from the election.
+ * Elects one tab of the browser as the leader. The leader holds the live stream for all tabs. `onLead` is called when
+ * this tab becomes the leader. The signal is aborted when this tab loses the leadership. Returns a function that
+ * withdraws this tab from the election.
  */
 export type Elect = (onLead: (lost: AbortSignal) => void) => () => void;
 

@@ -7,7 +7,7 @@ import { api, isSignedOut } from './client';
  * The queries of the API. The first element of a query's key is its topic. A change makes all queries of a topic stale.
  */
 
-/** Number of rows in one page of a list, which is the API's maximum. */
+/** Number of rows in one page of a list. It is the API's maximum. */
 const PAGE_ROWS = 200;
 
 /** The query for the session, whose data is null if the user is not signed in. */
@@ -170,7 +170,7 @@ export const containersOfAllTimesQuery = (filters: ContainerFilters) =>
       ),
   });
 
-/** The query for the last event of a container, which may no longer be stored. */
+/** The query for the last event of a container. The container itself may no longer be stored. */
 export const lastEventQuery = (hostId: string, dockerId: string) =>
   queryOptions({
     queryKey: ['events', 'last', hostId, dockerId],
@@ -328,7 +328,7 @@ export interface RecentEventList {
   isComplete: boolean;
 }
 
-/** The start of the keys of all lists of recent events. */
+/** The beginning of the key of every list of recent events. */
 export const RECENT_EVENTS_KEY = ['recent-events'] as const;
 
 /**
