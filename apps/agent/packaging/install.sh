@@ -439,8 +439,8 @@ write_line() { # NAME VALUE
   mv -f "$config.lines" "$config.part"
 }
 
-# Does nothing while a foreign agent uses the state directory. The flag -h prevents chown from following symbolic links,
-# which the unprivileged owner of the state directory could point at other files.
+# Does nothing while an agent of another user or in a container uses the state directory. The flag -h prevents chown
+# from following symbolic links, which the unprivileged owner of the state directory could point at other files.
 chown_state_to_service_user() { [ -n "$root" ] || [ -n "$(foreign_holder)" ] || chown -hR muster-agent "$state"; }
 
 agent() {

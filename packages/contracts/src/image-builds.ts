@@ -68,7 +68,7 @@ export const ImageBuild = z
      */
     build: z.int().positive(),
     imageDigest: z.string().nullable(),
-    /** The image's id, if the containers report no digest. Null if they report neither. */
+    /** The image's id, if the containers report no digest. Null if the containers report neither a digest nor an id. */
     imageId: z.string().nullable(),
     /**
      * The platform, for example `linux/amd64`, as stated by the digest. If the digest states no platform, the platform

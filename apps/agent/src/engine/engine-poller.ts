@@ -53,7 +53,7 @@ export interface EnginePoller {
    * failed.
    */
   facts(): MachineFacts | null;
-  /** Forces the next poll to re-read the facts, because the engine may have been replaced. */
+  /** Forces the next poll to read the facts again. Call it when the engine may have been replaced. */
   invalidateFacts(): void;
 }
 

@@ -15,7 +15,7 @@ export interface ImageDigests {
     listedById: ReadonlyMap<string, ListedContainer>,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Makes the next call repeat inspections that were refused or failed, because the engine is reachable again. */
+  /** Makes the next call repeat inspections that were refused or failed. Call it when the engine is reachable again. */
   retry(): void;
 }
 

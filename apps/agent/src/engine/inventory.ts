@@ -55,7 +55,7 @@ export interface Inventory {
    * container must be inspected. Returns whether the next reading may differ from the last one.
    */
   recordHealth(id: string, health: Health | null): boolean;
-  /** Makes the next reading repeat failed inspections immediately, because the engine is reachable again. */
+  /** Makes the next reading repeat failed inspections immediately. Call it when the engine is reachable again. */
   retryInspections(): void;
 }
 

@@ -61,7 +61,7 @@ function LabelInput({ onClose }: { onClose: (entry: string, restoresFocus: boole
     key,
     ...values.map(({ value }) => `${key}=${value}`),
   ]);
-  // A browser may also report that the field loses the focus because it is removed.
+  // When the field is removed, a browser may also report that the field loses the focus.
   const close = (text: string, restoresFocus: boolean): void => {
     if (isClosed.current) return;
     isClosed.current = true;
