@@ -788,9 +788,9 @@ $holder), and start it again with: $command"
   fi
 }
 
-# Ends the script if another run is active on this machine, for example a run that the timer started, because both runs
-# would use the same temporary files. Only root can open the lock's file, so no other user can hold the lock. The lock
-# is released when the script ends.
+# Ends the script if another run is active on this machine, for example a run that the timer started. Both runs would
+# use the same temporary files. Only root can open the lock's file, so no other user can hold the lock. The lock is
+# released when the script ends.
 take_lock() {
   if [ -n "$root" ] || ! has flock; then return; fi
   (umask 077 && : >>/run/muster-agent-install.lock)

@@ -71,8 +71,8 @@ export type AvailabilitySegment = z.output<typeof AvailabilitySegment>;
 const Period = { window: AvailabilityWindow, from: Timestamp, to: Timestamp };
 
 /**
- * The availability of one host. `segments` cover the window without gaps, oldest first. If the host changed its state
- * more often than the maximum number of segments, the segments have equal lengths, each has the worst state that
+ * The availability of one host. `segments` cover the window without gaps, oldest first. The number of segments is
+ * limited. If the host changed its state more often, the segments have equal lengths, each has the worst state that
  * occurred in it, and `isExact` is false. `ratio` and `seconds` are always exact.
  */
 export const HostAvailability = z.object({

@@ -46,8 +46,9 @@ const ReportedEngineFacts = z.object({
 });
 
 /**
- * The facts about a host that its agent reports when it enrolls, and in a heartbeat after its start, after a change and
- * once an hour. A fact that is absent is unknown, and the host keeps the value that was reported before.
+ * The facts about a host that its agent reports. The agent reports them when it enrolls, and in a heartbeat after its
+ * start, after a change and once an hour. A fact that is absent is unknown, and the host keeps the value that was
+ * reported before.
  */
 export const HostFacts = z.object({
   /** The machine's name. The host has this name, unless an operator has set another one. */

@@ -45,9 +45,8 @@ export interface Inventory {
    */
   read(signal: AbortSignal): Promise<InventoryReading>;
   /**
-   * Drops the inspected facts of a container that started or ended. The next reading inspects a container that ended,
-   * even after an inspection of that container has just failed, because only an inspection shows why the container
-   * ended.
+   * Drops the inspected facts of a container that started or ended. If the container ended, the next reading inspects
+   * it, even if an inspection of it has just failed. Only an inspection shows why a container ended.
    */
   invalidate(id: string, hasEnded?: boolean): void;
   /**
