@@ -54,7 +54,8 @@ changed=no
 finished=no
 config_is_new=no
 service_was_stopped=no
-# The agent outside the service that the script stopped, its user, and the owner of its state.
+# The process of an agent outside the service that the script stopped, the user of that agent, and the owner of its
+# state.
 stopped_agent=
 stopped_user=
 stopped_owner=
@@ -153,8 +154,9 @@ restore_previous_files() {
   warn "$restored"
 }
 
-# Replaces a file, or a symbolic link, which the unprivileged owner of the state directory could create. Without -T, which
-# some versions lack, `mv` would move the new file into the directory that a link points to.
+# Replaces a file. Replaces a symbolic link instead of following it, because the unprivileged owner of the state
+# directory could create one. Without -T, which some versions lack, `mv` would move the new file into the directory that
+# a link points to.
 rename() { # NEW TARGET
   mv -fT "$1" "$2" 2>/dev/null || { rm -f "$2" && mv -f "$1" "$2"; }
 }
@@ -215,7 +217,7 @@ install_binary() {
   say "Installed $binary"
 }
 
-# Ends the script if the agent cannot use the host's name or labels, which each of its commands checks.
+# Ends the script if the agent cannot use the host's name or labels. Every command of the agent checks them.
 check_host_settings() { # EXECUTABLE
   if [ -z "${MUSTER_HOST_NAME:-}${MUSTER_HOST_LABELS:-}" ]; then return; fi
   problems=$(env -i MUSTER_CONFIG=/dev/null MUSTER_STATE_DIR=/nonexistent MUSTER_HOST_NAME="${MUSTER_HOST_NAME:-}" \
@@ -437,8 +439,8 @@ write_line() { # NAME VALUE
   mv -f "$config.lines" "$config.part"
 }
 
-# Does nothing while a foreign agent uses the state directory. The flag -h prevents chown from following symbolic links,
-# which the unprivileged owner of the state directory could point at other files.
+# Does nothing while an agent of another user or in a container uses the state directory. The flag -h prevents chown
+# from following symbolic links, which the unprivileged owner of the state directory could point at other files.
 chown_state_to_service_user() { [ -n "$root" ] || [ -n "$(foreign_holder)" ] || chown -hR muster-agent "$state"; }
 
 agent() {
@@ -446,7 +448,8 @@ agent() {
     "$binary" "$@"
 }
 
-# Queries the running agent. Reads no other setting, because an invalid setting would hide the agent.
+# Queries the running agent. Uses only the state directory and no other setting, because an invalid setting would make
+# the query fail.
 agent_status() {
   [ -x "$binary" ] && env -i MUSTER_STATE_DIR="$state" MUSTER_CONFIG=/dev/null "$binary" status --json 2>/dev/null
 }
@@ -462,8 +465,8 @@ is_agent() { # PROCESS
   esac
 }
 
-# Prints the process that uses the state directory. Prints `elsewhere` if this process is in a container, where it has
-# another number.
+# Prints the process that uses the state directory. Prints `elsewhere` if that process is in a container, where it has
+# another process ID.
 state_holder() {
   pid=$(agent_status | sed -n 's/^ *"pid": \([0-9][0-9]*\),*$/\1/p')
   if [ -z "$pid" ]; then return; fi
@@ -484,8 +487,9 @@ is_service() { # PROCESS
   esac
 }
 
-# Prints the process that uses the state directory if it would lose access to a directory of the service's user: a
-# process in a container, or of a user other than root and muster-agent.
+# Prints the process that uses the state directory, if that process would lose access once the directory belongs to the
+# service's user. This is the case for a process in a container, and for a process of a user other than root and
+# muster-agent.
 foreign_holder() {
   holder=$(state_holder)
   case $holder in
@@ -554,7 +558,7 @@ stop_agent() {
 needs_enrollment() { ! is_enrolled_at "$url\"" || ! agent_status >/dev/null; }
 
 # Ends the script if the API rejects the enrollment token, before anything is downloaded. Ignores a 401 from a proxy and
-# all other failures, because the agent describes them better.
+# all other failures, because the messages of the agent describe them better.
 check_token() {
   case $token in
     muster_enroll_*) ;;
@@ -685,7 +689,7 @@ run_service() {
     holder=$(state_holder)
     if [ -n "$holder" ]; then
       if is_service "$holder"; then break; fi
-      # A process that has ended was perhaps the service, which its manager starts again.
+      # If the process has ended, it may have been the service. The service manager then starts it again.
       if [ "$holder" = elsewhere ] || kill -0 "$holder" 2>/dev/null; then yield_to "$holder"; fi
     fi
     tries=$((tries + 1))
@@ -710,7 +714,7 @@ wait_for_report() {
   done
 }
 
-# Returns whether the agent is updated automatically, now or since an earlier run of this script.
+# Returns whether this run or an earlier run of this script turned automatic updates on.
 uses_timer() { [ "$auto_update" = yes ] || { [ -z "$root" ] && [ -f "$update_timer" ]; }; }
 
 # Ends the script if automatic updates are requested but not possible or not safe.
@@ -784,7 +788,7 @@ $holder), and start it again with: $command"
   fi
 }
 
-# Ends the script if another run is active on this machine, for example a run that the timer started, because both would
+# Ends the script if another run is active on this machine, for example a run that the timer started. Both runs would
 # use the same temporary files. Only root can open the lock's file, so no other user can hold the lock. The lock is
 # released when the script ends.
 take_lock() {
@@ -840,7 +844,7 @@ that engine appears as two hosts"
   finished=yes
 }
 
-# Uses the executable that the installed service names, if there is none at --prefix.
+# If there is no executable at --prefix, uses the executable in the definition of the installed service.
 find_binary() {
   if [ -e "$binary" ] || [ -n "$root" ]; then return; fi
   for file in "$unit" "$init_script"; do

@@ -5,7 +5,10 @@ import type { Architecture } from './executable.js';
 import type { Library } from './libraries.js';
 import { writeTar, type TarEntry } from './tar.js';
 
-/** The user and group of the agent in a container. Its ID is numeric, so that Kubernetes can verify that it is not root. */
+/**
+ * The ID of the agent's user and group in a container. The ID is numeric, so that Kubernetes can verify that the user
+ * is not root.
+ */
 const USER = 65_532;
 
 const STATE_DIRECTORY = 'var/lib/muster-agent';
@@ -15,8 +18,8 @@ const OCI_ARCHITECTURES: Readonly<Record<Architecture, string>> = { x64: 'amd64'
 
 /**
  * Writes the agent's image in the format of `docker save`, which `docker load` and `podman load` read. Needs no engine.
- * The image contains the executable, the libraries that it loads, their licenses and an empty state directory. It has no
- * CA certificates, so the agent uses those in Node.js. The same files result in the same image.
+ * The image contains the executable, the libraries that it loads, their licenses and an empty state directory. It has
+ * no CA certificates, so the agent uses the certificates in Node.js. The same files result in the same image.
  */
 export async function writeImage(
   outfile: string,

@@ -11,7 +11,7 @@ const ELF_MACHINES: Readonly<Record<Architecture, number>> = { x64: 62, arm64: 1
 export class WrongExecutableError extends Error {}
 
 /**
- * Checks that the file's header is that of a Linux executable for `arch`. This is the only possible check for an
+ * Checks that the file has the header of a Linux executable for `arch`. This is the only possible check for an
  * executable that this machine cannot run.
  * @throws WrongExecutableError
  */

@@ -23,7 +23,7 @@ import type { Traffic } from './footprint/relay.js';
 /** The maximum resource usage of one agent: memory, CPU time, traffic per heartbeat, and list calls to the engine. */
 const LIMITS = { rssBytes: 70e6, cpuShare: 0.003, heartbeatBytes: 1_500, listsPerMinute: 1 };
 
-/** Seconds between two samples. A list call is noticed with the next sample, that is, at most one interval late. */
+/** Seconds between two samples. A list call is noticed with the next sample, so at most one interval late. */
 const SAMPLE_INTERVAL_SECONDS = 1;
 
 const inPackage = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));

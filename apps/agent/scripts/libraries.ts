@@ -9,7 +9,7 @@ export interface Library {
   package: { name: string; version: string; license: string } | null;
 }
 
-/** The libraries that glibc before 2.34 loads to resolve names, so `ldd` does not list them. */
+/** The libraries that glibc before 2.34 loads only when it resolves names. `ldd` therefore does not list them. */
 const NAME_RESOLUTION_LIBRARIES = ['libresolv.so.2', 'libnss_dns.so.2', 'libnss_files.so.2'];
 
 /**
@@ -40,7 +40,7 @@ function debianPackage(path: string): Library['package'] {
       const license = realpathSync(`/usr/share/doc/${plainName}/copyright`);
       return { name: plainName!, version: version!, license };
     } catch {
-      // Not Debian, another path, or documentation that is not installed.
+      // The machine does not run Debian, dpkg knows the file by another path, or the documentation is not installed.
     }
   }
   return null;

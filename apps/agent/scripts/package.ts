@@ -10,7 +10,8 @@
  * checks it against the hash in `node-archives.ts`. An executable for the other architecture cannot be tested on this
  * machine, and its image cannot be built here, because the image contains libraries of the machine.
  *
- * The release is built in another directory, which then replaces the earlier release. Several scripts may run at once.
+ * The release is built in another directory, which then replaces the earlier release. Several runs of this script at
+ * the same time are allowed.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -84,7 +85,7 @@ async function checksumLine(release: string, name: string): Promise<string> {
   return `${hash.digest('hex')}  ${name}\n`;
 }
 
-/** Returns the architectures to build if the command line has these. */
+/** Returns the architectures to build. `named` are the architectures on the command line. */
 function chooseArchitectures(named: readonly Architecture[]): readonly Architecture[] {
   if (named.length > 0) return named;
   if (options.ifChanged !== true) return ARCHITECTURES;
@@ -94,8 +95,8 @@ function chooseArchitectures(named: readonly Architecture[]): readonly Architect
 }
 
 /**
- * Returns the architectures to build, with Node's executables. An earlier release's other architecture stays part of the
- * release, unless its Node.js cannot be downloaded.
+ * Returns the architectures to build, with Node's executables. With `--if-changed`, an architecture of the earlier
+ * release stays part of the release, unless its Node.js cannot be downloaded.
  */
 async function findNodeExecutables(earlier: string, workDir: string): Promise<Map<Architecture, string>> {
   const executables = new Map<Architecture, string>();

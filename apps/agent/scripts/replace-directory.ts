@@ -1,15 +1,18 @@
 import { readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** How often a directory is moved into place, in case other processes do the same at the same time. */
+/**
+ * Maximum number of attempts to move a directory into place. An attempt fails if another process moves its own
+ * directory there at the same time.
+ */
 const ATTEMPTS_MAX = 20;
 
 /** Returns the path at which this process builds a new version of a directory, on the same file system. */
 export const partialDirectory = (directory: string): string => `${directory}.part-${process.pid}`;
 
 /**
- * Replaces `directory` with `replacement`. Several processes may do so at the same time: the last one wins, and the
- * directory never contains files of two of them.
+ * Replaces `directory` with `replacement`. Several processes may do so at the same time: the last process wins, and the
+ * directory never contains files of two processes.
  */
 export async function replaceDirectory(replacement: string, directory: string): Promise<void> {
   const previous = `${replacement}-previous`;
@@ -30,7 +33,7 @@ export async function replaceDirectory(replacement: string, directory: string): 
   await rm(previous, { recursive: true, force: true });
 }
 
-/** Deletes the partial versions of a directory that processes have left behind when they were killed. */
+/** Deletes the partial versions of a directory that killed processes have left behind. */
 export async function deleteAbandoned(directory: string): Promise<void> {
   for (const name of await readdir(dirname(directory))) {
     const [prefix, suffix] = name.split('.part-');

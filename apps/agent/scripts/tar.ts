@@ -7,7 +7,7 @@ export interface TarEntry {
   /** The path without a leading slash. A directory's path ends with a slash. */
   path: string;
   mode: number;
-  /** The ID of the user and of the group that own the entry. */
+  /** The ID of both the user and the group that own the entry. */
   owner: number;
   content: Buffer | { file: string } | null;
 }

@@ -31,7 +31,7 @@ const OPTIONS: Readonly<Record<string, string>> = {
   expiresInSeconds: '--expires',
 };
 
-/** Connects to the API at the URL of the connection. `fields` names the fields that no option sets. */
+/** Connects to the API at the URL of the connection. `fields` contains the names of the fields that no option sets. */
 export const connect = (connection: ApiConnection, fields: Readonly<Record<string, string>> = {}): Api => ({
   client: createClient({ ...connection, fetch: fetchWithTimeout }),
   toCommandError: (error) => toCommandError(error, connection, { ...OPTIONS, ...fields }),

@@ -11,7 +11,7 @@ import type { Terminal } from './terminal.js';
 export interface ApiConnection {
   url: string;
   key: string;
-  /** The setting that contains the URL, as messages name it. */
+  /** The name of the setting that contains the URL, for messages. */
   urlSetting: string;
 }
 
@@ -116,7 +116,10 @@ export function normalizeUrl(text: string, setting: string): string {
   return (url.origin + url.pathname).replace(/\/+$/, '');
 }
 
-/** @throws CommandError if a key has characters that no key has, such as a line feed. The message does not contain the key. */
+/**
+ * @throws CommandError if a key contains an invalid character, such as a line feed. The message does not contain the
+ * key.
+ */
 export function checkKey(key: string, setting: string): void {
   if (!/^[!-~]+$/.test(key)) throw new CommandError(`${setting} must be an API key (muster_key_…)`, ExitCodes.usage);
 }

@@ -22,8 +22,9 @@ export const parseEnv = (source: Readonly<Record<string, string | undefined>>): 
   EnvVariables.parse(Object.fromEntries(Object.entries(source).filter(([, value]) => value !== '')));
 
 /**
- * Returns the secret NAME, or the content of the file that NAME_FILE names; undefined if both are unset.
- * @throws CommandError if both are set, or if the file cannot be read.
+ * Returns the secret NAME, or the content of the file whose path is in NAME_FILE; undefined if both variables are
+ * unset.
+ * @throws CommandError if both variables are set, or if the file cannot be read.
  */
 export function readSecret(
   source: Readonly<Record<string, string | undefined>>,

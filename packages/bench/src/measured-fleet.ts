@@ -26,7 +26,7 @@ export const startServer = (id: ServerId, env: Readonly<Record<string, string>>,
     ...(adminKey === undefined ? {} : { adminKey }),
   });
 
-/** The parameters of a load, without its fleet and server, which are added when the load is sent. */
+/** The parameters of a load, except its fleet and its server. These two are added when the load is sent. */
 type ServerLoad = Omit<FleetLoad, 'fleet' | 'port'>;
 
 /** Sends the current snapshot of each host once. */

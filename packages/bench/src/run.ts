@@ -16,7 +16,7 @@ export interface BenchOptions extends ReportOptions<SectionId> {
 }
 
 /**
- * Runs the sections and prints their tables. If the options name a directory, writes the results into it after each
+ * Runs the sections and prints their tables. If the options contain a directory, writes the results into it after each
  * section, together with the previous results of other sections.
  * @throws VerificationError if a contender did not do its work.
  * @throws PostgresMissingError | ProgramError | ApiError | ResultsError | DocumentError

@@ -30,7 +30,9 @@ export class NetworkError extends Error {
 /** Thrown if a response is not from Muster. Such a response usually comes from a proxy, or from another server. */
 export class UnexpectedResponseError extends Error {
   constructor(
-    /** The HTTP status, or 0 for a redirect in a browser, because browsers hide the response to a redirected request. */
+    /**
+     * The HTTP status, or 0 for a redirect in a browser, because browsers hide the response to a redirected request.
+     */
     readonly status: number,
     /** The requested URL. */
     readonly url: string,

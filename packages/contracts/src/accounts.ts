@@ -49,7 +49,7 @@ export type OidcFailure =
 export type OidcRefusal =
   /** The provider sent no valid email address. */
   | 'no-email'
-  /** The domain of the email address is not allowed to sign in. */
+  /** The provider does not confirm that the email address is verified. */
   | 'unverified'
   /** The domain of the email address may not sign in. */
   | 'domain'

@@ -103,7 +103,7 @@ export const ContainerAttentionGroup = z.object({
   hosts: Count,
   filter: ContainerAttentionFilter,
   /**
-   * The earliest time at which one of the containers got the problem. For `crash_loop`, a container's time is that of
+   * The earliest time at which one of the containers got the problem. For `crash_loop`, a container got the problem at
    * its first exit with an error within the last hour.
    */
   since: Timestamp,

@@ -67,12 +67,12 @@ export const AvailabilitySegment = z.object({
 });
 export type AvailabilitySegment = z.output<typeof AvailabilitySegment>;
 
-/** The window from `from` to `to`, which is the time of the answer. */
+/** The window from `from` to `to`. `to` is the time of the answer. */
 const Period = { window: AvailabilityWindow, from: Timestamp, to: Timestamp };
 
 /**
- * The availability of one host. `segments` cover the window without gaps, oldest first. If the host changed its state
- * more often than the maximum number of segments, the segments have equal lengths, each has the worst state that
+ * The availability of one host. `segments` cover the window without gaps, oldest first. The number of segments is
+ * limited. If the host changed its state more often, the segments have equal lengths, each has the worst state that
  * occurred in it, and `isExact` is false. `ratio` and `seconds` are always exact.
  */
 export const HostAvailability = z.object({
@@ -102,9 +102,10 @@ export const AvailabilityItemPage = z.object({
 export type AvailabilityItemPage = z.output<typeof AvailabilityItemPage>;
 
 /**
- * The availability of groups of hosts. Each group has the hosts with one value of the label; `value` is null for the hosts
- * without the label. The group with the lowest ratio is first, and groups without a ratio are last. If there are more
- * than `FACET_VALUES_MAX` groups, only the first ones are returned, and `hasMore` is true. `total` counts all hosts.
+ * The availability of groups of hosts. Each group has the hosts with one value of the label; `value` is null for the
+ * hosts without the label. The group with the lowest ratio is first, and groups without a ratio are last. If there are
+ * more than `FACET_VALUES_MAX` groups, only the first ones are returned, and `hasMore` is true. `total` counts all
+ * hosts.
  */
 export const AvailabilityGroups = z.object({
   ...Period,

@@ -78,7 +78,7 @@ interface TextField extends Field<'text', 'text'> {
 
 interface NamesField extends Field<'names', 'text[]'> {
   digestMarker: string;
-  /** If true, a container without names omits the field. If false, such a container has an empty list. */
+  /** If true, a container with an empty list omits the field. If false, it has the empty list. */
   optional: boolean;
   /** An additional condition that the schema checks. */
   isValid?: (names: readonly string[]) => boolean;
@@ -116,8 +116,8 @@ const optionalListedField = { ...listedField, optional: true } as const;
 
 /**
  * Each field of a container, defined once. Column lists, row digest, comparisons, `updated` events, canonical form,
- * limits, CSV columns and the parser's version derive from this table. The order is that of the canonical form, so a
- * new field must come last.
+ * limits, CSV columns and the parser's version derive from this table. The fields are in the order of the canonical
+ * form, so a new field must come last.
  */
 export const CONTAINER_FIELDS = {
   dockerId: {
@@ -217,9 +217,9 @@ const VERSION_3_FIELD_COUNT = 11;
 
 /**
  * The version of the container parser. The digest of each body depends on it. After an upgrade to a new version, the
- * digest of the same bytes therefore differs from the stored digest, and the bytes are parsed again (ADR 19). Increment the
- * first number with each change to `parseContainer`, to `fitContainer`, or to the numbers that are stored for each host
- * (`ContainerTotals`). A new field or a new `DERIVATION_VERSION` changes the version automatically.
+ * digest of the same bytes therefore differs from the stored digest, and the bytes are parsed again (ADR 19). Increment
+ * the first number with each change to `parseContainer`, to `fitContainer`, or to the numbers that are stored for each
+ * host (`ContainerTotals`). A new field or a new `DERIVATION_VERSION` changes the version automatically.
  */
 export const CONTAINER_PARSER_VERSION = [
   `4.${DERIVATION_VERSION}`,

@@ -60,7 +60,7 @@ export function describeExit({ reason, code, error = '', engineName }: KnownExit
 
 /**
  * Patterns of the engines' messages about a container that could not be started, each with the sentence that states the
- * cause. The messages are those of Docker 20.10 to 29.7 and Podman 4.3 to 5.4.
+ * cause. The messages are from Docker 20.10 to 29.7 and Podman 4.3 to 5.4.
  */
 const SENTENCES: readonly (readonly [pattern: RegExp, sentence: (...groups: string[]) => string])[] = [
   [
@@ -81,7 +81,7 @@ const PREFIX =
   /^(?:(?:failed to (?:create task for container|create shim task|set up container networking)|OCI runtime create failed|(?:runc|crun)(?: create failed)?|unable to start container process|error during container init|driver failed programming external connectivity on endpoint \S+ \([0-9a-f]+\)): )+/i;
 
 /**
- * Returns the sentence that states the cause from an engine's message about a container that could not be started. If
+ * Extracts the sentence that states the cause from an engine's message about a container that could not be started. If
  * the form of the message is unknown, removes its beginning and its end if they do not state the cause.
  */
 export function shortenEngineError(message: string): string {

@@ -1,8 +1,8 @@
 import type { Host } from './host.js';
 
 /**
- * Returns a text that distinguishes a host from others with the same name: its first address, or else its kernel or its
- * operating system, and the beginning of its engine's id. An API of an earlier release sends no addresses.
+ * Returns a text that distinguishes a host from others with the same name: its first address, or else its kernel, or
+ * else its operating system. The beginning of its engine's id follows. An API of an earlier release sends no addresses.
  */
 export function distinguishHost({
   addresses,

@@ -21,7 +21,7 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
 
 /**
  * Converts the first `PROBLEM_ERRORS_MAX` zod issues to field errors. If the parsed value is a part of a larger value,
- * `base` is its path there, and precedes the path of each issue.
+ * `base` is the path of that part. It precedes the path of each issue.
  */
 export const fieldErrors = (error: z.ZodError, base: readonly PropertyKey[] = []): FieldError[] =>
   toFieldErrors(error, base, ({ message }) => message);
@@ -38,8 +38,8 @@ export function parseWith<S extends z.ZodType>(schema: S, value: unknown): Parse
 }
 
 /**
- * Parses query parameters like `parseWith`. A repeated parameter is an array. If its schema does not allow an array,
- * the error states that the parameter must not be repeated.
+ * Parses query parameters like `parseWith`. A repeated parameter is an array. If the parameter's schema does not allow
+ * an array, the error states that the parameter must not be repeated.
  */
 export function parseParameters<S extends z.ZodType>(
   schema: S,
@@ -75,7 +75,7 @@ function toFieldErrors(
     .flatMap((issue) =>
       issue.code === 'unrecognized_keys'
         ? issue.keys.map((key) => ({ path: [...issue.path, key], message: 'is not recognized' }))
-        : // The issue about a key of a record contains the issues of the key's schema, which state what is wrong with the key.
+        : // The issue about a record's key contains the issues of the key's schema. Those state what is wrong.
           [
             {
               path: issue.path,

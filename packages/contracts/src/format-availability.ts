@@ -1,6 +1,6 @@
 /**
- * Formats a ratio of availability as a percentage with at most two decimals. The percentage is rounded down, so that only
- * a host that was never unavailable has 100 %.
+ * Formats a ratio of availability as a percentage with at most two decimals. The percentage is rounded down, so that
+ * only a host that was never unavailable has 100 %.
  */
 export function formatAvailability(ratio: number | null): string {
   if (ratio === null) return 'unknown';

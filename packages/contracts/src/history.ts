@@ -7,7 +7,7 @@ import { Workload } from './workload.js';
 const Timestamp = z.iso.datetime();
 
 /**
- * The kinds of container events. A container that exits more than 20 times within an hour gets one event `looping` an
+ * The kinds of container events. A container that exits more than 20 times within an hour gets one `looping` event per
  * hour instead of one event for each exit and start.
  */
 export const EventKind = z.enum([
@@ -53,8 +53,8 @@ export const ContainerEvent = z.object({
    */
   exitCode: z.int().nullable(),
   /**
-   * Why the process exited; null for other events, and if the agent did not report the reason. For `looping`, it
-   * belongs to the same exit as the code.
+   * Why the process exited; null for other events, and if the agent did not report the reason. For `looping`, this
+   * reason and `exitCode` belong to the same exit.
    */
   exitReason: ExitReason.nullable(),
   /** The container's workload; null in an event that was recorded by a version of Muster before 0.4. */

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 
 /**
- * The kinds of host events, and what `from` and `to` contain. They are null unless the list states otherwise.
+ * The kinds of host events, and what `from` and `to` contain. `from` and `to` are null unless the list states
+ * otherwise.
  *
  * - `host_enrolled`: the host was enrolled. `to` is { name, engineId }, has `labels` if a new host has any, and has
  *   `again: true` if the host existed. `from` is { state, since } if the host was stale, offline or left until then.
@@ -10,15 +11,16 @@ import { z } from 'zod';
  * - `host_back`: a host that was stale or offline called again. `from` is { state, since }, `to` is { silentSeconds }.
  * - `host_left`: the agent left. `from` is { state, since } if the host was stale or offline until then. No event
  *   follows until the host is enrolled again.
- * - `engine_down`, `engine_up`: the agent cannot reach its engine (problem `engine_unreachable`), and can again.
+ * - `engine_down`, `engine_up`: the agent cannot reach its engine (problem `engine_unreachable`), or can reach it
+ *   again.
  * - `agent_upgraded`, `engine_upgraded`: the version changed, perhaps to a lower one. `from` and `to` are { version }
  *   or, for the engine, { name, version }.
  * - `host_renamed`: `from` and `to` are { name }. `labels_changed`: `from` and `to` are { labels }, with only the
  *   changed labels among those that apply. `to.omittedLabels` is the number of changed labels that are too long to be
  *   recorded.
  * - `clone_suspected`: two machines seem to use the host's token. Ends with `problem_ended`.
- * - `problem_started`: `to` is { code, message }. `problem_ended`: `from` is { code, message, since }. They stand for
- *   the entries of a host's `problems` that have no kind of their own.
+ * - `problem_started`: `to` is { code, message }. `problem_ended`: `from` is { code, message, since }. These two kinds
+ *   cover the entries of a host's `problems` that have no kind of their own.
  */
 export const HOST_EVENT_KINDS = [
   'host_enrolled',

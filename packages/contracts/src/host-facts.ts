@@ -11,7 +11,10 @@ import { machineName, text } from './text.js';
 
 const LINK_LOCAL = /^(?:169\.254\.|fe[89ab][0-9a-f]:)/i;
 
-/** An IP address at which other machines can reach the host. Link-local addresses differ in meaning on each link. */
+/**
+ * An IP address at which other machines can reach the host. A link-local address is rejected, because it can belong to
+ * different machines on different links.
+ */
 const HostAddress = z
   .union([z.ipv4(), z.ipv6()], { error: 'must be an IPv4 or IPv6 address' })
   .refine((address) => !LINK_LOCAL.test(address), { error: 'must not be a link-local address' });
@@ -43,8 +46,9 @@ const ReportedEngineFacts = z.object({
 });
 
 /**
- * The facts about a host that its agent reports when it enrolls, and in a heartbeat after its start, after a change and
- * once an hour. A fact that is absent is unknown, and the host keeps the value that was reported before.
+ * The facts about a host that its agent reports. The agent reports them when it enrolls, and in a heartbeat after its
+ * start, after a change and once an hour. A fact that is absent is unknown, and the host keeps the value that was
+ * reported before.
  */
 export const HostFacts = z.object({
   /** The machine's name. The host has this name, unless an operator has set another one. */

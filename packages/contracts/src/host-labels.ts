@@ -28,7 +28,7 @@ export const HostLabels = z
   .meta({ maxProperties: HOST_LABELS_MAX });
 export type HostLabels = z.output<typeof HostLabels>;
 
-/** The sources of a host's labels. If several set the same key, the first of these applies. */
+/** The sources of a host's labels. If several sources set the same key, the first of them applies. */
 export const HOST_LABEL_SOURCES = ['operator', 'agent', 'enrollmentToken'] as const;
 
 /** The labels that each source sets. Each source can set any key. */
@@ -53,8 +53,8 @@ const sortedEntries = (labels: HostLabels): [string, string][] =>
   Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
 
 /**
- * Parses labels that are written as `env=prod,site=fra`. Ignores white space around labels, and empty parts of the text.
- * Returns the problem as a text if a label has no `=`, is not valid or occurs twice.
+ * Parses labels that are written as `env=prod,site=fra`. Ignores white space around labels, and empty parts of the
+ * text. Returns the problem as a text if a label has no `=`, is not valid or occurs twice.
  */
 export function parseHostLabels(text: string): { labels: HostLabels } | { problem: string } {
   const labels: HostLabels = {};

@@ -2,9 +2,9 @@ import type { Freshness } from './freshness.js';
 import type { HostProblemCode } from './host-problems.js';
 
 /**
- * The severity of hosts without problems: how much attention a host needs, from 0 (its agent left) and 1 (online) to 5.
- * With problems, a host's severity is that of its freshness or of its worst problem, whichever is higher. The problems
- * of a host whose agent left do not count.
+ * The severity of a host without problems, by its freshness. The severity states how much attention a host needs, from
+ * 0 (its agent left) and 1 (online) to 5. A host with problems has the severity of its freshness or of its worst
+ * problem, whichever is higher. The problems of a host whose agent left do not count.
  */
 export const FRESHNESS_SEVERITY = {
   left: 0,

@@ -34,7 +34,9 @@ export const Host = z.object({
   engineFacts: EngineFacts.nullable(),
   /** The labels that apply to the host. */
   labels: HostLabels,
-  /** The labels that each source sets, including those that do not apply because an earlier source sets the same key. */
+  /**
+   * The labels that each source sets, including those that do not apply because an earlier source sets the same key.
+   */
   labelsBySource: HostLabelsBySource,
   freshness: Freshness,
   /** The reasons why the host's state is not current or not complete, with at most one entry per code. */
@@ -87,8 +89,8 @@ export const HostDeletionResult = z.object({ deleted: z.array(z.uuid()), notFoun
 export type HostDeletionResult = z.output<typeof HostDeletionResult>;
 
 /**
- * A change of the labels that operators have set on several hosts: sets the labels in `set` and removes those whose keys
- * are in `remove`. A host id may occur more than once.
+ * A change of the labels that operators have set on several hosts: sets the labels in `set` and removes those whose
+ * keys are in `remove`. A host id may occur more than once.
  */
 export const HostLabelChange = z
   .strictObject({
@@ -119,8 +121,8 @@ const Facet = z.object({ value: z.string(), hosts: z.int().positive() });
 
 /**
  * The values of the filters `engine`, `agentVersion` and `hostLabel` of `GET /api/hosts`, each with the number of hosts
- * that the filter finds. Sorted by value. Versions are compared number by number, so 29.10 follows 29.9. If there are more than
- * `FACET_VALUES_MAX` values, the most frequent ones are returned, and `hasMore` is true.
+ * that the filter finds. Sorted by value. Versions are compared number by number, so 29.10 follows 29.9. If there are
+ * more than `FACET_VALUES_MAX` values, the most frequent ones are returned, and `hasMore` is true.
  */
 export const HostFacets = z.object({
   engines: z.object({ values: z.array(Facet), hasMore: z.boolean() }),

@@ -57,8 +57,8 @@ const HOST_EXAMPLE = {
 
 /**
  * The containers with one image reference that also report the same build. The build is identified by `imageDigest`, or
- * by `imageId` if they report no digest. If they report neither, they form one entry. Unless both are missing, the
- * filters `image` and `imageDigest` of the container list find exactly these containers.
+ * by `imageId` if they report no digest. Containers that report neither form one entry. For every other entry, the
+ * filters `image` and `imageDigest` of the container list find exactly its containers.
  */
 export const ImageBuild = z
   .object({
@@ -68,7 +68,7 @@ export const ImageBuild = z
      */
     build: z.int().positive(),
     imageDigest: z.string().nullable(),
-    /** The image's id, if the containers report no digest. Null if they report neither. */
+    /** The image's id, if the containers report no digest. Null if the containers report neither a digest nor an id. */
     imageId: z.string().nullable(),
     /**
      * The platform, for example `linux/amd64`, as stated by the digest. If the digest states no platform, the platform

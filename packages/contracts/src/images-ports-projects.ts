@@ -52,8 +52,8 @@ export const PortPage = page(PublishedPort);
 export type PortPage = z.output<typeof PortPage>;
 
 /**
- * A project on one host, with counts of its present containers: a Compose project, a Swarm stack, a Kubernetes namespace
- * or a Nomad job.
+ * A project on one host, with counts of its present containers: a Compose project, a Swarm stack, a Kubernetes
+ * namespace or a Nomad job.
  */
 export const Project = z
   .object({

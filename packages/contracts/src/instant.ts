@@ -25,7 +25,7 @@ export const Instant = z
   })
   .toUpperCase()
   .meta({ format: 'date-time' })
-  // Rejects days that do not exist, such as February 30, because `Date` accepts them.
+  // Rejects days that do not exist, such as February 30, because `Date` would accept them.
   .pipe(z.iso.datetime({ offset: true, error: FORMAT_MESSAGE }))
   .transform((value, context) => {
     const instant = new Date(value);

@@ -9,8 +9,8 @@ export const SNAPSHOT_CONTAINERS_MAX = 5_000;
 
 /**
  * Maximum number of present containers of one host. A complete snapshot cannot exceed this number, because it holds at
- * most `SNAPSHOT_CONTAINERS_MAX` containers. Incomplete snapshots can exceed it, because they add containers to those
- * that are already stored.
+ * most `SNAPSHOT_CONTAINERS_MAX` containers. Incomplete snapshots can exceed it, because they add containers to the
+ * containers that are already stored.
  */
 export const HOST_CONTAINERS_MAX = 10_000;
 
@@ -50,7 +50,7 @@ export const LABEL_VALUE_LENGTH_MAX = 4_096;
 /** Maximum number of labels of one container. */
 export const LABELS_MAX = 4_096;
 
-/** Maximum UTF-8 bytes of the keys and values of all labels of one container: 64 KiB. */
+/** Maximum total size of one container's labels (keys and values), in UTF-8 bytes: 64 KiB. */
 export const LABELS_BYTES_MAX = 64 * 1024;
 
 /** Maximum number of labels of one host. */
@@ -65,7 +65,7 @@ export const HOST_NAME_SUBSTITUTE = 'unnamed';
 /** Maximum number of port entries of one container, after merging consecutive ports into ranges. */
 export const PORTS_MAX = 4_096;
 
-/** Maximum length, in characters, of the engine's error of a container that could not be started. */
+/** Maximum length, in characters, of the engine's error message about a container that could not be started. */
 export const EXIT_ERROR_LENGTH_MAX = 1_024;
 
 /** Maximum length of a container's state, in characters. */

@@ -13,8 +13,8 @@ export type LoopCode = z.output<typeof LoopCode>;
 
 /**
  * The exits that a `looping` event combines. `first` and `last` are the times of the first and the last exit, according
- * to the host's clock. `codes` lists at most 16 codes, the most frequent first. It does not include the exits that
- * happened between two reports, because only their number is known.
+ * to the host's clock. `codes` lists at most 16 codes, the most frequent first. `codes` does not include the exits that
+ * happened between two reports, because only the number of these exits is known.
  */
 export const LoopExits = z.object({
   count: z.int().min(1),

@@ -30,7 +30,7 @@ export interface Operation {
    * document adds that, based on `access`.
    */
   description: string;
-  /** The kind of object that the path identifies, such as `host`. The message of a 404 response names it. */
+  /** The kind of object that the path identifies, such as `host`. The message of a 404 response contains it. */
   resource?: string;
   /** The path parameters. A call with invalid path parameters gets a 404 response. */
   params?: z.ZodType;

@@ -42,8 +42,8 @@ export const ContainerPage = countedPage(ContainerView).extend({ incomplete: z.b
 export type ContainerPage = z.output<typeof ContainerPage>;
 
 /**
- * A page of events of containers, or with `subject=host` of events of hosts. The TypeScript type is the type for the
- * default subject. A client that asks for events of hosts parses the page with `HostEventPage`.
+ * A page of container events or, with `subject=host`, of host events. The TypeScript type is the type for container
+ * events. A client that requests host events parses the page with `HostEventPage`.
  */
 export const EventPage = page(z.union([ContainerEvent, HostEvent])) as unknown as ReturnType<
   typeof page<typeof ContainerEvent>

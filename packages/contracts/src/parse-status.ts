@@ -19,7 +19,7 @@ const HEALTH_BY_SUFFIX: Readonly<Record<string, Health>> = {
 
 /**
  * Parses the health and the exit code from Docker's status text, such as `Up 5 minutes (healthy)`, `Exited (137) 2
- * hours ago` or `Restarting (1) 3 seconds ago`. If the text has another form, both are null.
+ * hours ago` or `Restarting (1) 3 seconds ago`. If the text has another form, both values are null.
  *
  * Source: `State.String` in moby's container/state.go, and captured responses of Docker 28.5.
  */

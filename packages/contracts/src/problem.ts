@@ -26,7 +26,7 @@ export const ProblemType = z.enum(ProblemTypes);
 export type ProblemType = z.output<typeof ProblemType>;
 
 /**
- * Problem details (RFC 9457). Validation problems also have `errors`, which name the invalid fields and the reasons.
+ * Problem details (RFC 9457). Validation problems also have `errors`, which list the invalid fields and the reasons.
  */
 export const Problem = z.object({
   // Any text is valid, because a client may be older than the server.

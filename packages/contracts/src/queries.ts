@@ -73,7 +73,7 @@ const LabelFilter = filterTerm.transform((value) => {
   return equals === -1 ? { key: value, value: null } : { key: value.slice(0, equals), value: value.slice(equals + 1) };
 });
 
-/** Filters by the labels of hosts. If it is repeated, a host must have all of the labels. */
+/** Filters by the labels of hosts. If the parameter is repeated, a host must have all of the labels. */
 export const HostLabelFilters = { hostLabel: anyOf(LabelFilter).optional() };
 
 /** Query parameters of the operations that count or summarize hosts, and have no other filter. */
@@ -115,8 +115,8 @@ const containerQuery = z.strictObject({
 });
 
 /**
- * Query parameters of `GET /api/containers`. If `label` or `hostLabel` is repeated, all of the labels must match. If any
- * other filter is repeated, one of its values must match. `hostFreshness` matches the container's freshness. The
+ * Query parameters of `GET /api/containers`. If `label` or `hostLabel` is repeated, all of the labels must match. If
+ * any other filter is repeated, one of its values must match. `hostFreshness` matches the container's freshness. The
  * summary counts containers with the freshness `online` as `current`, and all others as `lastKnown`. `imageDigest`
  * matches the container's digest or, if the container has no digest, its `imageId`. `project`, `service` and `instance`
  * match the container's workload. `q` matches a part of the name, image or command, or the beginning of `dockerId`. A
@@ -255,7 +255,7 @@ export type HostEventQuery = z.output<typeof HostEventQuery>;
 /**
  * Query parameters of `GET /api/events`. Sorted newest first. `project`, `service` and `instance` match the container's
  * workload at the time of the event. They match no event that was recorded before version 0.4. `since` (inclusive) and
- * `until` (exclusive) apply to `recordedAt`, which is the server's time, and with `subject=host` to `at`.
+ * `until` (exclusive) apply to `recordedAt`, which is the server's time. With `subject=host`, they apply to `at`.
  */
 export const EventQuery = eventQuery.superRefine(checkSubject);
 export type EventQuery = z.output<typeof EventQuery>;

@@ -83,7 +83,8 @@ export const SnapshotHeaders = z
 export type SnapshotHeaders = z.output<typeof SnapshotHeaders>;
 
 /**
- * The metadata of a heartbeat. It names the agent's stream, which is therefore known to be alive between two snapshots.
+ * The metadata of a heartbeat. It contains the agent's stream, so the API knows between two snapshots that the stream
+ * is alive.
  */
 export const HeartbeatHeaders = z
   .object({ 'snapshot-stream': Id.optional() })

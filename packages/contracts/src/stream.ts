@@ -7,10 +7,10 @@ import { Summary } from './summary.js';
 
 /**
  * The messages of `GET /api/stream`, as server-sent events. `event` is a key of this object, and `data` is JSON of the
- * key's schema. `container`, `host-event` and `reset` have an id (`tx-id`). A client that sends its last id as `Last-Event-ID`
- * resumes the stream without loss. The stream also sends ids without a message: at the start of each connection, and
- * every 30 s if the client's filters match no event. Messages without an id describe the current state and are sent
- * again on each connection. Clients must ignore messages with an unknown `event`.
+ * key's schema. `container`, `host-event` and `reset` have an id (`tx-id`). A client that sends its last id as
+ * `Last-Event-ID` resumes the stream without loss. The stream also sends ids without a message: at the start of each
+ * connection, and every 30 s if the client's filters match no event. Messages without an id describe the current state
+ * and are sent again on each connection. Clients must ignore messages with an unknown `event`.
  */
 export const StreamMessages = {
   /**

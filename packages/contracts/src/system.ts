@@ -19,7 +19,10 @@ export const System = z.object({
     /** The version of PostgreSQL, for example `18.1`. */
     version: z.string(),
   }),
-  /** The processes that recorded themselves within the last minute, oldest first. Versions before 0.3.0 do not. */
+  /**
+   * The processes that recorded themselves within the last minute, oldest first. Processes of versions before 0.3.0 do
+   * not record themselves.
+   */
   replicas: z.array(Replica),
 });
 export type System = z.output<typeof System>;

@@ -133,8 +133,8 @@ function kubernetesWorkload(labels: Labels): Workload | null {
 const ALLOCATION_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
- * Reads the labels of Nomad's Docker driver. By default, it sets only the id of the allocation, and names the container
- * TASK-ALLOCATION_ID. The job is known only if `extra_labels` are configured.
+ * Reads the labels of Nomad's Docker driver. By default, the driver sets only the id of the allocation, and names the
+ * container TASK-ALLOCATION_ID. The job is known only if `extra_labels` are configured.
  */
 function nomadWorkload(name: string, labels: Labels): Workload | null {
   const allocation = labelOf(labels, 'com.hashicorp.nomad.alloc_id');
@@ -153,12 +153,12 @@ function nomadWorkload(name: string, labels: Labels): Workload | null {
 /** The name of a pod's infra container in every version of Podman, unless the pod has the option `--infra-name`. */
 const INFRA_NAME = /^[0-9a-f]{12}-infra$/;
 
-/** Images that only wait. From version 5.8 on, Podman's infra containers have no image. */
+/** Images whose program only waits. From version 5.8 on, Podman's infra containers have no image. */
 const PAUSE_IMAGE = /^<none>$|(^|\/)([a-z0-9]+-)*pause(-[a-z0-9]+)?(:|@|$)/;
 
 /**
  * Returns whether a container only holds the namespaces of a pod. Podman names such a container `<pod id>-infra`, and
- * Kubernetes labels it as the pod's sandbox. In addition, its image must be an image that only waits. Lists leave infra
+ * Kubernetes labels it as the pod's sandbox. In addition, the program in its image must only wait. Lists leave infra
  * containers out, so a name or a label alone must not be enough to hide a container.
  */
 export const isInfraContainer = ({ name, image, labels }: Pick<Container, 'name' | 'image' | 'labels'>): boolean =>

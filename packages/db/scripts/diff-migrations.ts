@@ -11,7 +11,7 @@ import { migrationsDirectory, schemaFile } from '../src/package-paths.js';
 import { findTemplate } from '../src/template.js';
 import { diffDatabaseToSchema } from './schema-engine.js';
 
-/** The files to compare: this package's, or those of a test. */
+/** The files to compare: this package's files, or the files of a test. */
 export interface SchemaFiles {
   readonly schema: string;
   readonly migrations: string;

@@ -2,7 +2,7 @@
  * Writes the Prisma client into src/generated.
  *
  * `prisma generate` compiles the schema in WebAssembly, but the Prisma CLI does not start without its native schema
- * engine. It would download this engine from a host that some networks cannot reach. The CLI only checks that the
+ * engine. The CLI would download this engine from a host that some networks cannot reach. The CLI only checks that the
  * engine's executable exists, and never runs it. This script therefore passes the path of node as the path of the
  * engine, unless the user has set another path.
  */

@@ -47,9 +47,12 @@ async function loadEngine(): Promise<EngineModule> {
 
 let loadedEngine: Promise<EngineModule> | undefined;
 
-/** The id of the one-letter type of PostgreSQL's catalogs, which the engine uses and adapter-pg does not support. */
+/**
+ * The type id of `"char"`, the one-letter type of PostgreSQL's catalogs. The engine uses this type, but adapter-pg does
+ * not support it.
+ */
 const CHAR: number = pg.types.builtins.CHAR;
-/** The id of the type of arrays of `"char"`, which adapter-pg supports. */
+/** The type id of `"char"` arrays. adapter-pg supports this type. */
 const CHAR_ARRAY = 1002;
 
 /**
@@ -88,9 +91,7 @@ function withMethod<T extends object>(object: T, name: keyof T, method: unknown)
   });
 }
 
-/**
- * Returns the SQL that turns the database of `pool` into what the Prisma schema describes; `''` if it already matches.
- */
+/** Returns the SQL that makes the database of `pool` match the Prisma schema; `''` if the database already matches. */
 export async function diffDatabaseToSchema(pool: pg.Pool, schema: string): Promise<string> {
   const files = [{ path: 'schema.prisma', content: schema }];
   const { SchemaEngine } = await (loadedEngine ??= loadEngine());

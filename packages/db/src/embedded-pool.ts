@@ -18,7 +18,7 @@ const TERMINATE = 0x58;
 const CONNECTION_WAIT_TIMEOUT_MS = 60_000;
 
 /**
- * Number of turns of the event loop before each call of PGlite. A call blocks the event loop until it ends, so without
+ * Number of event loop turns before each call of PGlite. A call blocks the event loop until it ends, so without
  * additional turns, consecutive queries would stop all other work. Node.js accepts one connection per turn. With one
  * turn per call, the last of 100 clients that connect at the same time would wait for 100 calls. A turn without work
  * takes a few microseconds.

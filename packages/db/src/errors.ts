@@ -3,7 +3,10 @@
  * person who starts Muster or runs the command. It states what to do if that person can fix the problem.
  */
 
-/** Base class of the errors that an administrator must handle. Their cause is outside our code. Messages never contain a password. */
+/**
+ * Base class of the errors that an administrator must handle. Their cause is outside our code. Messages never contain a
+ * password.
+ */
 export abstract class DatabaseAdminError extends Error {
   abstract readonly code: string;
 }

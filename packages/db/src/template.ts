@@ -108,8 +108,8 @@ export async function buildTemplate(migrations: readonly Migration[]): Promise<v
 }
 
 /**
- * Returns the template, and creates and caches it if it is missing. Two concurrent processes may both create it, and
- * either result is valid.
+ * Returns the template, and creates and caches it if it is missing. Two concurrent processes may each create a
+ * template, and either template is valid.
  */
 export async function cachedTemplate(migrations: readonly Migration[]): Promise<Blob> {
   const name = await templateName(migrations);

@@ -12,8 +12,8 @@ import { cachedTemplate, templateId } from './template.js';
 export { loadMigrations };
 
 /**
- * The environment variable with the URLs of the test servers. Each jest worker has its own server, and each URL names a
- * superuser.
+ * The environment variable with the URLs of the test servers. Each jest worker has its own server, and each URL
+ * contains a superuser.
  */
 const SERVER_URL = 'MUSTER_TEST_POSTGRES_URL';
 

@@ -1,7 +1,7 @@
 /**
- * Measures the reads that list, group and count hosts, with a fleet and a history of host events that SQL has created.
- * Needs Linux and PostgreSQL. Build the API first, then run `pnpm --filter @muster/e2e host-reads --help`. Prints a
- * Markdown table.
+ * Measures the reads that list, group and count hosts. SQL creates the fleet and its history of host events. Needs
+ * Linux and PostgreSQL. Build the API first, then run `pnpm --filter @muster/e2e host-reads --help`. Prints a Markdown
+ * table.
  */
 import { Paths } from '@muster/contracts';
 import { createLatencies, latencyOf, recordLatency } from '@muster/fleet';

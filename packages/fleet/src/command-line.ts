@@ -30,7 +30,7 @@ export const createCommandLine = (name: string, description: string): Command =>
 
 /**
  * Parses the arguments that follow a program's name.
- * @throws CommanderError after the help, or a message that states what is wrong, has been printed.
+ * @throws CommanderError after printing the help or a message that states what is wrong.
  */
 export const parseArguments = (command: Command, args: readonly string[]): Command =>
   // For `pnpm bench -- --quick`, pnpm passes the `--` to the program.
@@ -45,7 +45,7 @@ export async function runProgram<Options>(program: {
   name: string;
   /**
    * Whether the program measures other processes. Such a program runs only on Linux, because it reads files in /proc. A
-   * signal ends it immediately, and all processes that it started end with it.
+   * signal ends the program immediately, together with all processes that it started.
    */
   isMeasurement?: boolean;
   /** Parses the arguments. @throws CommanderError */

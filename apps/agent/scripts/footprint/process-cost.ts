@@ -11,7 +11,7 @@ export interface ProcessCost {
   cpuSeconds: number;
 }
 
-/** Reads the current usage of a process. Throws if it does not exist. */
+/** Reads the current usage of a process. Throws if the process does not exist. */
 export async function readProcessCost(pid: number): Promise<ProcessCost> {
   const [status, rollup] = await Promise.all([
     readFile(`/proc/${pid}/status`, 'utf8'),

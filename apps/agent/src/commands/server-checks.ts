@@ -108,7 +108,7 @@ export function serverChecks(env: AgentEnv, wallNow: () => Date): Check[] {
         if (health.status === 200 && LIVENESS.safeParse(health.json).success) {
           return { found: `Muster answers at ${url.href}` };
         }
-        // A proxy may allow only the paths that the agent uses, which is enough.
+        // A proxy may allow only the paths that the agent uses. The agent needs no other paths.
         const api = await fetchPath(env, url, Paths.agentToken, signal);
         if (Problem.safeParse(api.json).success || TokenHolder.safeParse(api.json).success) {
           return { found: `Muster answers at ${url.href}, but a proxy answers ${health.status} to ${Paths.health}` };

@@ -7,8 +7,8 @@ const UNIT_PATH = '/etc/systemd/system/muster-agent.service';
 
 /**
  * Checks whether the agent's own user may use the engine's socket. The check is needed only if root runs this command,
- * because root may use every socket. Returns what to do if the state directory belongs to another user who may not use
- * the socket. Returns null otherwise, and if a running agent shows that the socket can be used.
+ * because root may use every socket. If the state directory belongs to another user who may not use the socket, returns
+ * what to do. Returns null in all other cases, and if a running agent shows that the socket can be used.
  */
 export async function checkServiceUser(stateDir: string, address: EngineAddress): Promise<string | null> {
   if (address.kind !== 'unix' || process.getuid?.() !== 0) return null;
@@ -50,7 +50,9 @@ const readGroups = async (path: string): Promise<{ name: string; gid: number; me
     members: members.split(','),
   }));
 
-/** Returns whether a systemd unit adds this group to its user. A unit can name a group or contain its ID. */
+/**
+ * Returns whether a systemd unit adds this group to its user. A unit contains either the name of the group or its ID.
+ */
 export const unitAddsGroup = (unit: string, { gid, name }: { gid: number; name: string | null }): boolean =>
   [...unit.matchAll(/^SupplementaryGroups=(.*)$/gm)]
     .flatMap(([, groups]) => groups!.trim().split(/\s+/))

@@ -13,8 +13,8 @@ import { createMusterRoute } from '../muster/route.js';
 import { createStateStore } from '../state/state-store.js';
 
 /**
- * The service files that `install.sh` writes, each with a path that exists only while the service manager of that file
- * runs.
+ * The service files that `install.sh` writes. The second path of each entry exists only while the service manager of
+ * the file is running.
  */
 const SERVICES = [
   ['/etc/systemd/system/muster-agent.service', '/run/systemd/system'],
@@ -36,7 +36,9 @@ const DOWNLOAD_VARIABLES: Partial<Record<Variable, string>> = {
 const TIMEOUT_MS = 30_000;
 const SCRIPT_BYTES_MAX = 1024 * 1024;
 
-/** Settings from the sources that root controls: flags, the environment of root's process, and the configuration file. */
+/**
+ * Settings from the sources that root controls: flags, the environment of root's process, and the configuration file.
+ */
 interface RootSettings {
   /** The path of the configuration file; null if there is none. */
   configFile: string | null;
@@ -47,8 +49,8 @@ interface RootSettings {
  * Installs the release of the server at which this machine is enrolled, by running that server's `install.sh`. The
  * script verifies checksums, restarts the service, and restores the earlier release if the new release does not report
  * within a minute. The script uses these `values` for its downloads, and does not receive the enrollment token. The
- * server's address comes only from root's settings. The state is not used, because the agent's user can change it but
- * must not choose what root runs. Resolves with the exit code.
+ * server's address comes only from root's settings. The address in the state is not used, because the agent's user can
+ * change the state but must not choose what root runs. Resolves with the exit code.
  * @throws StopError if nothing can be installed on this machine.
  */
 export async function updateAgent(

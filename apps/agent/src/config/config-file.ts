@@ -59,8 +59,8 @@ const URL_LINE = /^(\s*(?:export\s+)?MUSTER_URL\s*=).*$/gm;
 
 /**
  * Prepares to replace the value of `MUSTER_URL` in the file at `path`. Does not change a file that does not set
- * `MUSTER_URL`. All other lines, the owner and the access rights stay the same. Throws `StopError` if the file cannot be
- * replaced.
+ * `MUSTER_URL`. All other lines, the owner and the access rights stay the same. Throws `StopError` if the file cannot
+ * be replaced.
  */
 export async function prepareUrlChange(path: string | null, musterUrl: string): Promise<UrlChange> {
   const nothing: UrlChange = { apply: () => Promise.resolve(), close: () => Promise.resolve() };

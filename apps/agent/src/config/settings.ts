@@ -181,7 +181,7 @@ const PRECEDENCE: readonly Origin[] = ['flag', 'environment', 'file'];
 
 /**
  * Merges the sources: a flag overrides the environment, which overrides the file. A secret also overrides its NAME_FILE
- * in a source of lower precedence, and a NAME_FILE overrides its secret there. Empty values count as unset.
+ * from a source of lower precedence. In the same way, a NAME_FILE overrides its secret. Empty values count as unset.
  */
 export function layerSettings(sources: {
   flags: Readonly<Record<string, string | undefined>>;

@@ -112,8 +112,8 @@ export function createEngineClient(options: EngineClientOptions): EngineClient {
   const isVersionNegotiated = (): boolean => options.apiVersion === null && negotiatedVersion !== null;
 
   /**
-   * Calls the engine. If the engine refuses with 400 a version that was negotiated before this call, the engine may
-   * have been upgraded in the meantime. The call is then repeated with a newly negotiated version.
+   * Calls the engine. The engine may have been upgraded since the version was negotiated, and then refuses this version
+   * with 400. In that case, the call is repeated with a newly negotiated version.
    */
   async function callVersioned(path: string, signal: AbortSignal, timeoutMs: number, mayVersionBeOutdated: boolean) {
     const answer = await get(await versioned(path, signal), signal, timeoutMs);

@@ -9,8 +9,8 @@ export const InspectedConfig = z.object({
   NetworkSettings: z
     .object({
       /**
-       * The addresses on the host (`{ HostIp, HostPort }`) by the port in the container (`80/tcp`); null for a port that
-       * is not published. Its values are checked by `toPorts`.
+       * The addresses on the host (`{ HostIp, HostPort }`), keyed by the port in the container (`80/tcp`); null for a
+       * port that is not published. Its values are checked by `toPorts`.
        */
       Ports: z.custom<Readonly<Record<string, unknown>>>((value) => typeof value === 'object' && value !== null),
     })

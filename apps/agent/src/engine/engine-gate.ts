@@ -35,9 +35,9 @@ export interface EngineGate {
   /** Records a success, after which the waits are short again. Only a successful list shows that the engine works. */
   succeeded(use: EngineUse): void;
   /**
-   * Opens the gate early, because the engine accepts connections again. Until the next successful list, the gate opens
-   * early at most once. Otherwise, an engine that accepts connections but cannot list its containers would be polled
-   * more often.
+   * Opens the gate early. Call it when the engine accepts connections again. Until the next successful list, the gate
+   * opens early at most once. Otherwise, an engine that accepts connections but cannot list its containers would be
+   * polled more often.
    */
   reopen(): void;
   /** Returns the monotonic time in milliseconds before which the engine must not be used. */
@@ -79,8 +79,8 @@ export function createEngineGate({ now, random, limits = GATE_LIMITS_DEFAULT }: 
   return {
     openAt,
     failed(use, failure) {
-      // An engine can accept event streams and close the connection only for lists. Then the list failed, not the
-      // connection.
+      // An engine can accept event streams but close each connection that requests a list. In that case, the list
+      // failed, not the connection.
       const isConnection = failure === 'unreachable' && !(use === 'list' && wasReopened);
       const name = isConnection ? 'connection' : use;
       const { failures, notBefore } = backoffs[name];

@@ -53,7 +53,7 @@ export interface EnginePoller {
    * failed.
    */
   facts(): MachineFacts | null;
-  /** Forces the next poll to re-read the facts, because the engine may have been replaced. */
+  /** Forces the next poll to read the facts again. Call it when the engine may have been replaced. */
   invalidateFacts(): void;
 }
 
@@ -78,7 +78,7 @@ export function createEnginePoller({ inventory, ping, readFacts, wallNow }: Engi
     return facts;
   }
 
-  /** Returns the facts, which are read again if the engine may have been replaced, and once an hour. */
+  /** Returns the facts. Reads them again once an hour, and whenever the engine may have been replaced. */
   async function refreshFacts(signal: AbortSignal): Promise<MachineFacts> {
     if (facts === null || !areFactsCurrent) return readCurrentFacts(signal);
     if (Math.abs(wallNow().getTime() - factsReadAtMs) < FACTS_INTERVAL_MS) return facts;

@@ -5,8 +5,8 @@ import { EngineEvent } from './shapes.js';
 /**
  * The actions of events that can change the container list, or that show why a container exited (`kill` and `oom`). The
  * subscription requests only these events. More than half of the events of an engine with health checks have other
- * actions, such as exec_*. Podman has other names: in a filter before version 5, `died` for `die`; `remove` for
- * `destroy`; and `cleanup` for the last event after an exit.
+ * actions, such as exec_*. Podman uses other names: `remove` instead of `destroy`, `cleanup` for the last event after
+ * an exit, and, in filters before version 5, `died` instead of `die`.
  */
 export const WATCHED_ACTIONS = [
   'create',

@@ -26,8 +26,8 @@ export const PAST_PERIOD_MS_MAX = 3_600_000;
 /** Recent events of an engine that show why containers exited. */
 export interface ExitHistory {
   /**
-   * Records an event. Returns true if the event arrived after its container had exited, because it can then change the
-   * reason that was reported. Other actions and repeated events are ignored.
+   * Records an event. Returns true if the event arrived after its container had exited, because such an event can
+   * change the reported reason. Other actions and repeated events are ignored.
    */
   record(event: EngineEvent): boolean;
   /** Makes `pastEventsRecorded` wait for this promise, which resolves when past events have been recorded. */

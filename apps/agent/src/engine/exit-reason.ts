@@ -66,10 +66,13 @@ const STOP_MARGIN_MS = 10_000;
 /** How long after `die` a `stop` or `kill` can still arrive, in milliseconds. */
 const LATE_EVENT_MS_MAX = 2_000;
 
-/** The codes of a process that SIGKILL or SIGTERM ended. */
+/** The exit codes of a process that was ended by SIGKILL or SIGTERM. */
 const KILLED_CODES: ReadonlySet<number> = new Set([128 + 9, 128 + 15]);
 
-/** The code that Docker gives a container whose process it lost, because the host or the engine was restarted. */
+/**
+ * The exit code that Docker gives a container if Docker lost track of the container's process when the host or the
+ * engine was restarted.
+ */
 const LOST_CODE = 255;
 
 /**

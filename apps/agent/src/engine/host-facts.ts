@@ -36,7 +36,7 @@ function toEngineFacts(info: InfoReply): EngineFacts {
   };
 }
 
-/** Removes the facts that the API would refuse, because it would refuse the heartbeat with them. */
+/** Removes the facts that the API would refuse. Otherwise, the API would refuse the whole heartbeat. */
 const validFacts = (facts: { [Key in keyof HostFacts]: HostFacts[Key] | undefined }): HostFacts =>
   Object.fromEntries(
     Object.entries(facts).filter(([key, value]) => {

@@ -15,7 +15,7 @@ export interface ImageDigests {
     listedById: ReadonlyMap<string, ListedContainer>,
     signal: AbortSignal,
   ): Promise<void>;
-  /** Makes the next call repeat inspections that were refused or failed, because the engine is reachable again. */
+  /** Makes the next call repeat inspections that were refused or failed. Call it when the engine is reachable again. */
   retry(): void;
 }
 
@@ -68,7 +68,7 @@ export function createImageDigests(client: Pick<EngineClient, 'inspectImage'>, n
 
 /**
  * Returns the digest of an image in the repository of `reference` (`nginx:1.27`). If the image has no digest in this
- * repository, returns its first digest in alphabetical order; null if it has none.
+ * repository, returns its first digest in alphabetical order, or null if it has no digest at all.
  */
 export function findRepoDigest(reference: string, repoDigests: readonly string[]): string | null {
   const repository = repositoryOf(reference);

@@ -12,7 +12,7 @@ export const UNCONFIRMED_MS_MAX = 50_000;
 
 /**
  * How long the start of a container can take, in milliseconds. While a container starts, an inspection may still return
- * the facts from before the start. Lists that are read later show the age since the beginning of the start.
+ * the facts from before the start. Lists that are read later count the container's age from the beginning of the start.
  */
 const START_MS_MAX = 2_000;
 
@@ -100,7 +100,10 @@ export function isUnconfirmed(
   return listedAt - ageMs > entry.inspectedAt - START_MS_MAX;
 }
 
-/** Returns whether the list lacks the health of a running container, and the engine last reported it too long ago. */
+/**
+ * Returns whether the list lacks the health of a running container, and the engine's last report of this health is too
+ * old.
+ */
 const isHealthUnconfirmed = (
   { healthAt, isHealthOutdated }: InventoryEntry,
   { health }: Inspected,
@@ -114,7 +117,7 @@ const isHealthUnconfirmed = (
 
 /**
  * Drops the inspected facts if the list shows that the container has started or exited since its inspection. Otherwise,
- * drops only the health, if it may be outdated. The health is then inspected as soon as possible.
+ * drops only the health, and only if the health may be outdated. The health is then inspected as soon as possible.
  */
 export function dropUnconfirmed(entry: InventoryEntry, listed: ListedContainer, listedAt: number): void {
   const { inspected, inspectedAt } = entry;

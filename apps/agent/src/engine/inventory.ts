@@ -45,8 +45,8 @@ export interface Inventory {
    */
   read(signal: AbortSignal): Promise<InventoryReading>;
   /**
-   * Drops the inspected facts of a container, because it started or ended. If it ended, the next reading inspects it,
-   * even if an inspection of it has just failed, because only an inspection shows why it ended.
+   * Drops the inspected facts of a container that started or ended. If the container ended, the next reading inspects
+   * it, even if an inspection of it has just failed. Only an inspection shows why a container ended.
    */
   invalidate(id: string, hasEnded?: boolean): void;
   /**
@@ -54,7 +54,7 @@ export interface Inventory {
    * container must be inspected. Returns whether the next reading may differ from the last one.
    */
   recordHealth(id: string, health: Health | null): boolean;
-  /** Makes the next reading repeat failed inspections immediately, because the engine is reachable again. */
+  /** Makes the next reading repeat failed inspections immediately. Call it when the engine is reachable again. */
   retryInspections(): void;
 }
 

@@ -33,7 +33,7 @@ export function ageRange(status: string): AgeRange | null {
     );
   if (match === null) return null;
   const { ms, roundedMs } = UNITS[match[2]!]!;
-  // `About a minute` and `About an hour` are used from exactly 60 seconds and 60 minutes.
+  // `About a minute` begins at exactly 60 seconds, and `About an hour` at exactly 60 minutes.
   const minMs = match[1] === undefined ? ms : Number(match[1]) * ms - roundedMs;
   return { minMs, maxMs: minMs + ms };
 }

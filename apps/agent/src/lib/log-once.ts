@@ -18,9 +18,9 @@ export type LogOnce = (level: 'warn' | 'error', kind: string, message: string, d
 
 /**
  * Creates a function that logs each kind of message at its first occurrence. A kind that did not occur for five minutes
- * is logged again at its next occurrence. A kind that occurs more often is logged once an hour; `times` is then the
- * number of occurrences since the last logged occurrence. A kind that did not occur for an hour is forgotten. `now`
- * returns monotonic time in milliseconds.
+ * is logged again at its next occurrence. A kind that occurs more often is logged once an hour; `times` in the log line
+ * is then the number of occurrences since the last logged occurrence. A kind that did not occur for an hour is
+ * forgotten. `now` returns monotonic time in milliseconds.
  */
 export function createLogOnce(log: Pick<Logger, 'debug' | 'warn' | 'error'>, now: () => number): LogOnce {
   const kinds = new Map<string, Occurrences>();

@@ -31,7 +31,9 @@ export function createLog(level: LogLevel, isTerminal = isatty(STDERR)): Logger 
   );
 }
 
-/** Formats a JSON log line as text, for example `22:45:03 WARN  the call to the API failed reason="…"`, in local time. */
+/**
+ * Formats a JSON log line as text, for example `22:45:03 WARN  the call to the API failed reason="…"`, in local time.
+ */
 export function formatLogLine(line: string): string {
   const { level, time, msg, err, ...fields } = JSON.parse(line) as LogLine;
   const label = (pino.levels.labels[level] ?? String(level)).toUpperCase().padEnd(5);

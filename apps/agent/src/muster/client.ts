@@ -36,7 +36,7 @@ export type Answer<T> =
       status: number;
       /** Null if the response is not from Muster. */
       problemType: string | null;
-      /** The invalid fields, if the problem names them. */
+      /** The invalid fields, if the problem lists them. */
       errors: readonly FieldError[];
       reason: string;
       retryAfterMs: number | null;

@@ -9,7 +9,7 @@ export interface ProxySettings {
 
 export const NO_PROXIES: ProxySettings = { https: null, http: null, noProxy: null };
 
-/** A proxy, and the name of the setting with it. */
+/** A proxy, and the name of the setting that contains its address. */
 export interface ProxyInUse {
   url: URL;
   setting: 'HTTPS_PROXY' | 'HTTP_PROXY';

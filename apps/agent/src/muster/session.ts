@@ -89,8 +89,9 @@ export interface SessionWaits {
   unauthorized: { minMs: number; maxMs: number };
   identity: GracePeriod;
   /**
-   * How long after the start the token is not rotated. During this time, the API can detect that another machine uses
-   * the same token. It then refuses to rotate the token, because the rotation would disconnect one of the machines.
+   * Time after the agent's start during which the token is not rotated, in milliseconds. During this time, the API can
+   * detect that another machine uses the same token. The API then refuses to rotate the token, because the rotation
+   * would disconnect one of the machines.
    */
   rotationMs: number;
 }
@@ -154,7 +155,7 @@ export function createSession(options: SessionOptions): Session {
   const tokenAgeMaxMs = options.tokenDays * DAY_MS * (1 - 0.1 * random());
   let rotationNotBefore = startedAt + waits.rotationMs;
   let unauthorizedCount = 0;
-  /** When the API, which had accepted ranges, last answered without `portRanges`; null if it never did. */
+  /** When the API last answered without `portRanges` although it had accepted ranges before; null if it never did. */
   let rangesRefusedAtMs: number | null = null;
 
   async function save(next: AgentState): Promise<void> {

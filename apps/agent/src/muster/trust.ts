@@ -36,8 +36,8 @@ export function loadTrust({ caFile, systemFile, extraFile }: TrustSettings): Sec
   const certificates = [
     ...(systemFile === null ? readSystemCertificates() : readCertificates('SSL_CERT_FILE', systemFile)),
     ...(caFile === null ? [] : readCertificates('MUSTER_CA_FILE', caFile)),
-    // The file is read here because Node.js does not use it in this case: Node.js reads it only if the variable is in
-    // the environment, and adds it only to its own certificates.
+    // The file is read here, because Node.js does not use it in this case. Node.js reads the file only if the variable
+    // is in the environment, and adds the certificates only to its own certificates.
     ...(extraFile === null ? [] : readCertificates('NODE_EXTRA_CA_CERTS', extraFile)),
   ];
   return createSecureContext({ ca: certificates });

@@ -26,7 +26,7 @@ export interface EngineState {
   truncatedContainers(): number;
   /** Returns why the last reading can be reported only in part; null if it can be reported in full. */
   incompleteness(): string | null;
-  /** Records a reading, so the engine can be read. */
+  /** Records a successful reading, which shows that the engine can be read. */
   recordReadable(reading: EngineReading): void;
   /** Records a fault. Returns whether its kind is new, and the wait until the next list. */
   recordFault(fault: EngineFault): { isNewKind: boolean; delayMs: number };

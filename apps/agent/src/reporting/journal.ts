@@ -53,8 +53,8 @@ export interface Journal {
 }
 
 /**
- * Maximum number of entries. If this limit or `JOURNAL_BYTES_MAX` is exceeded, the oldest entries are dropped, so only the
- * beginning of an outage is missing from the history.
+ * Maximum number of entries. If this limit or `JOURNAL_BYTES_MAX` is exceeded, the oldest entries are dropped, so only
+ * the beginning of an outage is missing from the history.
  */
 const JOURNAL_ENTRIES_MAX = 500;
 /** Maximum size of all entries together. Each character counts as one byte. */

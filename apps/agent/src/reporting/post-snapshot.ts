@@ -7,7 +7,7 @@ import { snapshotParts } from './snapshot-parts.js';
 import type { SnapshotStream } from './snapshot-stream.js';
 
 /**
- * Sends a complete snapshot in one request. Sends an incomplete snapshot in as many requests as are needed to name all
+ * Sends a complete snapshot in one request. Sends an incomplete snapshot in as many requests as are needed to list all
  * removed containers. Updates `reportedIds` after each request that the API has applied. Returns the answer to the last
  * request that was sent.
  */

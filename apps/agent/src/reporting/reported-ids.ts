@@ -7,8 +7,8 @@ import { readPrivateFile, writeFileAtomically } from '../state/state-store.js';
 
 /**
  * The ids of the containers that this machine reported and that the API therefore stores as present. An incomplete
- * snapshot must name all removed containers, even containers that an earlier run reported. The ids are therefore stored
- * in the state directory for as long as snapshots are incomplete.
+ * snapshot must list all removed containers, including containers that an earlier run reported. The ids are therefore
+ * stored in the state directory for as long as snapshots are incomplete.
  */
 export interface ReportedIds {
   /** Returns the reported ids that are not among `presentIds`. */

@@ -109,12 +109,13 @@ const SLEEP_MS_MAX = 86_400_000;
  */
 const SLOW_READING_MS = 1_000;
 
-/** A heartbeat does not confirm the last snapshot if a reading started more than this many milliseconds before. */
+/** Maximum time after the start of a reading at which a heartbeat still confirms the last snapshot, in milliseconds. */
 const CONFIRMING_MS_MAX = 15_000;
 
 /**
- * Wait before the next snapshot, in milliseconds, if the API ignored a snapshot because the clock of an earlier run of
- * this agent was ahead. The API ignores the snapshots of this run for at most a minute.
+ * Wait before the next snapshot, in milliseconds, if the API ignored a snapshot because of the host's clock. This
+ * happens if the clock was ahead during an earlier run of the agent. The API ignores the snapshots of this run for at
+ * most a minute.
  */
 const EARLIER_CLOCK_RETRY_MS = 15_000;
 

@@ -6,13 +6,13 @@ export interface SnapshotPart {
   snapshot: EncodedSnapshot;
   /** True if the body contains all containers of the host. */
   isComplete: boolean;
-  /** The ids of the removed containers. Empty if `isComplete`, because a complete snapshot need not name them. */
+  /** The ids of the removed containers. Empty if `isComplete`, because a complete snapshot need not list them. */
   removedIds: readonly string[];
 }
 
 /**
  * Returns the requests that report a snapshot, in order. A complete snapshot is one request. An incomplete snapshot
- * names the removed containers, at most `SNAPSHOT_REMOVED_MAX` in each request, and only the last request contains the
+ * lists the removed containers, at most `SNAPSHOT_REMOVED_MAX` in each request, and only the last request contains the
  * present containers. If many containers were replaced at the same time, this order ensures that the API does not store
  * old and new containers side by side for long.
  */

@@ -31,13 +31,13 @@ export interface Enrollment {
   /** When the token was issued, by this machine's clock; null if unknown. */
   issuedAt: string | null;
   /**
-   * The previous token; null if there is none. It is needed if the API does not know the current token, because that
-   * token was never used, or because the API was restored from a backup.
+   * The previous token; null if there is none. It is needed if the API does not know the current token. In that case,
+   * the current token was never used, or the API was restored from a backup.
    */
   previousToken: string | null;
   /**
-   * When the API first accepted the current token, by this machine's clock; null if the API has not accepted that token
-   * or the time is unknown.
+   * When the API first accepted the current token, by this machine's clock. Null if the API has not accepted that
+   * token, or if the time is unknown.
    */
   acceptedAt: string | null;
   /** SHA-256 of the enrollment token with which the host was enrolled; null if unknown. */

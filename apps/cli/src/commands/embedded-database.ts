@@ -39,7 +39,10 @@ export async function withEmbeddedDatabase<T>(
   }
 }
 
-/** PostgreSQL creates files whenever it opens a directory. If they belonged to root, the server could not open it again. */
+/**
+ * PostgreSQL creates files whenever it opens a directory. If they belonged to root, the server could not open the
+ * directory again.
+ */
 async function requireOwner(dataDir: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const owner = await stat(dataDir).then(

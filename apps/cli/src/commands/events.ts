@@ -236,7 +236,7 @@ const ENTRY_COLUMNS: Column<HistoryEntry>[] = COLUMNS.map(({ title, text, style,
   ...(widthMin === undefined ? {} : { widthMin }),
 }));
 
-/** The texts of the row of a recreation, by the title of their column. */
+/** The texts in a recreation's row, by the title of their column. */
 const REPLACEMENT_TEXTS: Partial<Record<string, (replacement: Replacement) => string>> = {
   KIND: () => 'replaced',
   WHAT: ({ imageBefore, imageAfter }) =>

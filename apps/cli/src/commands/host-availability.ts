@@ -151,7 +151,8 @@ async function printGroups(terminal: Terminal, client: Client, by: string, optio
 
 async function printHosts(terminal: Terminal, client: Client, options: Options): Promise<void> {
   const { window, hostLabel, limit = Infinity, output } = options;
-  // Pages in the order of names are cheap. In the order of ratios, each page reads the history of all hosts.
+  // Each page in the order of ratios reads the history of all hosts. A complete list is therefore read in the order of
+  // names, and sorted here.
   const isWhole = limit === Infinity;
   const sort = options.sort ?? (isWhole ? 'name' : 'ratio');
   const query = { window, hostLabel, sort, limit: Math.min(limit, 200) };

@@ -96,7 +96,7 @@ export async function followHostEvents(
   for await (const message of client.stream({ query: { hostId, kind }, signal: terminal.interrupted, onState })) {
     if (message.event === 'unauthorized') throw keyInvalidError();
     if (printedIds === null) {
-      // The stream is opened first, so that no event is missed in between.
+      // The stream is opened first, so that no event is missed between the past events and the new ones.
       const pastEvents = await readHostEvents(client, filters, hostId);
       printedIds = new Set(pastEvents.map(({ id }) => id));
       write(pastEvents);

@@ -8,7 +8,7 @@ type FactsOf = Partial<Pick<Host, 'addresses' | 'kernel' | 'cpus' | 'memoryBytes
 export const nameOf = (host: Host): string =>
   (host as FactsOf).nameIsShared ? `${host.name} (${distinguishHost(host)})` : host.name;
 
-/** Returns a column that the format `wide` and CSV have. `text` returns an empty text for an unknown fact. */
+/** Returns a column of the formats `wide` and CSV. `text` returns an empty text for an unknown fact. */
 const column = (title: string, text: (facts: FactsOf) => string, raw = text): Column<Host> => ({
   title,
   isWideOnly: true,

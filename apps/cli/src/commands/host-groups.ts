@@ -11,7 +11,7 @@ interface Options {
   output: Format;
 }
 
-/** A group, or all groups that are not listed together. `title` names the row. */
+/** A group, or the sum of all groups that are not listed separately. `title` is the title of the row. */
 type Row = Omit<HostGroup, 'value'> & { title: string };
 
 const stateOf = ({ containers }: Row, state: string): string => String(containers.current.byState[state] ?? 0);

@@ -81,7 +81,7 @@ const IMAGE_COLUMNS: Column<ImageInUse>[] = [
   { title: 'RUNNING', text: ({ running }) => String(running), widthMin: Infinity, omission: 1 },
 ];
 
-/** Returns the tag, or the digest with its first digits if the reference has one. */
+/** Returns the tag and, if the reference has a digest, the first digits of the digest. */
 function tagOf(image: string): string {
   const { tag, digest } = splitReference(image);
   return digest === null ? (tag ?? '') : `${tag ?? ''}@${shortBuild(digest)}`;
@@ -89,7 +89,7 @@ function tagOf(image: string): string {
 
 const formatCount = (count: number, isExact: boolean): string => (isExact ? String(count) : `${count}+`);
 
-/** Formats the number of builds. Several numbers are possible if builds cannot be compared. */
+/** Formats the number of builds. If builds cannot be compared, the number may be a range. */
 function formatBuilds({ buildsMin, buildsMax }: ImageInUse): string {
   return buildsMin === buildsMax ? String(buildsMin) : `${buildsMin} to ${buildsMax}`;
 }

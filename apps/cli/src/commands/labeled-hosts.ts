@@ -10,8 +10,8 @@ export interface LabeledHosts {
 }
 
 /**
- * Follows which hosts have all of these labels, each written as `key=value`, or `key` for any value. Without labels, all
- * hosts count. The hosts are first read when the first event arrives, so that no change after the start is missed.
+ * Follows which hosts have all of these labels, each written as `key=value`, or `key` for any value. Without labels,
+ * all hosts count. The hosts are first read when the first event arrives, so that no change after the start is missed.
  */
 export function followLabeledHosts(client: Client, hostLabel: readonly string[] | undefined): LabeledHosts {
   if (hostLabel === undefined) return { update: () => undefined, has: () => Promise.resolve(true) };
@@ -33,7 +33,7 @@ export function followLabeledHosts(client: Client, hostLabel: readonly string[] 
           // The host's next event may arrive before the message with its new labels, so the host is read again.
           if (data.kind === 'labels_changed') known?.delete(data.hostId);
           break;
-        // The first message of each connection, and messages after which earlier messages may be missing.
+        // These are the first message of each connection, and messages that mean that earlier messages may be missing.
         case 'freshness':
         case 'hosts-changed':
         case 'reset':

@@ -112,7 +112,7 @@ export const resolveHostIds = async (
 ): Promise<string[] | undefined> => hosts && (await findIdsOfEach(client, hosts)).flat();
 
 /**
- * Resolves host names and ids to one id each, for commands that change hosts or show one.
+ * Resolves host names and ids to one id each, for commands that change hosts or show a single host.
  * @throws CommandError if a name belongs to no host, or to several.
  */
 export async function resolveUniqueHostIds(client: Client, hosts: readonly string[]): Promise<string[]> {

@@ -2,7 +2,10 @@ import { toCell } from './cell.js';
 
 const INDENTATION = '  ';
 
-/** Breaks a text into lines of at most `columns` terminal columns, if its words are that short. Indents all but the first line. */
+/**
+ * Breaks a text into lines of at most `columns` terminal columns. Only a line with a single long word can be longer.
+ * Indents all but the first line.
+ */
 export function wrap(text: string, columns: number): string {
   const lines = [''];
   for (const word of text.split(' ')) {

@@ -49,8 +49,8 @@ export function HostLabelFilter({
 }
 
 /**
- * The field in which the user types or chooses a label. It offers the labels that most hosts have. The text applies when
- * the user chooses a label, presses Enter or leaves the field. Escape discards it.
+ * The field in which the user types or chooses a label. It offers the labels that most hosts have. The text applies
+ * when the user chooses a label, presses Enter or leaves the field. Escape discards it.
  */
 function LabelInput({ onClose }: { onClose: (entry: string, restoresFocus: boolean) => void }) {
   const [entry, setEntry] = useState('');
@@ -61,7 +61,7 @@ function LabelInput({ onClose }: { onClose: (entry: string, restoresFocus: boole
     key,
     ...values.map(({ value }) => `${key}=${value}`),
   ]);
-  // A browser may also report that the field loses the focus because it is removed.
+  // When the field is removed, a browser may also report that the field loses the focus.
   const close = (text: string, restoresFocus: boolean): void => {
     if (isClosed.current) return;
     isClosed.current = true;

@@ -8,7 +8,10 @@ import { IsolatedText } from './isolated-text';
 
 const NO_DISTINCTIONS: ReadonlyMap<string, string> = new Map();
 
-/** What tells hosts with the same name apart, by host id. A context, so that each row of a table reads it quickly. */
+/**
+ * The texts that distinguish hosts with the same name, by host id. They are in a context, so that each row of a table
+ * can read its text quickly.
+ */
 const DistinctionsContext = createContext(NO_DISTINCTIONS);
 
 /** Reads the hosts that share their name with others, for all `HostName`s below. */
@@ -17,10 +20,13 @@ export function DistinctionsProvider({ children }: { children: ReactNode }) {
   return <DistinctionsContext value={data ?? NO_DISTINCTIONS}>{children}</DistinctionsContext>;
 }
 
-/** Returns what tells a host apart from others with the same name. Empty if no other host has its name. */
+/**
+ * Returns the text that distinguishes a host from others with the same name. The text is empty if no other host has its
+ * name.
+ */
 export const useDistinction = (hostId: string): string => use(DistinctionsContext).get(hostId) ?? '';
 
-/** The name of a host, and what tells it apart if other hosts have the same name. */
+/** The name of a host, with a distinguishing text if other hosts have the same name. */
 export function HostName({ id, name }: { id: string; name: string }) {
   const distinction = useDistinction(id);
   return (

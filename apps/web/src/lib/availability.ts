@@ -47,7 +47,7 @@ export function segmentPlace(segment: AvailabilitySegment, { from, to }: Pick<Ho
   return { left: percent(Date.parse(segment.from) - Date.parse(from)), width: percent(durationOf(segment)) };
 }
 
-/** Describes the time that a host was not online. Empty if there was none. */
+/** Describes how long a host was not online. Returns an empty text if the host was always online. */
 export function describeDowntime({ seconds }: Pick<AvailabilityItem, 'seconds'>): string {
   const parts = [
     [seconds.offline, 'offline'],
@@ -61,7 +61,7 @@ export function describeDowntime({ seconds }: Pick<AvailabilityItem, 'seconds'>)
     .join(', ');
 }
 
-/** Describes hosts none of which is known to have been unavailable. */
+/** Returns the text for a list of hosts in which no host is known to have been unavailable. */
 export function describeAllOnline(hosts: readonly Pick<AvailabilityItem, 'ratio'>[]): string {
   if (hosts.length === 0) return 'No hosts.';
   if (hosts.every(({ ratio }) => ratio === null)) return 'No availability is known yet.';

@@ -11,7 +11,7 @@ export interface HostEventWords {
   label: string;
   /** The values before and after a change. */
   change?: { before: string; after: string };
-  /** A message of the agent or of its engine, or what the change omits. */
+  /** A message of the agent or of its engine, or a note about labels that the change omits. */
   detail?: string;
 }
 

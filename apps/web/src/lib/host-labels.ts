@@ -2,8 +2,8 @@ import type { HostFacets, HostLabelChange, HostLabels, HostLabelsBySource } from
 import { ProblemError } from '@muster/client';
 
 /**
- * Returns the labels of a host as texts. Sorted by key, and those whose key has no prefix first. A server before version
- * 0.5 does not send labels.
+ * Returns the labels of a host as texts, sorted by key. Labels whose key has no prefix come first. A server before
+ * version 0.5 does not send labels.
  */
 export const labelTexts = ({ labels = {} }: { labels?: HostLabels }): string[] =>
   Object.entries(labels)
@@ -30,15 +30,15 @@ export const labelKeys = (facets: { labels?: HostFacets['labels'] } | undefined)
 /** Removes white space around a label, and around the first `=` in it. */
 export const trimLabel = (label: string): string => label.trim().replace(/\s*=\s*/, '=');
 
-/** Formats labels for an entry, one label per line. */
+/** Formats labels for a text area, one label per line. */
 export const formatLabelLines = (labels: HostLabels): string =>
   Object.entries(labels)
     .map(([key, value]) => `${key}=${value}`)
     .join('\n');
 
 /**
- * Parses labels that are separated by line breaks or commas. The API checks the characters of keys and values. Returns an
- * error that names the label if it has no `=` or occurs twice.
+ * Parses labels that are separated by line breaks or commas. The API checks the characters of keys and values. If a
+ * label has no `=` or occurs twice, returns an error that contains the label.
  */
 export function parseLabelLines(text: string): { labels: HostLabels } | { error: string } {
   const labels = new Map<string, string>();

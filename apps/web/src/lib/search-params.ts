@@ -41,7 +41,9 @@ export function parseChoice<T extends string>(allowed: readonly T[], value: unkn
   return allowed.find((choice) => choice === firstValue);
 }
 
-/** Returns true if the first value is `true`, from a URL or from a link inside the page. Otherwise, returns undefined. */
+/**
+ * Returns true if the first value is `true`, from a URL or from a link inside the page. Otherwise, returns undefined.
+ */
 export const parseFlag = (value: unknown): true | undefined =>
   value === true || parseFirst(value) === 'true' ? true : undefined;
 

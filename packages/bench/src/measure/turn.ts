@@ -7,8 +7,8 @@ export type LoadTurn = Awaited<ReturnType<MeasuredFleet['measure']>>;
 export type LoadFigures = ReturnType<typeof summarizeTurns>;
 
 /**
- * Summarizes turns. Returns the sums of the numbers of requests, the maxima of `max` and of the memory, and the medians
- * of all other figures.
+ * Summarizes turns. Adds up the numbers of requests, takes the maximum of `max` and of the memory, and takes the median
+ * of each other figure.
  */
 export function summarizeTurns(turns: readonly LoadTurn[]) {
   const middle = (of: (turn: LoadTurn) => number) => median(turns.map(of));

@@ -42,7 +42,7 @@ export function runEmbedded({ plan, progress }: Omit<Bench, 'cluster'>) {
       const load = { connections, traffic, until: { durationMs: turnMs } };
       const turns = (await takeRounds(plan.rounds, [fleet], ({ send }) => send(load))).get(fleet)!;
       const perSecond = spread(turns.map(({ ok, ms }) => (1_000 * ok) / ms));
-      // The latency is that of the last round.
+      // The latency is from the last round.
       return { perSecond, latencyMs: turns.at(-1)!.okMs };
     };
     const heartbeat = await measure({ kind: 'heartbeat' });

@@ -11,8 +11,8 @@ import { VerificationError } from '../verify.js';
 const changedTraffic = (percent: number): Traffic => ({ kind: 'changed', change: 'restarted', percent });
 
 /**
- * The cases, by their names in reports. The row loop (`rows`) takes part in all cases except two: it has no heartbeats,
- * and it rewrites every row, so that an unchanged snapshot costs as much as a changed snapshot.
+ * The cases, by their names in reports. The row loop (`rows`) takes part only in the cases with changed snapshots. It
+ * has no heartbeats. Because it rewrites every row, an unchanged snapshot would cost as much as a changed one.
  */
 const CASES: Readonly<Record<string, { traffic: Traffic; contenders: readonly ServerId[] }>> = {
   heartbeat: { traffic: { kind: 'heartbeat' }, contenders: ['bare', 'muster'] },

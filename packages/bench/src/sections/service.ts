@@ -112,8 +112,8 @@ async function runCell(bench: Bench, participants: readonly Participant[], cell:
 
 /**
  * Returns the last round in which a contender takes part, or -1 if it takes part in none. Round 0 is the warm-up. With
- * large snapshots, `upserts` takes part in fewer rounds, because each large snapshot takes it seconds, regardless of
- * what has changed.
+ * large snapshots, `upserts` takes part in fewer rounds, because it needs seconds for each large snapshot, regardless
+ * of what has changed.
  */
 function roundsOf(id: ContenderId, { containers, kind, concurrency }: Case, rounds: number): number {
   if (id !== 'upserts' || containers <= 50) return rounds;

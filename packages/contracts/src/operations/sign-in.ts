@@ -7,7 +7,7 @@ import { Paths } from '../paths.js';
 import { ProblemTypes } from '../problem.js';
 import { OidcCallbackQuery, OidcSignInQuery } from '../queries.js';
 
-/** The operations that sign a user in or out, and those on the caller’s own account. */
+/** The operations that sign a user in or out, and the operations on the caller’s own account. */
 export const SignInOperations = {
   getSignInOptions: {
     method: 'GET',

@@ -84,7 +84,7 @@ function parseObject(json: string): object | null {
 }
 
 /**
- * Finds the migrations that a header names. `unknown` is the name of a migration that is missing or has another
+ * Finds the migrations that a header lists. `unknown` is the name of a migration that is missing or has another
  * checksum, or null if there is none.
  */
 export function findMigrations(

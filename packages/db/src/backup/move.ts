@@ -73,9 +73,9 @@ WHERE NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = catalog AND d.objid 
 ORDER BY objects.name`;
 
 /**
- * Copies all data of the embedded database to an empty database on a server, and compares both. Then records the move
- * in the directory, so that Muster is not started on it by mistake. Either everything is moved or nothing. After an
- * error or a kill, the same call can be repeated.
+ * Copies all data of the embedded database to an empty database on a server, and compares the two databases. Then
+ * records the move in the directory, so that Muster is not started on it by mistake. Either everything is moved or
+ * nothing. After an error or a kill, the same call can be repeated.
  *
  * @throws DatabaseLockedError while a process has the embedded database open.
  * @throws DatabaseMovedError if the data was moved before.
@@ -255,7 +255,7 @@ async function commit({ server, directory, location }: Move): Promise<void> {
   try {
     await server.query('COMMIT');
   } catch (error) {
-    // If the server answers, the transaction is rolled back.
+    // If the server answers, it has rolled the transaction back.
     const isAnswered = await server.query('ROLLBACK').then(
       () => true,
       () => false,

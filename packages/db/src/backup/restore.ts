@@ -37,7 +37,7 @@ export interface RestoreSummary extends BackupCounts {
 
 /**
  * Restores a backup into an empty directory, completely or not at all. First applies the migrations that the backup
- * names, then loads the rows, and then applies the newer migrations of this version.
+ * lists, then loads the rows, and then applies the newer migrations of this version.
  *
  * @throws BackupError if the file is damaged or newer than this version, or if the directory is not empty.
  * @throws DatabaseLockedError | DataDirectoryError | MigrationFailedError

@@ -2,10 +2,13 @@
 import type { AvailabilitySeconds, HostEvent } from '@muster/contracts';
 import { predict, reconnectUntil, type AgentCall, type PredictedEvent, type PredictionOptions } from './model.js';
 
-/** Time between an agent's call and the instant that the API stores for it, and differences of clocks. */
+/**
+ * Allows for the time between an agent's call and the instant that the API stores for the call, and for differences
+ * between clocks.
+ */
 const TOLERANCE_MS = 1_000;
 
-/** The limits of silences are shifted by these parts of the tolerance. */
+/** The fractions of the tolerance by which the limits of silences are shifted. */
 const SHIFTS = [0, -0.25, 0.25, -0.5, 0.5, -0.75, 0.75, -1, 1];
 
 export interface FoundHistory {
@@ -26,7 +29,7 @@ export interface Comparison {
 }
 
 export interface ComparisonOptions extends Omit<PredictionOptions, 'shiftMs'> {
-  /** How much earlier than `downtimes` a downtime can begin and end in the API. */
+  /** How much earlier a downtime can begin and end in the API than in `downtimes`. */
   downtimeSlackMs: number;
 }
 
@@ -64,7 +67,8 @@ function compareWith(
   const left = [...events];
   for (const { kind, at, from, to } of predictedEvents) {
     counts[kind] = (counts[kind] ?? 0) + 1;
-    // A host that was silent before a downtime, or becomes silent after one, depends on when exactly Muster was down.
+    // If a host was silent before a downtime or became silent after one, the time of its event depends on when exactly
+    // Muster was down.
     const { since } = (to ?? {}) as { since?: number };
     const isAfterDowntime =
       since !== undefined && downtimes.some((down) => at > down.from && since < reconnectUntil(down));

@@ -1,7 +1,7 @@
 /**
- * Predicts the history of a host from the calls of its agent that Muster answered, and from the times in which Muster was
- * down. The rules are those of docs/hosts.md and ADR 5. The model walks through each silence in small steps, and shares no
- * code with the API. All instants are milliseconds since 1970.
+ * Predicts the history of a host from the answered calls of its agent and from Muster's downtimes. The rules are those
+ * of docs/hosts.md and ADR 5. The model simulates each silence in small time steps, and shares no code with the API.
+ * All instants are milliseconds since 1970.
  */
 import type { AvailabilitySeconds, EnrollRequest, HostEventKind } from '@muster/contracts';
 
@@ -41,7 +41,9 @@ export interface PredictionOptions {
   downtimes: readonly Downtime[];
   /** The end of the availability's window, which is the time of the prediction. */
   until: number;
-  /** Added to each limit of a silence. Predictions with different values show whether a silence was close to a limit. */
+  /**
+   * Added to each limit of a silence. Predictions with different values show whether a silence was close to a limit.
+   */
   shiftMs: number;
 }
 
@@ -107,7 +109,10 @@ function predictChanges(calls: readonly AgentCall[]): PredictedEvent[] {
 
 const nameAndVersion = ({ name, version }: EnrollRequest['engine']) => ({ name, version });
 
-/** Returns when a host that was silent from `since` until `end` became stale and offline; null if it did not. */
+/**
+ * Returns when a host that was silent from `since` until `end` became stale, and when it became offline. A time is null
+ * if the host did not enter that state.
+ */
 function walkThroughSilence(since: number, end: number, { heartbeatMs, downtimes, shiftMs }: PredictionOptions) {
   const graceMs = HEARTBEATS_MISSED_STALE * heartbeatMs + shiftMs;
   const offlineMs = Math.max(OFFLINE_MS_MIN, HEARTBEATS_MISSED_OFFLINE * heartbeatMs) + shiftMs;
@@ -116,7 +121,7 @@ function walkThroughSilence(since: number, end: number, { heartbeatMs, downtimes
   let countedMs = 0;
   for (let at = since; at < end && silence.offlineAt === null; at += STEP_MS) {
     if (downtimes.some(({ from, until }) => from <= at && at < until)) {
-      // A host that was online when Muster went down has its whole grace period again.
+      // If the host was online when Muster went down, its grace period starts again from zero.
       if (silence.staleAt === null) countedMs = 0;
       continue;
     }

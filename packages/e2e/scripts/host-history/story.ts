@@ -11,9 +11,11 @@ export interface StoryOptions {
   hosts: number;
   /** How long half of the hosts cannot reach Muster. */
   partition: number;
-  /** How long Muster is away. */
+  /** How long Muster is down. */
   away: number;
-  /** How long the hosts report without a failure between two parts of the story, so that all of them have reconnected. */
+  /**
+   * How long the hosts report without a failure between two parts of the story, so that all of them have reconnected.
+   */
   pause: number;
   /** MUSTER_HEARTBEAT_SECONDS. */
   heartbeat: number;
@@ -24,7 +26,10 @@ export interface HostResult extends Comparison {
   group: string;
 }
 
-/** The hosts with a part of their own. Of the others, those with an odd number are in the partition. */
+/**
+ * The hosts that have their own part in the story, by number. Of all other hosts, those with an odd number are in the
+ * partition.
+ */
 const PARTS: Readonly<Record<number, string>> = {
   0: 'renamed and upgraded while Muster is away',
   2: 'silent from before Muster is away, back soon after',
@@ -34,7 +39,7 @@ const PARTS: Readonly<Record<number, string>> = {
 const PARTITION = 'in the partition';
 const groupOf = (host: number): string => PARTS[host] ?? (host % 2 === 1 ? PARTITION : 'always reachable');
 
-/** How many heartbeats hosts miss before Muster is away, and until they are back after Muster's return. */
+/** Numbers of heartbeats that hosts miss: before Muster goes down, and after Muster is up again until they are back. */
 const SILENT_BEFORE = 6;
 const BACK_SOON = 15;
 const BACK_LATE = 30;

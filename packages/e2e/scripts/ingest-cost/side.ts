@@ -28,8 +28,8 @@ export interface SideOptions {
 }
 
 /**
- * What each side sends in a round: the first snapshot of new hosts, or a number of snapshots or heartbeats of each known
- * host.
+ * What each side sends in a round: the first snapshot of new hosts, or a number of snapshots or heartbeats of each
+ * known host.
  */
 export interface Traffic {
   kind: ChangeKind | 'first' | 'heartbeat';
@@ -119,8 +119,8 @@ export async function createSide({ name, main, convert, serverUrl, ...size }: Si
     name,
     url,
     /**
-     * Creates the reports of a round, in their order. Returns a function that sends as many of them at once as `atOnce`
-     * says, and measures only the sending.
+     * Creates the reports of a round, in their order. Returns a function that sends `atOnce` reports at a time, and
+     * measures only the sending.
      */
     async prepare(traffic: Traffic): Promise<(turn: number) => Promise<Cost>> {
       if (traffic.kind === 'first') hosts = await addHosts();

@@ -1,7 +1,8 @@
 /**
- * Measures the load that an upgrade causes. Replaces an old version of the API by another version while a fleet reports
- * to it, and prints what the servers did before and after the upgrade (ADR 19). Needs Linux and PostgreSQL. Build the
- * API first, then run `pnpm --filter @muster/e2e upgrade-load --help`. Prints one line of JSON for each period.
+ * Measures the load that an upgrade causes. Replaces an old version of the API with another version while a fleet
+ * reports to it, and prints what the servers did before and after the upgrade (ADR 19). Needs Linux and PostgreSQL.
+ * Build the API first, then run `pnpm --filter @muster/e2e upgrade-load --help`. Prints one line of JSON for each
+ * period.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CADENCE_DEFAULT } from '@muster/contracts';

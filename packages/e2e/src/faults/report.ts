@@ -7,8 +7,8 @@ export interface GuaranteeRecord {
   title: string;
   findings: readonly Finding[];
   /**
-   * Number of runs of the test. A test runs twice if its first run missed only time limits, which a busy machine can
-   * cause. `findings` are from the last run.
+   * Number of runs of the test. A test runs twice if its first run missed only time limits, because a busy machine
+   * alone can cause such a miss. `findings` are from the last run.
    */
   tries: number;
   /** The time when the test started, in RFC 3339. */

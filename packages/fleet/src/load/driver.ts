@@ -48,15 +48,15 @@ export async function drive(fleet: readonly LoadHost[], load: Load) {
     sent: 0,
     /** Responses with status 200. */
     ok: 0,
-    /** Responses with status 503 and, in a storm, also those with status 429. */
+    /** Responses with status 503 and, in a storm, also responses with status 429. */
     refused: 0,
     refusedWithoutRetryAfter: 0,
     /** Other statuses, broken connections, and responses with status 200 that did not apply the snapshot. */
     wrong: 0,
     firstWrong: null as string | null,
     /**
-     * When the last request was sent whose response did not have status 200, in ms after the start; 0 if there was
-     * none.
+     * When the last request that got no response with status 200 was sent, in ms after the start; 0 if there was no
+     * such request.
      */
     lastNotOkMs: 0,
   };

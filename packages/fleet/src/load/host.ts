@@ -53,7 +53,7 @@ export type Traffic =
 type Accepted = (digest: string | null | undefined) => void;
 
 export interface LoadHost {
-  /** The changes made so far to the host's containers. Numbered and costly hosts do not count theirs. */
+  /** The changes made so far to the host's containers. Numbered and costly hosts do not count their changes. */
   readonly progress: HostProgress;
   /**
    * Returns the next request and a callback. After a response with status 200, the caller passes the digest in the

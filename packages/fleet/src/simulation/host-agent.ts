@@ -63,7 +63,7 @@ const UNKNOWN_REASON = '"reason":"unknown"';
  */
 const REMOVED_MAX = 20;
 
-/** How long after a failed request without a response the API can still receive its snapshot. */
+/** Time for which the API can still receive the snapshot of a request that got no response. */
 const LATE_ARRIVAL_MS_MAX = 5_000;
 
 /** The share of snapshots that each kind of mishap affects if `faults` is 1. */
@@ -222,8 +222,8 @@ export class HostAgent {
   }
 
   private async sendHeartbeat(session: AgentSession): Promise<void> {
-    // A digest in a heartbeat means that nothing has changed. A heartbeat therefore omits it while a change is
-    // unreported.
+    // A digest in a heartbeat means that nothing has changed. A heartbeat therefore contains no digest while a change
+    // is unreported.
     const digest = this.schedule.hasChange ? null : this.digest;
     await this.report('heartbeat', this.call(HeartbeatResponse, heartbeatRequest(session, digest, this.machine)));
   }
@@ -294,7 +294,7 @@ export class HostAgent {
 
   /**
    * Sends the delayed snapshot, if there is one. The API must not apply that snapshot, because it has already applied a
-   * newer one.
+   * newer snapshot.
    */
   private async sendDelayed(): Promise<void> {
     if (this.delayed === null || !this.session?.token) return;

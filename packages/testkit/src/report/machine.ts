@@ -20,7 +20,10 @@ export async function describeMachine(postgres: string | null) {
     kernel: `Linux ${release()}`,
     node: process.version,
     postgres,
-    /** Median time of a durable write of 8 KiB to the disk of the databases. Every commit waits for a durable write. */
+    /**
+     * Median time of a durable 8 KiB write to the disk that holds the databases. Every commit waits for a durable
+     * write.
+     */
     fsyncMs: await withTemporaryDirectory(measureFsync),
   };
 }

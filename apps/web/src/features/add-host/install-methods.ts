@@ -10,11 +10,11 @@ export interface InstallMethod {
 /** The server's address for agents. */
 export interface ServerAddress {
   url: string;
-  /** Whether it is configured (MUSTER_PUBLIC_URL). Otherwise it is the address that the browser uses. */
+  /** Whether the address is configured (MUSTER_PUBLIC_URL). Otherwise, it is the address that the browser uses. */
   isConfigured: boolean;
 }
 
-/** What the agent reports about its host, in addition to what it finds out itself. Empty texts are left out. */
+/** Facts that the agent reports about its host, in addition to the facts that it detects. Empty texts are left out. */
 export interface HostSettings {
   name: string;
   /** Labels, separated by commas. */
@@ -26,7 +26,7 @@ const NO_SETTINGS: HostSettings = { name: '', labels: '' };
 /** The agent release that the server offers. */
 interface Release {
   version: string;
-  /** The architectures for which it has an image. */
+  /** The architectures for which the release has an image. */
   images: readonly string[];
 }
 

@@ -5,10 +5,10 @@ import { describeAvailability, describeSegment, segmentPlace, segmentState } fro
 /** Maximum number of interruptions that are listed below a bar. */
 const LISTED_INTERRUPTIONS_MAX = 100;
 
-/** The states in the order of the key. */
+/** The states in the order of the legend. */
 const STATES: readonly AvailabilitySegment['state'][] = ['online', 'engine_down', 'stale', 'offline', 'unknown'];
 
-/** Returns the words and the state of each kind of segment. */
+/** Returns the entries of the legend: the words and the state of each kind of segment. */
 const keyOf = (segments: readonly AvailabilitySegment[]): [words: string, state: AvailabilitySegment['state']][] =>
   [...new Map(segments.map((segment) => [segmentState(segment), segment.state]))].sort(
     ([, a], [, b]) => STATES.indexOf(a) - STATES.indexOf(b),

@@ -12,8 +12,8 @@ import { toPlainText } from '../../lib/plain-text';
 import { WindowSwitch } from './window-switch';
 
 /**
- * The hosts with the lowest availability. They are read only after the user opens this part, because the API reads the
- * history of all hosts.
+ * The hosts with the lowest availability. They are read only after the user opens this part, because the API must read
+ * the history of all hosts to find them.
  */
 export function WorstHosts({ filters }: { filters: WorstHostFilters }) {
   const [isOpen, setOpen] = useState(false);

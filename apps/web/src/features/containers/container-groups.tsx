@@ -27,7 +27,9 @@ type ChangeSearch = (changes: Partial<ContainerSearch>) => void;
 interface Heading {
   key: string;
   title: string;
-  /** The host of a project. If a project or an image has several hosts, their number. Null if the group is a host. */
+  /**
+   * The host of a project, or the number of hosts if a project or an image has several. Null if the group is a host.
+   */
   subtitle: ProjectGroup['where'] | null;
   /** The host's problems, if the group is a host. */
   problems?: readonly HostProblem[];
@@ -40,8 +42,8 @@ interface Heading {
 }
 
 /**
- * The list of containers in groups. The counts in the headings ignore most filters, but not the one by host label. The
- * containers of a group are loaded when the user opens the group, and all filters apply to them.
+ * The list of containers in groups. The counts in the headings apply the filter by host label, but ignore most other
+ * filters. The containers of a group are loaded when the user opens the group, and all filters apply to them.
  */
 export function ContainerGroups({
   group,

@@ -25,8 +25,8 @@ export const NO_FILTERS: Partial<ContainerSearch> = {
 };
 
 /**
- * Returns the chips for the selected freshness values. There is one chip for each value, except if the values are
- * exactly the values that the fleet page counts as current or as last known. In that case, there is a single chip.
+ * Returns the chips for the selected freshness values. There is one chip for each value. If the values are exactly the
+ * values that the fleet page counts as current, or as last known, there is a single chip instead.
  */
 function freshnessChips({ hostFreshness = [] }: ContainerSearch) {
   const isExactly = (values: readonly string[]): boolean =>

@@ -7,8 +7,8 @@ export interface ContainerRow extends ContainerView {
 }
 
 /**
- * Matches the temporary name of a container that Compose creates to replace another one. It consists of the beginning
- * of the other container's id and the other container's name.
+ * Matches the temporary name of a container that Compose creates to replace another one. Such a name consists of the
+ * beginning of the other container's id and the other container's name.
  */
 const TEMPORARY_NAME = /^([0-9a-f]{12})_(.+)$/;
 

@@ -7,7 +7,8 @@ import { groupBy } from '../../lib/group-by';
 const dayOf = ({ event: { recordedAt } }: HistoryEntry): string => formatDay(new Date(recordedAt));
 
 /**
- * Events grouped by day in local time. The recreation of a container is one entry. The level of the headings depends on `parent`.
+ * Events grouped by day in local time. The recreation of a container is one entry. The level of the headings depends on
+ * `parent`.
  */
 export function EventDays({
   events,

@@ -33,7 +33,7 @@ export interface AttentionRow {
   names: readonly { id: string; name: string }[];
   /** The text after the names, such as the number of other hosts. */
   note: string;
-  /** The times at which hosts got the problem, newest first, each with the number of these hosts. */
+  /** The times at which hosts got the problem, newest first, each with a number of hosts. */
   times: readonly { total: number; since: string }[];
   target: AttentionTarget;
 }

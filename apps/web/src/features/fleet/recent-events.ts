@@ -19,8 +19,8 @@ export interface RecentEvents {
 }
 
 /**
- * Returns the latest events of the hour before `now` (ms), at most `eventsMax`, of all hosts or of the hosts with
- * labels.
+ * Returns the latest events of the hour before `now` (ms), at most `eventsMax`, of all hosts or of the hosts with the
+ * given labels.
  */
 export function useRecentEvents(eventsMax: number, now: number, hostLabel: string[] | undefined): RecentEvents {
   // The start is rounded, so that one query serves for five minutes. Otherwise, each call would have a new query.

@@ -7,7 +7,7 @@ import { sampleHistory, stateHistory } from '../../lib/state-history';
 const SAMPLE_COUNT = 48;
 const HEIGHT = 20;
 
-/** A line chart of the number of a host's running containers since `since`, which is about an hour ago or later. */
+/** A line chart of the number of a host's running containers. It begins at `since`, about an hour ago or later. */
 export function RunningLine({
   byState,
   events,

@@ -9,7 +9,7 @@ import { IsolatedText } from '../../components/isolated-text';
 /** The dialog is loaded when it is opened, because the page's first load has a limit. */
 const HostLabelsDialog = lazy(async () => ({ default: (await import('./host-labels-dialog')).HostLabelsDialog }));
 
-/** The sources of labels, the first of which applies if several set the same key. */
+/** The sources of labels, in order of precedence. If several sources set the same key, the first of them applies. */
 const SOURCES = [
   ['operator', 'Operators'],
   ['agent', 'Agent'],

@@ -97,7 +97,7 @@ export const HOST_COLUMN_DEFINITIONS: Readonly<Record<HostColumnId, Column<Host,
   },
 };
 
-/** Numbers of labels that a row shows, on a phone and on wider screens. The others are in the title. */
+/** Maximum numbers of labels that a row shows, on a phone and on wider screens. The tooltip contains all labels. */
 const LABELS_SHOWN_MAX = { narrow: 2, wide: 3 };
 
 /** The first labels of a host, each as a link that adds a filter. */

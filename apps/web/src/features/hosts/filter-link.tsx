@@ -53,7 +53,7 @@ export function FilterLink({ filter, title, children }: { filter: HostSearch; ti
   );
 }
 
-/** A link that adds a label to the filter of the hosts page, which keeps its other labels. */
+/** A link that adds a label to the filter of the hosts page. The filter keeps its other labels. */
 export function LabelLink({ text }: { text: string }) {
   const links = use(FilterLinkContext);
   const hostLabel = [...new Set([...(links?.hostLabel ?? []), text])];

@@ -108,8 +108,8 @@ export function HostGroups({ by, hostLabel }: { by: string; hostLabel: string[] 
 }
 
 /**
- * `ratio` is the availability, or null if nothing is known about it. It is undefined if it is not read. `filter` finds the
- * hosts of the group; null if no filter does.
+ * `ratio` is the availability. It is null if the availability is unknown, and undefined if it was not requested.
+ * `filter` finds the hosts of the group; null if no filter does.
  */
 function GroupRow({
   group: { hosts, containers },

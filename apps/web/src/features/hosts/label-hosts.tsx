@@ -12,7 +12,7 @@ import { formatCount } from '../../lib/format-count';
 import { labelError, parseLabelLines } from '../../lib/host-labels';
 import { describeCounts, labelInBatches, NO_COUNTS } from './label-in-batches';
 
-/** The dialog in which an admin sets and removes labels of operators on several hosts. */
+/** The dialog in which an admin sets and removes operator labels on several hosts. */
 export function LabelHostsDialog({ hosts, onClose }: { hosts: readonly Host[]; onClose: () => void }) {
   const client = useQueryClient();
   const [text, setText] = useState('');

@@ -23,7 +23,7 @@ export function groupImages(images: readonly ImageInUse[]): Repository[] {
 export const shortBuild = (text: string | null | undefined): string | null =>
   text?.replace(/^(?:sha256:)?([0-9a-f]{12})[0-9a-f]{52}/, '$1') ?? null;
 
-/** Formats the number of builds, of which several are possible if some builds cannot be compared. */
+/** Formats the number of builds. If some builds cannot be compared, the number may be a range. */
 export function formatBuilds({ buildsMin, buildsMax, drift }: Pick<ImageInUse, 'buildsMin' | 'buildsMax' | 'drift'>) {
   if (buildsMin === buildsMax) return buildsMin === 1 ? '1 build' : `${buildsMin} builds`;
   return drift === 'unknown' ? `1 to ${buildsMax} builds` : `${buildsMin} to ${buildsMax} builds`;

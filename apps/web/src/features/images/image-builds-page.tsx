@@ -19,7 +19,9 @@ import { shortBuild } from './group-images';
 
 const route = getRouteApi('/signed-in/image-builds');
 
-/** The page with the builds of one image reference, and the hosts that run them. Links keep the filter by host label. */
+/**
+ * The page with the builds of one image reference, and the hosts that run them. Links keep the filter by host label.
+ */
 export function ImageBuildsPage(): ReactNode {
   const { image = '', hostLabel } = route.useSearch();
   const name = displayImage({ image, imageId: null });

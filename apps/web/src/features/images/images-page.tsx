@@ -16,7 +16,10 @@ import { DriftBadge } from './drift-badge';
 
 const route = getRouteApi('/signed-in/images');
 
-/** The page with the images in use, grouped by repository. It marks images of which hosts run different builds. */
+/**
+ * The page with the images in use, grouped by repository. It marks each image if hosts run different builds of the
+ * image.
+ */
 export function ImagesPage(): ReactNode {
   useTitle('Images');
   const { q, hostLabel } = route.useSearch();
@@ -133,7 +136,10 @@ function ImageRow({ image, hostLabel }: { image: ImageInUse; hostLabel: string[]
   );
 }
 
-/** Returns the tag, or the digest of a reference with a digest. An image without a name is identified by its id. */
+/**
+ * Returns the tag and, if the reference has a digest, the first digits of the digest. For an image without a name,
+ * returns its id.
+ */
 function tagOf(image: string): string {
   const { repository, tag, digest } = splitReference(image);
   if (repository === null) return displayImage({ image, imageId: null });

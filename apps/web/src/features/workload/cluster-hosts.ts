@@ -6,9 +6,9 @@ import { workloadFilters, type WorkloadSearch } from './search';
 const HOSTS_MAX = 50;
 
 /**
- * Returns the hosts of a workload's Swarm cluster, to which the workload's history is limited. (The events themselves
- * have no labels that identify the cluster.) `hosts` is undefined if any host can have the workload. `isPending` is
- * true until the hosts are known.
+ * Returns the hosts of a workload's Swarm cluster. The workload's history is limited to these hosts, because events
+ * have no labels that identify the cluster. `hosts` is undefined if any host can have the workload. `isPending` is true
+ * until the hosts are known.
  */
 export function useClusterHosts(search: WorkloadSearch | null): { hosts: string[] | undefined; isPending: boolean } {
   const isEnabled = search?.swarmServiceId !== undefined;

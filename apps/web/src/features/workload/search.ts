@@ -5,8 +5,8 @@ const KINDS: readonly WorkloadKind[] = ['compose', 'swarm', 'kubernetes', 'nomad
 
 /**
  * The query parameters of a workload's page: a service, or one instance of it. They stay the same when a container is
- * replaced. `hostId` is missing if the workload can move to another host. `swarmServiceId` separates the clusters that have
- * stacks with the same names.
+ * replaced. `hostId` is missing if the workload can move to another host. `swarmServiceId` separates the clusters that
+ * have stacks with the same names.
  */
 export interface WorkloadSearch {
   kind?: WorkloadKind | undefined;
@@ -28,7 +28,7 @@ export const parseWorkloadSearch = (search: Record<string, unknown>): WorkloadSe
 
 const SWARM_SERVICE_ID = 'com.docker.swarm.service.id';
 
-/** Returns the id of a Swarm task's service, which is unique to its cluster. */
+/** Returns the id of a Swarm task's service. Each cluster has other ids. */
 export const swarmServiceIdOf = ({ kind }: Workload, labels: Labels): string | undefined =>
   kind === 'swarm' && Object.hasOwn(labels, SWARM_SERVICE_ID) ? labels[SWARM_SERVICE_ID] : undefined;
 

@@ -101,7 +101,10 @@ function WorkloadContainers({ search }: { search: WorkloadSearch }) {
   );
 }
 
-/** If several Swarm clusters have a service of this name, leads to the service of each cluster, named by its newest host. */
+/**
+ * If several Swarm clusters have a service of this name, links to the service of each cluster. The link shows the
+ * newest host of the cluster.
+ */
 function Clusters({ search, containers }: { search: WorkloadSearch; containers: readonly ContainerView[] }) {
   const hostNames = new Map<string, string>();
   for (const { workload, labels, hostName } of containers) {

@@ -81,7 +81,10 @@ function applyHosts(client: QueryClient, hosts: ReadonlyMap<string, Host>, refre
   if (!updateFleetMap(client, hosts)) refresh(['fleet-map']);
 }
 
-/** Returns whether a host has a shared name although it is not in the list of these hosts, or the other way around. */
+/**
+ * Returns whether the cached list of hosts with shared names is outdated: a host with a shared name is missing from the
+ * list, or a host in the list no longer shares that name.
+ */
 function changesSharedNames(client: QueryClient, hosts: ReadonlyMap<string, Host>): boolean {
   const listed = client.getQueryData(sharedNamesQuery.queryKey);
   if (listed === undefined || listed.length >= SHARED_NAMES_MAX) return false;

@@ -1,7 +1,7 @@
 /**
- * Elects one tab of the browser as the leader, which holds the live stream for all tabs. `onLead` is called when this
- * tab becomes the leader. The signal is aborted when this tab loses the leadership. Returns a function that withdraws
- * this tab from the election.
+ * Elects one tab of the browser as the leader. The leader holds the live stream for all tabs. `onLead` is called when
+ * this tab becomes the leader. The signal is aborted when this tab loses the leadership. Returns a function that
+ * withdraws this tab from the election.
  */
 export type Elect = (onLead: (lost: AbortSignal) => void) => () => void;
 
@@ -66,8 +66,8 @@ const LEASE_MS = 70_000;
 const CONFIRMATION_MS = 1_000;
 
 /**
- * Elects with a lease in `localStorage`, for pages without Web Locks, which browsers offer only with HTTPS. `steal`
- * takes the lease from a leader that no longer sends messages.
+ * Elects with a lease in `localStorage`, for pages without Web Locks. (Browsers offer Web Locks only with HTTPS.)
+ * `steal` takes the lease from a leader that no longer sends messages.
  */
 export function electByLease(
   storage: LeaseStorage,

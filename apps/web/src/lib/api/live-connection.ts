@@ -37,7 +37,7 @@ export interface LiveHandlers {
 /** Delay before a retry after a server has rejected the stream (ms). Another server may respond to the retry. */
 const REFUSED_RETRY_MS = 15_000;
 
-/** Maximum time until the first message of a connection, which the server sends immediately (ms). */
+/** Maximum time until the first message of a connection (ms). The server sends this message immediately. */
 const FIRST_MESSAGE_MS_MAX = 8_000;
 
 /** Maximum time between two messages (ms). The server sends one at least every 15 s. */

@@ -7,7 +7,7 @@ import { api, isSignedOut } from './client';
  * The queries of the API. The first element of a query's key is its topic. A change makes all queries of a topic stale.
  */
 
-/** Number of rows in one page of a list, which is the API's maximum. */
+/** Number of rows in one page of a list. It is the API's maximum. */
 const PAGE_ROWS = 200;
 
 /** The query for the session, whose data is null if the user is not signed in. */
@@ -47,20 +47,20 @@ export const agentReleaseQuery = queryOptions({
 });
 
 /**
- * Milliseconds after which data about hosts with labels is read again. The live stream updates only the data about all
- * hosts.
+ * Milliseconds after which data about the hosts with given labels is read again. The live stream updates only the data
+ * about all hosts.
  */
 const LABELED_AGE_MS = 10_000;
 
-/** Returns the interval at which data about all hosts, or about the hosts with labels, is read again. */
+/** Returns the interval at which data about all hosts, or about the hosts with the given labels, is read again. */
 const intervalOf = (hostLabel: string[] | undefined): number | false =>
   hostLabel === undefined ? false : LABELED_AGE_MS;
 
-/** Returns the query key for data about all hosts, or about the hosts with labels. */
+/** Returns the query key for data about all hosts, or about the hosts with the given labels. */
 const labeledKey = (topic: string, hostLabel: string[] | undefined): (string | string[])[] =>
   hostLabel === undefined ? [topic] : [topic, hostLabel];
 
-/** The query for the counts of all hosts, or of the hosts with labels. */
+/** The query for the counts of all hosts, or of the hosts with the given labels. */
 export const summaryQueryOf = (hostLabel?: string[]) =>
   queryOptions({
     queryKey: labeledKey('summary', hostLabel),
@@ -78,7 +78,7 @@ export const hostMatchesQuery = (q: string) =>
     placeholderData: keepPreviousData,
   });
 
-/** Maximum number of hosts with shared names that are told apart in tables of other things than hosts. */
+/** Maximum number of hosts with shared names that are distinguished in tables that do not list hosts. */
 export const SHARED_NAMES_MAX = 1_000;
 
 /** The query for the hosts whose name another host has. The live stream updates it (`applyMessages`). */
@@ -125,7 +125,7 @@ export const attentionQuery = (hostLabel?: string[]) =>
     refetchInterval: intervalOf(hostLabel),
   });
 
-/** The query for the map of all hosts, or of the hosts with labels. */
+/** The query for the map of all hosts, or of the hosts with the given labels. */
 export const fleetMapQueryOf = (hostLabel?: string[]) =>
   queryOptions({
     queryKey: labeledKey('fleet-map', hostLabel),
@@ -170,7 +170,7 @@ export const containersOfAllTimesQuery = (filters: ContainerFilters) =>
       ),
   });
 
-/** The query for the last event of a container, which may no longer be stored. */
+/** The query for the last event of a container. The container itself may no longer be stored. */
 export const lastEventQuery = (hostId: string, dockerId: string) =>
   queryOptions({
     queryKey: ['events', 'last', hostId, dockerId],
@@ -206,7 +206,10 @@ export type ContainerFilters = FiltersOf<'listContainers'>;
 export type HostFilters = FiltersOf<'listHosts'>;
 export type EventFilters = FiltersOf<'listEvents'>;
 
-/** Returns the parameter that requests the total. Only the first page has it, because counting can be slow. */
+/**
+ * Returns the parameter that requests the total. Only the request for the first page has this parameter, because
+ * counting can be slow.
+ */
 const countOf = ({ count }: { count?: unknown }, { cursor }: { cursor: string | undefined }): { count?: true } =>
   count === true && cursor === undefined ? { count } : {};
 
@@ -296,8 +299,8 @@ interface TimelinePosition {
 const FIRST_TIMELINE_POSITION: TimelinePosition = { isEarlier: false, cursor: null, until: undefined };
 
 /**
- * The query for the history of a workload. Its last event is followed by the events that were recorded before version
- * 0.4.
+ * The query for the history of a workload. The events that were recorded before version 0.4 come after all other
+ * events.
  */
 export const timelineQuery = ({ events, earlier }: TimelineFilters, limit: number) =>
   infiniteQueryOptions({
@@ -325,10 +328,13 @@ export interface RecentEventList {
   isComplete: boolean;
 }
 
-/** The start of the keys of all lists of recent events. */
+/** The beginning of the key of every list of recent events. */
 export const RECENT_EVENTS_KEY = ['recent-events'] as const;
 
-/** The query for the latest events since a time, at most `eventsMax`. The live stream adds new events to the query's cached data. */
+/**
+ * The query for the latest events since a time, at most `eventsMax`. The live stream adds new events to the query's
+ * cached data.
+ */
 export const recentEventsQuery = (since: string, eventsMax: number) =>
   queryOptions({
     queryKey: [...RECENT_EVENTS_KEY, since, eventsMax] as const,
@@ -341,8 +347,8 @@ export const recentEventsQuery = (since: string, eventsMax: number) =>
   });
 
 /**
- * The query for the latest events of the hosts with labels. It has the topic of the lists of events, because the live
- * stream does not say which hosts have the labels.
+ * The query for the latest events of the hosts with the given labels. It has the topic of the lists of events, because
+ * the live stream does not say which hosts have the labels.
  */
 export const labeledRecentEventsQuery = (since: string, eventsMax: number, hostLabel: string[] | undefined) =>
   queryOptions({

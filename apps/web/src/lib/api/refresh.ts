@@ -29,7 +29,7 @@ const REFRESH_DELAY_MS = 2_000;
 const REFRESH_GAP_MS = 5_000;
 
 /**
- * Minimum time between two refreshes of a topic with large responses (ms). In a large fleet, what needs attention
+ * Minimum time between two refreshes of a topic with large responses (ms). In a large fleet, the list of problems
  * changes almost every second.
  */
 const TOPIC_GAPS_MS: Readonly<Record<string, number>> = { attention: 10_000 };
