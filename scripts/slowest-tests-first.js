@@ -1,6 +1,6 @@
 /**
  * A jest sequencer that starts the slowest test files first. Otherwise, the run would end with one slow file on one
- * worker. Jest itself starts with the slowest files, too, but not in the first run, because it does not know the
+ * worker. Jest itself also starts with the slowest files, except in the first run, because it does not know the
  * durations yet. The list alternates between files that mostly wait and files that mostly use the CPU.
  */
 import TestSequencer from '@jest/test-sequencer';

@@ -21,8 +21,8 @@ const UNUSED_FILES = /\.[cm]?tsx?$|^query_compiler_\w+\.(cockroachdb|mysql|sqlit
 
 /**
  * Deletes what the programs in `directory` never load: packages that are only optional peers (Prisma's command line,
- * for example), the packages from which the dashboard was built, tests, types, and the parts of Prisma for other databases.
- * `directory` is the output of `pnpm deploy` without symbolic links.
+ * for example), the packages from which the dashboard was built, tests, types, and the parts of Prisma for other
+ * databases. `directory` is the output of `pnpm deploy` without symbolic links.
  */
 export async function prune(directory: string): Promise<void> {
   const needed = new Set<string>();

@@ -12,8 +12,8 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
  */
 export async function writeServerFiles(directory: string): Promise<void> {
   const { packageManager } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as Record<string, string>;
-  // Uses a layout without links, because the names of pnpm's links contain paths of this machine. Uses copies instead of
-  // hard links, because changing the mode of a file would also change the file that it is linked to.
+  // Uses a layout without links, because the names of pnpm's links contain paths of this machine. Uses copies instead
+  // of hard links, because changing the mode of a hard link would also change the original file.
   const options = ['--config.node-linker=hoisted', '--config.package-import-method=copy', '--prefer-offline'];
   const deploy = ['--filter', '@muster/image', '--prod', 'deploy', ...options, directory];
   execFileSync('npx', ['-y', packageManager!, ...deploy], {

@@ -93,9 +93,9 @@ Usage: include "muster.generated" (list . "KEY")
 {{- end -}}
 
 {{/*
-A checksum of secret values. Its key is the secret that signs session cookies, so no one can guess a weak password from the
-checksum. The checksum is constant while that secret cannot be read: before the first installation, and in programs such as
-Argo CD.
+A checksum of secret values. Its key is the secret that signs session cookies, so no one can guess a weak password from
+the checksum. The checksum is constant while that secret cannot be read: before the first installation, and in programs
+such as Argo CD.
 Usage: include "muster.secretChecksum" (list . VALUES)
 */}}
 {{- define "muster.secretChecksum" -}}
