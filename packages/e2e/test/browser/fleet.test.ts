@@ -70,7 +70,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
   const countOf = async (link: Locator): Promise<number> =>
     Number(/^[\d,]+/.exec(await link.innerText())![0].replaceAll(',', ''));
 
-  test('has a fleet page on which each number is a link to a list with this number of entries', async () => {
+  test('has a fleet page on which each number is a link to a list with that many entries', async () => {
     await open('/');
     const links = page.getByRole('region', { name: 'Fleet summary' }).getByRole('link');
     await page.getByRole('link', { name: /^1\s*possible clone$/ }).waitFor();
