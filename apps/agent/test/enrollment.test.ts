@@ -187,14 +187,14 @@ describe('the identity of a host', () => {
     expect(stored).toBe(random);
   });
 
-  test('of a reinstalled machine is kept if no other machine reports with it during the requested wait', async () => {
+  test('of a reinstalled machine is kept if no other machine uses this identity during the requested wait', async () => {
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(1));
     await fixture.once();
     expect(new Set(engineIds()).size).toBe(1);
     expect(engineIds()).toHaveLength(2);
   });
 
-  test('delays the enrollment only for a limited time if another host uses it', async () => {
+  test('delays the enrollment only for a limited time if another host uses the same identity', async () => {
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(86_400));
     fixture.muster.setReaction(Paths.agentEnroll, inUse);
     const agent = fixture.run();

@@ -57,7 +57,7 @@ describe('a certificate of a private CA', () => {
     ['caFile', {}],
     ['systemFile', {}],
     ['extraFile', {}],
-    // The other files are also used.
+    // The other settings contain files without this CA.
     ['caFile', { systemFile: 'other.pem', extraFile: 'other.pem' }],
   ])('is trusted with the CA in %s (and %j)', async (name, others) => {
     const settings = Object.fromEntries(Object.entries(others).map(([key, file]) => [key, inDir(file as string)]));

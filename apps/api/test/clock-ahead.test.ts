@@ -275,7 +275,7 @@ describe.each(testEngines())('the heartbeat interval that a host last received, 
   const context = useApi(engine);
   const SLOW = { heartbeatSeconds: 60, snapshotSeconds: 120 };
 
-  test('determines its freshness until its next call, in lists and in the response for the host', async () => {
+  test('determines the freshness of the host until the next call, in lists and in the response for the host', async () => {
     const { api } = context;
     const slow = new TestApi(api.db, createApp({ db: api.db, ...clocksOf(api.clock), cadence: SLOW }), api.clock);
     const organization = await api.organization();

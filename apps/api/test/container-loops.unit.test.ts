@@ -125,7 +125,7 @@ describe('the loop of a container', () => {
   const everyMinute = (count: number) => Array.from({ length: count }, (_, index) => NOW_MS - (index + 1) * MINUTE_MS);
   const looping = (): LoopState => advanceLoop({ ...NO_EXITS, exitTimes: everyMinute(20) }, exit, at(NOW_MS)).state!;
 
-  test('begins only if 20 exits precede an exit within an hour', () => {
+  test('begins only with an exit that follows 20 exits in the past hour', () => {
     for (const [count, isLoop] of [
       [19, false],
       [20, true],

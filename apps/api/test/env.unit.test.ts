@@ -208,7 +208,7 @@ describe('the environment', () => {
     expect(found[0]).not.toContain('hunter2');
   });
 
-  test('accepts roles of groups only together with a claim, and without a role for uninvited people', () => {
+  test('accepts roles of groups only if a claim is set and uninvited people get no role', () => {
     const both = { MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: 'everyone:viewer' };
     const purpose = "must be set to take roles from the identity provider's groups";
     for (const [name, value] of Object.entries(both)) {
@@ -300,7 +300,7 @@ describe('the environment', () => {
     expect(problems(Object.fromEntries(values) as Record<string, string>)).toEqual([]);
   });
 
-  test('is in files that container builds exclude, like everything else that git ignores', async () => {
+  test('is excluded from container builds, like all other files that git ignores', async () => {
     const patternsOf = async (file: string) =>
       (await readFile(new URL(`../../../${file}`, import.meta.url), 'utf8'))
         .split('\n')

@@ -134,7 +134,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
       imageDigest: '',
     });
     expect(await viewOf(host, 'c')).toMatchObject({ imageDigest: 'not a digest@@sha256:\ufffd', exit: { code: null } });
-    // A replica that reads the rows also finds that they equal the snapshot.
+    // A replica that compares the snapshot with the rows finds no difference.
     const again = await host.through(context.api.replica()).sync([...containers, inspected('d')]);
     expect(again).toMatchObject({ created: 1, updated: 0, unchanged: 3 });
     for (const path of ['export/containers', 'export/events', 'events', 'images', 'projects', 'attention', 'summary']) {

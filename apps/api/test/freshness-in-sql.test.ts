@@ -150,7 +150,7 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
     const hosts = await all<Host>(Paths.hosts, '');
     const containers = await all<ContainerView>(Paths.containers, '');
     expect([hosts.length, containers.length]).toEqual([HOSTS, HOSTS]);
-    // At least one host must have each freshness, because the comparison would otherwise not cover it.
+    // Each freshness must occur on at least one host. Otherwise, the comparison would not cover all of them.
     expect(new Set(hosts.map(({ freshness }) => freshness)).size).toBe(Freshness.options.length);
     const seed = SEED;
 

@@ -112,7 +112,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     ['events', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5, 1] : [1, n])],
     ['audit', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5] : [n])],
   ])(
-    'a cursor of %s with a number that is invalid for its column is refused with an error about the cursor',
+    'a cursor of %s whose number does not fit the column is refused with an error about the cursor',
     async (list, place) => {
       for (const number of NUMBERS) {
         const cursor = asCursor(...place(number));

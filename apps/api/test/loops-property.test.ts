@@ -124,7 +124,7 @@ describe.each(testEngines())('any sequence of exits over several hours, on %s', 
           const recentErrors = exits.filter((exit) => exit.code !== 0 && exit.at > clock().getTime() - HOUR_MS).length;
           const isLoop = await isCrashLoop(host);
           expect(await isCrashLoop(unfolded)).toBe(recentErrors >= 3);
-          // Exits in a `looping` event count as recent until an hour after the last one.
+          // Exits in a `looping` event count as recent until an hour after the last exit.
           if (recentErrors === 0 || recentErrors >= 3) expect(isLoop).toBe(recentErrors >= 3);
         }
         clock.advance(HOUR_MS);

@@ -296,7 +296,7 @@ describe('a shutdown', () => {
           if (answer.status === 200) acknowledged.set(id, last.sent);
         }
       })().catch(() => undefined);
-      // Waits until some snapshots have been acknowledged. The next one is then in flight when the process is killed.
+      // Waits until some snapshots have been acknowledged. The next snapshot is in flight when the process is killed.
       const enough = last.sent + 5 + 7 * round;
       while ((acknowledged.get(id) ?? 0) < enough) await new Promise((resolve) => setTimeout(resolve, 5));
       await api.stop('SIGKILL');

@@ -150,7 +150,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     ['everyone', '/', [401, 200, 401, 401]],
     ['unknown', refusalPath('role-ended'), [401, 401, 401, 401]],
   ])(
-    'revoke credentials that a former owner may no longer use if the groups become %s',
+    'revoke the credentials that the role no longer allows when the groups of an owner become %s',
     async (group, where, statuses) => {
       const ada = await join(['heads'], await newOrganization());
       const credentials = await createCredentials(ada.browser);

@@ -168,7 +168,7 @@ describe('client generators', () => {
     (operation.parameters as { name: string; in: string; schema: Json }[]).map((one) => ({ ...one, of: name })),
   );
 
-  test('find no header of the format date-time, for which openapi-python-client omits the whole operation', () => {
+  test('find no header with the format date-time, which would make openapi-python-client omit the operation', () => {
     const dates = parameters.filter((one) => one.in === 'header' && resolve(one.schema)['format'] === 'date-time');
     expect(dates).toEqual([]);
     expect(parameters.filter((one) => one.in === 'header').length).toBeGreaterThan(5);
@@ -193,7 +193,7 @@ describe('client generators', () => {
     expect(media.schema).toEqual({ $ref: expect.stringMatching(/^#\/components\/schemas\/[A-Z]\w+$/) });
   });
 
-  test('find a page schema under the name of the items that it lists', () => {
+  test('find the schema of a page under the name of its items', () => {
     const isPage = (schema: Json) =>
       ['items', 'nextCursor'].every((key) => key in ((schema['properties'] ?? {}) as Json));
     const pages = Object.entries(document.components.schemas).filter(([, schema]) => isPage(schema));

@@ -159,7 +159,7 @@ describe('an embedded database in a directory', () => {
     expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
   });
 
-  test('is refused in a directory that several users can write to, whose mode stays unchanged', async () => {
+  test('is refused in a directory that several users can write to, and the directory keeps its mode', async () => {
     const dataDir = await directory();
     await mkdir(dataDir, { recursive: true });
     await chmod(dataDir, 0o1777);

@@ -154,7 +154,7 @@ describe('several processes', () => {
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
   });
 
-  test('the lock stays held if a killed process has moved the holder’s socket, which the next request moves back', async () => {
+  test('the lock stays held if a killed process has moved the holder’s socket: the next request moves the socket back', async () => {
     await startHolding();
     await rename(join(directory, 'lock.sock'), join(directory, 'lock-moved.old'));
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);

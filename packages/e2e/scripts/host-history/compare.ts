@@ -2,10 +2,10 @@
 import type { AvailabilitySeconds, HostEvent } from '@muster/contracts';
 import { predict, reconnectUntil, type AgentCall, type PredictedEvent, type PredictionOptions } from './model.js';
 
-/** Time between an agent's call and the instant that the API stores for it, and differences of clocks. */
+/** Maximum difference between the time of a call and the instant that the API stores, including clock differences. */
 const TOLERANCE_MS = 1_000;
 
-/** The limits of silences are shifted by these parts of the tolerance. */
+/** The fractions of the tolerance by which the limits of silences are shifted. */
 const SHIFTS = [0, -0.25, 0.25, -0.5, 0.5, -0.75, 0.75, -1, 1];
 
 export interface FoundHistory {
@@ -26,13 +26,13 @@ export interface Comparison {
 }
 
 export interface ComparisonOptions extends Omit<PredictionOptions, 'shiftMs'> {
-  /** How much earlier than `downtimes` a downtime can begin and end in the API. */
+  /** Maximum number of milliseconds by which a downtime in the API begins or ends earlier than in `downtimes`. */
   downtimeSlackMs: number;
 }
 
 /**
- * Compares the history of a host. A silence that lasted almost exactly as long as a limit may be on either side of the
- * limit.
+ * Compares the history of a host. If a silence lasted almost exactly as long as a limit, the API may have counted the
+ * silence on either side of the limit.
  */
 export function compareHistory(
   calls: readonly AgentCall[],
@@ -64,7 +64,8 @@ function compareWith(
   const left = [...events];
   for (const { kind, at, from, to } of predictedEvents) {
     counts[kind] = (counts[kind] ?? 0) + 1;
-    // A host that was silent before a downtime, or becomes silent after one, depends on when exactly Muster was down.
+    // If a host is silent before or soon after a downtime, the times of its events depend on when exactly Muster was
+    // down.
     const { since } = (to ?? {}) as { since?: number };
     const isAfterDowntime =
       since !== undefined && downtimes.some((down) => at > down.from && since < reconnectUntil(down));

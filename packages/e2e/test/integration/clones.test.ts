@@ -83,11 +83,11 @@ function startScript(name: string, token: string): Program {
   return program;
 }
 
-/** Returns the hosts of the machine `name`. A host has the name of its machine's copy after the copy has reported. */
+/** Returns the hosts of the machine `name`. After the machine's copy has reported, a host has the name of the copy. */
 const hostsOf = async (name: string): Promise<Host[]> =>
   (await muster.hosts()).filter((host) => [name, copyNameOf(name)].includes(host.name));
 
-/** Resolves with the hosts of this name once there are `count` hosts, all online with one container. */
+/** Resolves with the hosts of the machine `name` once there are `count` hosts, all online with one container. */
 const onlineHosts = (name: string, count = 1): Promise<Host[]> =>
   eventually(
     async () => {
