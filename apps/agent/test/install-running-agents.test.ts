@@ -70,7 +70,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
   });
 
   test.each(['enroll again', 'move', 'start the service'])(
-    'says how to restart an agent that it stopped if the attempt to %s then fails',
+    'if the attempt to %s fails, says how to restart the agent that install.sh stopped',
     async (failure) => {
       await installAgent(machine, '--no-service');
       await machine.run(`chown -R ${OTHER_USER} ${STATE}`);

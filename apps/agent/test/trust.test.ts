@@ -72,7 +72,7 @@ describe('a certificate of a private CA', () => {
   });
 });
 
-test('a self-signed certificate is trusted if MUSTER_CA_FILE names it, as the message advises', async () => {
+test('a self-signed certificate is trusted if MUSTER_CA_FILE contains its path, as the message advises', async () => {
   expect(await call(selfSigned, {})).toContain(
     'its certificate is self-signed; set MUSTER_CA_FILE to a file with that certificate',
   );

@@ -40,7 +40,7 @@ function createProcesses(api: TestApi) {
   };
 }
 
-describe.each(testEngines())('after the clock of one process was an hour ahead for a moment, on %s,', (engine) => {
+describe.each(testEngines())('after the clock of one process was temporarily an hour ahead, on %s,', (engine) => {
   const context = useApi(engine);
 
   test('a host that stops reporting becomes stale and offline at the usual times in both processes', async () => {
@@ -201,7 +201,7 @@ describe('an embedded database, which uses the clock of its process,', () => {
     return { ms, pass, clocks: { wallMs: () => ms.wall, elapsedMs: () => ms.elapsed } };
   }
 
-  test('is not affected by a wall clock that jumps an hour ahead for a moment', async () => {
+  test('is not affected by a wall clock that temporarily jumps an hour ahead', async () => {
     const db = await createTestDatabase('pglite');
     const { ms, pass, clocks } = createMachineClocks();
     const clock = createDatabaseClock(db, clocks);

@@ -202,7 +202,7 @@ describe('the environment', () => {
     ['hunter2:boss,everyone:viewer', /^MUSTER_OIDC_ROLES must be a list of groups/],
     ['hunter2:admin,hunter2:admin', /^MUSTER_OIDC_ROLES must not have the same group twice$/],
     ['hunter2:admin,hunter2:viewer', /^MUSTER_OIDC_ROLES must not have the same group twice$/],
-  ])('refuses the roles %s with a message that names only the variable', (value, problem) => {
+  ])('refuses the roles %s with a message that contains the variable but not the value', (value, problem) => {
     const found = problems({ ...provider, MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: value });
     expect(found).toEqual([expect.stringMatching(problem)]);
     expect(found[0]).not.toContain('hunter2');

@@ -75,7 +75,7 @@ const countsOf = (words: readonly string[]): Record<string, number> => {
 
 const MILD = ['truncated', 'clock_skew'];
 
-/** Computes the severity of a host in a response, by which lists of hosts can be sorted. */
+/** Computes the severity of a host from a response. Lists of hosts can be sorted by this severity. */
 function severityOf({ freshness, problems }: Host): number {
   if (freshness === 'left') return 0;
   const isSevere = problems.some(({ code }) => !MILD.includes(code));

@@ -266,7 +266,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
     ]);
   });
 
-  test('contain every row that the filters find exactly once, as CSV that no spreadsheet executes', async () => {
+  test('contain exactly once every row that the filters find, as CSV that no spreadsheet executes', async () => {
     const answer = await organization.get('/api/export/containers?presence=all').expect(200);
     expect(answer.headers['content-type']).toMatch(/^text\/csv; charset=utf-8/);
     expect(answer.headers['content-disposition']).toMatch(

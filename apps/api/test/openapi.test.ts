@@ -109,7 +109,7 @@ describe('the examples of the document', () => {
     for (const { name, example } of query) void request.query({ [name]: example });
     const body = operation.requestBody?.content['application/json']?.example;
     const { status, text } = await (body === undefined ? request : request.send(body as object));
-    // The ids and secrets in examples are made up, so the objects that they name do not exist.
+    // The ids and secrets in examples are made up, so the objects to which they refer do not exist.
     const namesMissingObject =
       /\{/.test(path) || /"token"|"currentPassword"|"password"/.test(JSON.stringify(body ?? null));
     const isAboutSecret = status === 400 && text.includes('/currentPassword');
@@ -119,7 +119,7 @@ describe('the examples of the document', () => {
 });
 
 describe('the document', () => {
-  test('defines every security scheme that an operation names', () => {
+  test('defines every security scheme that an operation uses', () => {
     const named = operations.flatMap(({ operation }) => (operation['security'] as object[]).flatMap(Object.keys));
     expect(Object.keys(document.components['securitySchemes']!)).toEqual(expect.arrayContaining([...new Set(named)]));
   });
@@ -130,7 +130,7 @@ describe('the document', () => {
     }
   });
 
-  test('names every message of the stream', () => {
+  test('lists every message of the stream', () => {
     const { description } = document.paths[Paths.stream]!['get']!;
     for (const name of Object.keys(StreamMessages)) expect(description).toContain(`\n- \`${name}\` (`);
   });

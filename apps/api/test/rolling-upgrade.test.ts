@@ -1,7 +1,7 @@
 /**
  * Tests that replicas of version 0.2.0 keep working after a replica of this version has migrated the database.
  * `rolling-upgrade/v0.2.0.json` contains recorded statements. A replica of version 0.2.0
- * (docs/benchmarks/baselines.json names its commit) sent them for a series of requests. The values and the numbers of
+ * (its commit is in docs/benchmarks/baselines.json) sent them for a series of requests. The values and the numbers of
  * returned rows are recorded as well.
  */
 import { beforeAll, describe, expect, test } from '@jest/globals';
