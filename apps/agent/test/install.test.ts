@@ -121,7 +121,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await machine.read(CONFIG)).toBe(`${config.replace(/^NO_PROXY=.*\n/m, '')}NO_PROXY='*'\n`);
   });
 
-  test('writes --name and --labels to the configuration file, where an update leaves them', async () => {
+  test('writes --name and --labels to the configuration file, and an update keeps them', async () => {
     await installAgent(machine, '--name', "Anna's host", '--labels', 'env=prod,example.com/site=fra');
     const lines = ["MUSTER_HOST_NAME=`Anna's host`", 'MUSTER_HOST_LABELS=env=prod,example.com/site=fra'];
     expect((await machine.read(CONFIG)).split('\n')).toEqual(expect.arrayContaining(lines));

@@ -16,7 +16,7 @@ async function textMibOf(elements: readonly string[], end = ']'): Promise<number
   return usage.textBytes / MIB;
 }
 
-describe('the text of a snapshot is charged', () => {
+describe('the text of a snapshot counts toward the host’s limit', () => {
   test('after decompression, and only once', async () => {
     const elements = Array.from({ length: 100 }, (_, index) => padded(`c${index}`, 20_000));
     expect(await textMibOf(elements)).toBeCloseTo(2, 0);

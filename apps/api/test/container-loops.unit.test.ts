@@ -189,7 +189,7 @@ describe('the loop of a container', () => {
     expect(statesAfter(old, new Map(), { removals: [], observedAt: new Date(NOW_MS) }).size).toBe(0);
   });
 
-  test('ends only when its container is removed while folding is disabled', async () => {
+  test('while folding is disabled, ends only when its container is removed', async () => {
     const before = looping();
     const events = containerChanges(running(0), ended('exited', 0));
     const options = { ...at(NOW_MS + MINUTE_MS), foldsLoops: false };

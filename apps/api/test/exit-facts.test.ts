@@ -313,7 +313,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
     expect(body).toMatchObject({ total: 2, items: [{ dockerId: 'a' }, { dockerId: 'b' }] });
   });
 
-  test('is counted by reason, which is also a filter of containers, events and exports', async () => {
+  test('is counted by reason, and containers, events and exports can be filtered by reason', async () => {
     const host = await enroll();
     const { organization } = host;
     const [done, stopped] = ['completed', 'stopped'].map((reason) => ({ ...OOM, reason }));

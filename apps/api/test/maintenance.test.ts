@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 describe.each(testEngines())('retention on %s:', (engine) => {
   const context = useApi(engine);
 
-  test('a removed container is kept for 7 days, and a present container without limit', async () => {
+  test('a removed container is kept for 7 days, and a present container is kept without a time limit', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     const retention = createRetentionService(db, { now: clock });

@@ -106,7 +106,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     });
   });
 
-  test('end all sessions when they no longer grant a role, until a group grants a role again', async () => {
+  test('end all sessions when they no longer grant a role, and allow a sign-in when a group grants a role again', async () => {
     const known = await newOrganization();
     const ada = await join(['ops-admins'], known);
     const bob = await join(['ops-admins'], known);

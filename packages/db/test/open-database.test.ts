@@ -89,7 +89,7 @@ describe.each(testEngines())('a database on %s', (engine) => {
     }
   });
 
-  test('rolls back a failed transaction, after which the next transaction works', async () => {
+  test('rolls back a failed transaction, and the next transaction works', async () => {
     const { prisma } = database;
     const failing = prisma.$transaction(async (tx) => {
       await tx.organization.create({ data: organization('undone') });

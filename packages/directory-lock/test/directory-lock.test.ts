@@ -132,7 +132,7 @@ describe('one process', () => {
 });
 
 describe('several processes', () => {
-  test('a second process gets the lock only after the first process ends, even with kill -9', async () => {
+  test('a second process gets the lock only after the first process exits or is killed', async () => {
     const holder = await startHolding();
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
     await holder.end('SIGKILL');
