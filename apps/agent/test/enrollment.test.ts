@@ -172,8 +172,8 @@ describe('the identity of a host', () => {
   });
 
   test('is replaced by a stored random identity if another live host continues to use it', async () => {
-    // The first response takes longer than the longest allowed wait. It must not shorten the wait, because only the
-    // delays between attempts count as waiting.
+    // The first response takes longer than the longest allowed wait. The response time must not shorten the wait,
+    // because only the delays between attempts count as waiting.
     const answerEnroll = fixture.muster.hold(Paths.agentEnroll);
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(30));
     setTimeout(() => answerEnroll(inUseFor(1)), 2 * IDENTITY_WAIT_MS_MAX);

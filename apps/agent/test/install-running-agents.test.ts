@@ -99,7 +99,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
   );
 
   test('stops and disables the service if another supervisor restarts its agent first', async () => {
-    // The service starts slowly, so that the other supervisor is always the first.
+    // The service starts slowly, so that the other supervisor always restarts its agent first.
     machine.release = { run: 'if [ -z "$SUPERVISED" ]; then sleep 2; fi' };
     await installAgent(machine, '--no-service');
     await startSupervisor(machine);

@@ -150,7 +150,7 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
     const hosts = await all<Host>(Paths.hosts, '');
     const containers = await all<ContainerView>(Paths.containers, '');
     expect([hosts.length, containers.length]).toEqual([HOSTS, HOSTS]);
-    // Each freshness must occur on at least one host. Otherwise, the comparison would not cover all of them.
+    // Each freshness must occur on at least one host. Otherwise, the comparison would not cover every freshness.
     expect(new Set(hosts.map(({ freshness }) => freshness)).size).toBe(Freshness.options.length);
     const seed = SEED;
 

@@ -116,7 +116,8 @@ describe('one process', () => {
   test('acquires the lock even if a plain file has the name of the socket', async () => {
     const file = join(directory, 'lock.sock');
     await writeFile(file, '');
-    // The kernel refuses connections to a plain file, like to the socket of a dead process, so the file is removed.
+    // The kernel refuses connections to a plain file in the same way as to the socket of a dead process. Acquiring the
+    // lock therefore removes the file.
     const lock = await acquireDirectoryLock(directory);
     await lock.release();
     expect(await readdir(directory)).toEqual([]);

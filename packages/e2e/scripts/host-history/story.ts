@@ -24,7 +24,10 @@ export interface HostResult extends Comparison {
   group: string;
 }
 
-/** The hosts that have their own part in the story, by number. All other odd hosts are in the partition. */
+/**
+ * The hosts that have their own part in the story, by number. Of the other hosts, those with odd numbers are in the
+ * partition.
+ */
 const PARTS: Readonly<Record<number, string>> = {
   0: 'renamed and upgraded while Muster is away',
   2: 'silent from before Muster is away, back soon after',

@@ -51,7 +51,7 @@ describeLargeFleet('the pages of 500 hosts with labels', () => {
     await page.locator('.uptime-bar').waitFor();
     await waitUntilLoaded(page);
   };
-  /** Checks the page, and takes a picture of it. A long page is pictured as a whole. */
+  /** Checks the page, and takes a picture of the whole page. */
   async function check(name: string): Promise<void> {
     expect(await overflowOf(page)).toBe(0);
     expect(await findViolations(page)).toEqual([]);

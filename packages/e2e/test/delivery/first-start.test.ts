@@ -19,7 +19,7 @@ let clone: string;
 let muster: Program | undefined;
 let url: string;
 
-/** Creates the clone. Only the agent's files are copied, because the release is built next to them. */
+/** Creates the clone from links. Only the agent's files are copied, because the release is built next to them. */
 async function createClone(): Promise<void> {
   await mkdir(join(clone, 'apps'));
   for (const name of await readdir(ROOT)) {

@@ -15,7 +15,7 @@ const AGENT_SH = fileURLToPath(new URL('../../../../examples/agent.sh', import.m
 /** The API's grace period: after this many milliseconds without a call, a host no longer counts as alive. */
 const GRACE_MS = 30_000;
 
-/** The maximum time until the API suspects a clone, which takes a minute, or until a machine gets its own identity. */
+/** The maximum time until the API suspects a clone (after a minute), or until a machine gets its own identity. */
 const NOTICED_MS_MAX = 120_000;
 
 /** The interval at which scenarios poll the API. It is long, because a scenario takes a minute or more. */
