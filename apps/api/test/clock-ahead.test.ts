@@ -112,7 +112,7 @@ describe.each(testEngines())('after the clock of one process was temporarily an 
     expect(await freshness(host)).toBe('stale');
   });
 
-  test('no silence is recorded for a host that kept calling, nor for one whose last call came while the clock was ahead', async () => {
+  test('no silence is recorded for a host that kept calling, nor for a host whose last call came while the clock was ahead', async () => {
     const { api } = context;
     const { liveness, ahead, runLiveness } = createProcesses(api);
     const organization = await api.organization();

@@ -176,7 +176,7 @@ describe.each(testEngines())('enrollment on %s:', (engine) => {
     ['longer', 10, 60, 180],
     ['shorter', 60, 10, 30],
   ])(
-    'the last heartbeat interval of a host determines whether it counts as alive, even if it is %s than the current interval',
+    'whether a host counts as alive depends on its last heartbeat interval, even if that interval is %s than the current interval',
     async (_what, now, last, graceSeconds) => {
       const { db, clock } = context.api;
       const cadenceOf = (heartbeatSeconds: number) => ({ heartbeatSeconds, snapshotSeconds: 60 });

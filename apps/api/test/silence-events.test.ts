@@ -151,7 +151,7 @@ function model(
 
 const END = 3_000;
 
-test('the writer records the same events as the model, however often and late it runs', () => {
+test('the writer records the same events as the model, regardless of how often and how late it runs', () => {
   const pauses = fc.array(
     fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 5, max: 15 }) }, fc.integer({ min: 16, max: 700 })),
     { minLength: 1, maxLength: 60 },

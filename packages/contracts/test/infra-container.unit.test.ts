@@ -22,7 +22,7 @@ test.each([
   ['a container with a similar name', 'prod-infra', 'nginx:1', {}, false],
   ['a container with a similar image', 'pause', 'registry.test/pause-screen:1', {}, false],
 ])(
-  'a container counts as an infra container only if it has two signs of one: %s',
+  'a container counts as an infra container only if two signs occur together: %s',
   (_, name, image, labels, isInfra) => {
     expect(isInfraContainer({ name, image, labels })).toBe(isInfra);
   },

@@ -104,7 +104,7 @@ describeInChromium('images', () => {
     await page.getByRole('region', { name: 'Details' }).getByText(`<none> (${shortId})`).first().waitFor();
   });
 
-  test('fit the window of a phone even if there are more than 500 images', async () => {
+  test('fit the window of a phone even if there are more than 500', async () => {
     await page.goto(`${dashboard.url}/images`);
     const last = page.getByRole('rowheader', { name: 'registry.example.com:5000/shop/web' });
     const more = page.getByRole('button', { name: /more/i });
