@@ -2,7 +2,7 @@ import config from './jest.config.js';
 
 const stable = ['docker-20.10', 'docker-26.1', 'podman-4.3', 'podman-5.4'];
 
-/** `pnpm test:engines`: tests with real engines of stable releases. `--all` adds those of unstable releases. */
+/** `pnpm test:engines`: tests with real engines of stable releases. `--all` adds engines of unstable releases. */
 export default {
   ...config,
   // The base configuration has a second reporter, which counts the tests of `pnpm test`. It is left out here.

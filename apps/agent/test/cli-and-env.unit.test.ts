@@ -117,7 +117,7 @@ describe('parseEnv', () => {
     expect(read({ MUSTER_URL: '', MUSTER_ENROLL_TOKEN: enrollToken })).toMatchObject({ musterUrl: null, enrollToken });
   });
 
-  test('accepts an IPv6 address without a zone, and says that a URL cannot contain a zone', () => {
+  test('accepts an IPv6 address, and rejects an IPv6 zone with the reason', () => {
     expect(read({ MUSTER_URL: 'http://[::1]:3000' }).musterUrl).toBe('http://[::1]:3000');
     for (const MUSTER_URL of ['http://[fe80::1%25eth0]:3000', 'http://[fe80::1%eth0]:3000']) {
       expect(errors({ MUSTER_URL })).toEqual([expect.stringMatching(/^MUSTER_URL must not contain an IPv6 zone/)]);
@@ -221,7 +221,7 @@ describe('the settings', () => {
       { environment: { MUSTER_ENROLL_TOKEN: 't', MUSTER_ENROLL_TOKEN_FILE: '/t' } },
       { MUSTER_ENROLL_TOKEN: 't', MUSTER_ENROLL_TOKEN_FILE: '/t' },
     ],
-  ])('use the first source that contains the token or the path of its file: %j', (set, values) => {
+  ])('take the token from the first source that contains the token or a token file: %j', (set, values) => {
     expect(layerSettings({ flags: {}, environment: {}, file: {}, ...set }).values).toEqual(values);
   });
 

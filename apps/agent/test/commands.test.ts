@@ -75,7 +75,7 @@ describe('leave, if the API knows that another machine uses the token,', () => {
 });
 
 describe('leave, after another agent superseded this agent,', () => {
-  test('deletes the token from the state and does not revoke the token, which the other agent uses', async () => {
+  test('deletes the token from the state without revoking it, because the other agent uses it', async () => {
     fixture.muster.cadence = { heartbeatSeconds: 60, snapshotSeconds: 0.1 };
     const agent = fixture.run();
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
@@ -128,7 +128,7 @@ describe('status', () => {
     expect((await status(env(), false)).text).toContain('No agent is running');
   });
 
-  test('shows shortened containers, and advises what to do if another machine uses the same token', async () => {
+  test('shows the number of shortened containers, and what to do if another machine uses the same token', async () => {
     const stateDir = fixture.variables['MUSTER_STATE_DIR']!;
     await mkdir(stateDir);
     const progress = { acceptedAt: null, containers: 24, engineError: null, serverError: null, journalEntries: 0 };

@@ -37,7 +37,7 @@ describe('a machine’s identity', () => {
     });
   });
 
-  test('is derived from the machine id if the engine is Podman, whose own id is random in each response', () => {
+  test('is derived from the machine id for Podman, because Podman returns a random id in each response', () => {
     const [one, two] = ['P1', 'P2'].map((ID) => toMachineFacts(podman, info({ ID }), machine).engineId);
     expect(one).toBe(two);
     expect(one).toMatch(/^machine-[0-9a-f]{32}$/);

@@ -80,7 +80,7 @@ describe('an engine whose list fails while its events arrive', () => {
     const laterMinutes = (await emitFor(MINUTE_MS, 'start')) / MINUTE_MS;
     expect(engine.count('list')).toBeLessThanOrEqual(Math.floor(6 * laterMinutes));
     expect(warnings().length).toBeLessThanOrEqual(2);
-    // The last failure may have been immediately before the engine recovers.
+    // A list may fail immediately before the engine recovers.
     engine.react('list', null);
     engine.set('a', { state: 'paused' });
     await fixture.muster.until(() => stateOf('a') === 'paused');
@@ -213,7 +213,7 @@ describe('events about the health of a container', () => {
   test.each([
     ['Docker', 'health_status: healthy', {}],
     ['Podman 5', 'health_status', { HealthStatus: 'healthy' }],
-  ])('cause no call to the engine if the health is the same (%s)', async (_, action, fields) => {
+  ])('cause no call to the engine if the health has not changed (%s)', async (_, action, fields) => {
     for (let i = 0; i < 20; i++) engine.emit(action, 'a', fields);
     await sleep(300);
     expect(engine.received).toEqual([]);
@@ -266,7 +266,7 @@ describe('events that show why a container exited', () => {
     expect(fixture.muster.snapshots).toHaveLength(2);
   });
 
-  test('from before the agent’s start are read before the first report', async () => {
+  test('that precede the agent’s start are read before the first report', async () => {
     await open();
     engine.set('a', ended);
     engine.pastEvents = [line('kill', '2026-11-30T09:59:58Z', '15'), line('die', '2026-11-30T10:00:00Z')];
@@ -276,7 +276,7 @@ describe('events that show why a container exited', () => {
     expect(exitOf('a')).toEqual({ code: 5, reason: 'stopped', error: '', finishedAt: '2026-11-30T10:00:00.000Z' });
   });
 
-  test('from a period without an event stream are read before the next report', async () => {
+  test('that occur while no event stream is open are read before the next report', async () => {
     await start();
     engine.set('a', ended);
     engine.pastEvents = [line('die', '2026-11-30T10:00:00Z')];
@@ -342,7 +342,7 @@ describe('a slow list', () => {
     expect(engine.count('list')).toBe(listed + 1);
   });
 
-  test('that follows a change is accompanied by heartbeats without a digest', async () => {
+  test('after a change makes the agent omit the digest from its heartbeats', async () => {
     await start();
     engine.react('list', { delayMs: 1_500 });
     const before = fixture.muster.heartbeats.length;

@@ -189,7 +189,7 @@ test('a repeated message is logged once, then hourly with its count, and immedia
   ]);
 });
 
-test('a message that was not repeated for an hour is forgotten, and the number of its repetitions is logged', () => {
+test('after an hour without a repetition, the number of repetitions is logged and the message is forgotten', () => {
   let now = 0;
   const warnings: object[] = [];
   const log = {

@@ -172,8 +172,8 @@ describe('the identity of a host', () => {
   });
 
   test('is replaced by a stored random identity if another live host continues to use it', async () => {
-    // The first response takes longer than the longest allowed wait. It must not shorten the wait, because only the
-    // delays between attempts count as waiting.
+    // The first response takes longer than the longest allowed wait. The response time must not shorten the wait,
+    // because only the delays between attempts count as waiting.
     const answerEnroll = fixture.muster.hold(Paths.agentEnroll);
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(30));
     setTimeout(() => answerEnroll(inUseFor(1)), 2 * IDENTITY_WAIT_MS_MAX);
@@ -187,14 +187,14 @@ describe('the identity of a host', () => {
     expect(stored).toBe(random);
   });
 
-  test('of a reinstalled machine is kept if no other machine reports with it during the requested wait', async () => {
+  test('of a reinstalled machine is kept if no other machine uses this identity during the requested wait', async () => {
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(1));
     await fixture.once();
     expect(new Set(engineIds()).size).toBe(1);
     expect(engineIds()).toHaveLength(2);
   });
 
-  test('delays the enrollment only for a limited time if another host uses it', async () => {
+  test('delays the enrollment only for a limited time if another host uses the same identity', async () => {
     fixture.muster.queueReactions(Paths.agentEnroll, inUseFor(86_400));
     fixture.muster.setReaction(Paths.agentEnroll, inUse);
     const agent = fixture.run();

@@ -42,7 +42,7 @@ describe('a connection', () => {
     expect(connections).toBe(1);
   });
 
-  test('is closed with its route, and calls in flight are rejected', async () => {
+  test('is closed when its route is closed, and calls in flight are rejected', async () => {
     let notifyReceived = (): void => undefined;
     const isReceived = new Promise<void>((resolve) => (notifyReceived = resolve));
     const route = await serve(() => notifyReceived());

@@ -84,7 +84,7 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
   });
 
   test('stops the service and fails if another supervisor restarts its agent first', async () => {
-    // The service starts slowly, so that the other supervisor is always the first.
+    // The service starts slowly, so that the other supervisor always restarts its agent first.
     machine.release = { run: 'if [ -z "$SUPERVISED" ]; then sleep 2; fi' };
     expect((await machine.install('--token', ENROLL_TOKEN, '--no-service')).code).toBe(0);
     await machine.run(`export MUSTER_STATE_DIR=${STATE} SUPERVISED=1

@@ -25,7 +25,7 @@ import {
 import { SERVICE_USER, missingForMachine, type Machine } from './machine.js';
 import { tokenInvalid } from './scripted-muster.js';
 
-/* These tests run install.sh while an agent is running that was not started by the service manager. */
+/* These tests run install.sh while an agent runs that the service manager did not start. */
 
 let fixture: Fixture;
 let machine: Machine;
@@ -70,7 +70,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
   });
 
   test.each(['enroll again', 'move', 'start the service'])(
-    'says how to restart an agent that it stopped if the attempt to %s then fails',
+    'if the attempt to %s fails, says how to restart the agent that install.sh stopped',
     async (failure) => {
       await installAgent(machine, '--no-service');
       await machine.run(`chown -R ${OTHER_USER} ${STATE}`);
@@ -99,7 +99,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
   );
 
   test('stops and disables the service if another supervisor restarts its agent first', async () => {
-    // The service starts slowly, so that the other supervisor is always the first.
+    // The service starts slowly, so that the other supervisor always restarts its agent first.
     machine.release = { run: 'if [ -z "$SUPERVISED" ]; then sleep 2; fi' };
     await installAgent(machine, '--no-service');
     await startSupervisor(machine);
@@ -146,7 +146,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine without
     ({ fixture, machine } = await openMachine('none'));
   });
 
-  test('says how to start the agent, and leaves an agent that was started in this way running', async () => {
+  test('says how to start the agent, and does not stop an agent that was started in this way', async () => {
     const installed = await machine.install('--token', ENROLL_TOKEN);
     expect(installed.stdout).toContain(
       `Keep it running with: MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} ${BINARY} run\n`,

@@ -121,13 +121,13 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await machine.read(CONFIG)).toBe(`${config.replace(/^NO_PROXY=.*\n/m, '')}NO_PROXY='*'\n`);
   });
 
-  test('writes --name and --labels to the configuration file, where an update leaves them', async () => {
+  test('writes --name and --labels to the configuration file, and an update keeps them', async () => {
     await installAgent(machine, '--name', "Anna's host", '--labels', 'env=prod,example.com/site=fra');
     const lines = ["MUSTER_HOST_NAME=`Anna's host`", 'MUSTER_HOST_LABELS=env=prod,example.com/site=fra'];
     expect((await machine.read(CONFIG)).split('\n')).toEqual(expect.arrayContaining(lines));
     const enrollment = fixture.muster.requestsTo(Paths.agentEnroll).at(-1)!.json as EnrollRequest;
     expect(enrollment.name).toBe("Anna's host");
-    // The service, whose environment has none of them, reports them.
+    // The service reports the name and the labels, although its environment contains neither.
     const labels = { env: 'prod', 'example.com/site': 'fra' };
     const reported = (): Heartbeat[] => fixture.muster.heartbeats.map(({ json }) => Heartbeat.parse(json));
     await fixture.muster.until(() => reported().some(({ facts }) => facts !== undefined));
@@ -148,7 +148,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     ['--name (MUSTER_HOST_NAME) must have at most 200 characters', ['--name', 'x'.repeat(201)]],
     ['--name is empty', ['--name', '']],
     ['--labels needs a value', ['--labels']],
-  ])('names the flag with a wrong value, and installs nothing: %s', async (message, args) => {
+  ])('reports which flag has an invalid value, and installs nothing: %s', async (message, args) => {
     const { code, stderr } = await machine.install('--token', ENROLL_TOKEN, ...args);
     expect([code, stderr]).toEqual([1, expect.stringContaining(`install.sh: ${message}`)]);
     expect([await machine.exists(BINARY), await machine.exists(CONFIG)]).toEqual([false, false]);
@@ -241,7 +241,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await machine.exists(STATE)).toBe(false);
   });
 
-  test('uninstalls an agent from the prefix in its unit', async () => {
+  test('reads the prefix from the service’s unit when it uninstalls the agent', async () => {
     await installAgent(machine, '--prefix', '/usr/local/muster');
     acceptLeaving(fixture);
     expect(await machine.install('--uninstall')).toMatchObject({ code: 0, stderr: '' });

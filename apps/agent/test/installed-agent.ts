@@ -72,7 +72,7 @@ export async function startInContainer(machine: Machine, prefix = ''): Promise<v
   expect(await status(machine)).toContain('as process 1 ');
 }
 
-/** Starts a supervisor other than the service manager, which restarts its agent whenever the agent ends. */
+/** Starts a supervisor that is not the service manager. It restarts its agent whenever the agent ends. */
 export async function startSupervisor(machine: Machine): Promise<void> {
   const file = '/usr/local/bin/supervisor';
   await writeFile(machine.path(file), `#!/bin/sh\nwhile :; do SUPERVISED=1 "$@"; done\n`, { mode: 0o755 });

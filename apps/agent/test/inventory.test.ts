@@ -483,7 +483,7 @@ describe('a container that was never started', () => {
     expect((await readContainer('c', 1_000)).exit).toBeUndefined();
   });
 
-  test('is inspected in turn, with at most 200 such containers in a minute', async () => {
+  test('is inspected in turn: at most 200 such containers are inspected in a minute', async () => {
     createMany(500, created);
     const counts: number[] = [];
     for (let minute = 0; minute < 4; minute++, nowMs += MINUTE) {

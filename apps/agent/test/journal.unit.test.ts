@@ -83,7 +83,7 @@ describe('the journal', () => {
     expect((JSON.parse(lines.at(-1)!) as { sequence: number }).sequence).toBe(600);
   });
 
-  test('drops nothing if the sent entry was already dropped to make room', async () => {
+  test('drops no other entry if the sent entry was already dropped to make room', async () => {
     const journal = await openJournal(dir, log);
     journal.setBaseline([]);
     for (let i = 0; i < 500; i++) await journal.record([container(`c-${i}`)], order);

@@ -156,7 +156,7 @@ describe('a host with more containers than a snapshot can hold', () => {
     expect(existsSync(reportedFile())).toBe(false);
   });
 
-  test('after an outage of the API, reports no container as removed that was never reported', async () => {
+  test('after an outage of the API, reports no removal of a container that was never reported', async () => {
     const ids = await open(5_001);
     fixture.run();
     await until(() => fixture.muster.heartbeats.length > 0);

@@ -88,7 +88,7 @@ describe('move', () => {
     expect(await readFile(configFile, 'utf8')).toContain(`\nMUSTER_URL=${newUrl}\n`);
   });
 
-  test('says so if the environment still contains the earlier address', async () => {
+  test('warns if the environment still contains the earlier address', async () => {
     fixture.muster.setReaction(Paths.agentToken, holder());
     const environment = fixture.variables['MUSTER_URL']!;
     expect(await move({ environment })).toContain(`MUSTER_URL is still ${environment}: change it too`);
@@ -137,7 +137,7 @@ describe('move', () => {
     expect(fixture.muster.requestsTo(Paths.agentToken)).toEqual([]);
   });
 
-  test('is suggested by an agent whose address differs from the address of its enrollment', async () => {
+  test('is suggested if MUSTER_URL differs from the address at which the agent enrolled', async () => {
     await expect(fixture.once({ MUSTER_URL: newUrl, MUSTER_ENROLL_TOKEN: '' })).rejects.toThrow(
       'if this is a new address of the same API, run `muster-agent move`',
     );

@@ -1,4 +1,4 @@
-/** Tests how an agent behaves when its connection to the API fails for a moment or for a long time. */
+/** Tests how an agent behaves when its connection to the API fails briefly or for a long time. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { mergePorts, Paths, type Port } from '@muster/contracts';

@@ -12,7 +12,7 @@ import { SETTINGS } from '../src/config/settings.js';
 const read = (name: string): string =>
   readFileSync(fileURLToPath(new URL(`../packaging/${name}`, import.meta.url)), 'utf8');
 
-/** Matches an image with a tag and without a digest. The tests cannot pull images, so no one would verify a digest. */
+/** Matches an image with a tag and without a digest. The tests cannot pull images, so they cannot verify a digest. */
 const TAGGED = /^[\w./-]+:[\w.-]+$/;
 
 interface Service {

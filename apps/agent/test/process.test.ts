@@ -208,7 +208,7 @@ runIf(isAvailable(missing), describe)('a state directory', () => {
   });
 
   test('works for a user without a home directory, as in a container with an unknown user', async () => {
-    // The capabilities are kept, because this user may not access the files of the test.
+    // The process keeps its capabilities. Without them, this user could not access the files of the test.
     const setpriv = ['setpriv', '--securebits', '+no_setuid_fixup', '--inh-caps', '+dac_override'];
     const withoutHome = ['env', '-u', 'HOME', ...setpriv, '--ambient-caps', '+dac_override', '--reuid', '34567'];
     expect(await runThrough(withoutHome)).toMatchObject({ code: 0, stdout: '' });

@@ -140,7 +140,8 @@ describe('between snapshots', () => {
     fixture.run();
     await fixture.muster.until(() => fixture.muster.heartbeats.length === 3);
     expect([0, 1, 2].map((index) => heartbeat(index).digest)).toEqual([null, null, null]);
-    // Each response to a heartbeat requests a snapshot. The agent sends none, because the API would refuse it again.
+    // Each response to a heartbeat requests a snapshot. The agent sends no snapshot, because the API would refuse it
+    // again.
     expect(fixture.muster.snapshots).toHaveLength(1);
     expect(fixture.logged.map(({ msg }) => msg).join('\n')).toContain('another agent reports with this host’s token');
   });

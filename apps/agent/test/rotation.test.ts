@@ -61,7 +61,7 @@ describe('a token', () => {
     expect(rotations()).toHaveLength(0);
   });
 
-  test('is not rotated in the first minutes after the start, in which the API can detect a copy of this machine', async () => {
+  test('is not rotated in the first minutes after the start, so that the API can first detect a copy of this machine', async () => {
     await fixture.close();
     fixture = await openFixture({ rotationMs: 60_000 });
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
@@ -96,7 +96,7 @@ describe('a token', () => {
     expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: null });
   });
 
-  test('is replaced by the previous token if it became invalid before its first use', async () => {
+  test('that became invalid before its first use is replaced by the previous token', async () => {
     const old = await enrolledDaysAgo(1);
     const state = JSON.parse(await readFile(statePath(), 'utf8')) as StoredState;
     state.enrollment = { ...state.enrollment, agentToken: NEXT_TOKEN, previousToken: old };
@@ -110,7 +110,7 @@ describe('a token', () => {
     expect(await storedEnrollment()).toMatchObject({ agentToken: old, previousToken: NEXT_TOKEN });
   });
 
-  test('is replaced by the previous token if a restored database does not contain it', async () => {
+  test('that a restored database does not contain is replaced by the previous token', async () => {
     const old = await enrolledDaysAgo(31);
     const before = fixture.run();
     await fixture.muster.until(
@@ -138,7 +138,7 @@ describe('a token', () => {
     expect(await storedEnrollment()).toMatchObject({ agentToken: NEXT_TOKEN, previousToken: old });
   });
 
-  test('makes the agent delete the previous token a month after the API first accepted the current token', async () => {
+  test('makes the agent delete the previous token a month after the API first accepted the new token', async () => {
     const old = await enrolledDaysAgo(1);
     const state = JSON.parse(await readFile(statePath(), 'utf8')) as StoredState;
     const acceptedAt = new Date(Date.now() - 31 * 86_400_000).toISOString();

@@ -189,7 +189,7 @@ test('an engine failure is reported immediately, and the engine is read again la
 });
 
 describe('while the engine must not be read', () => {
-  test('heartbeats continue, and neither a change nor the server nor the regular interval causes a reading', () => {
+  test('heartbeats continue, and no change, server request or regular interval causes a reading', () => {
     let schedule = scheduleAfterEngineFailure(scheduleAfterSnapshotStart(settledSchedule(0), 0), 1_000, 30_000, true);
     const steps: string[] = [];
     for (let i = 0; i < 5; i++) {

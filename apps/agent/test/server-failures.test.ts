@@ -78,7 +78,7 @@ describe('after a call that failed but may succeed later,', () => {
     await fixture.muster.until(() => Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json).digest !== null);
   });
 
-  test('a 429 without Retry-After delays snapshots longer each time, even if heartbeats succeed in between', async () => {
+  test('each 429 without Retry-After delays snapshots for longer, even if heartbeats succeed in between', async () => {
     fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
     fixture.run();
     await fixture.muster.until(() => fixture.muster.heartbeats.length === 1);

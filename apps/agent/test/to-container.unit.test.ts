@@ -167,7 +167,7 @@ test('a label with the value null becomes empty text, and a label may have the k
   expect(convert({ Labels: null }).labels).toEqual({});
 });
 
-test('an image without a name is named by its id', () => {
+test('an image without a name has its id as its name', () => {
   expect(convert({ Image: '', ImageID: 'sha256:abc' }).image).toBe('sha256:abc');
   expect(convert({ Image: '', ImageID: '' })).toMatchObject({ image: '<none>', imageId: null });
 });

@@ -57,7 +57,7 @@ describe('a certificate of a private CA', () => {
     ['caFile', {}],
     ['systemFile', {}],
     ['extraFile', {}],
-    // The other files are also used.
+    // The other settings contain files without this CA.
     ['caFile', { systemFile: 'other.pem', extraFile: 'other.pem' }],
   ])('is trusted with the CA in %s (and %j)', async (name, others) => {
     const settings = Object.fromEntries(Object.entries(others).map(([key, file]) => [key, inDir(file as string)]));
@@ -72,7 +72,7 @@ describe('a certificate of a private CA', () => {
   });
 });
 
-test('a self-signed certificate is trusted if MUSTER_CA_FILE names it, as the message advises', async () => {
+test('a self-signed certificate is trusted if MUSTER_CA_FILE contains its path, as the message advises', async () => {
   expect(await call(selfSigned, {})).toContain(
     'its certificate is self-signed; set MUSTER_CA_FILE to a file with that certificate',
   );

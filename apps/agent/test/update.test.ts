@@ -174,7 +174,7 @@ runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machin
     fixture.muster.setReaction(Paths.agentToken, { status: 200, json: { hostId, cadence } });
     await machine.serve();
     const script = `curl -sS --cacert /etc/ca.pem ${tls.url}${Paths.installScript}`;
-    // With a umask that some administrators set.
+    // Some administrators set this umask.
     const install = `umask 077; ${script} | MUSTER_CA_FILE=/etc/ca.pem sh -s -- --auto-update --url ${tls.url}`;
     expect(await machine.run(install)).toMatchObject({ code: 0, stderr: '' });
     expect(await machine.systemctlCalls()).toContain('enable --quiet --now muster-agent-update.timer');
@@ -182,7 +182,7 @@ runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machin
     expect(service).toMatch(/^ExecStart=\/usr\/local\/bin\/muster-agent update$/m);
     const modes = [UPDATE_SERVICE, UPDATE_TIMER].map(async (file) => (await stat(machine.path(file))).mode & 0o777);
     expect(await Promise.all(modes)).toEqual([0o644, 0o644]);
-    // The command of the unit works, and keeps the timer.
+    // The unit's command works, and does not remove the timer.
     expect(await machine.update()).toMatchObject({ code: 0, stderr: '' });
     expect(await machine.read(UPDATE_SERVICE)).toBe(service);
     fixture.muster.setReaction(Paths.agentToken, { status: 204, text: '' });

@@ -245,7 +245,7 @@ describe.each(testEngines())('access on %s:', (engine) => {
     expect(await databaseContent()).toBe(before);
   });
 
-  /** The credentials of another organization that have the most permissions. */
+  /** Another organization's credentials with the most permissions. */
   const strangerCredentials = ({ access }: GuardedRoute): Credentials =>
     access === 'owner' || access === 'user' ? { cookie: strangerOwner.browser.cookie } : { bearer: stranger.adminKey };
 

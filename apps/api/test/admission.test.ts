@@ -242,8 +242,8 @@ describe.each(testEngines())('admission on %s', (engine) => {
       return req;
     };
     const first = startUpload();
-    // Waits until a later heartbeat of another host is answered. By then, the server has received the start of the first
-    // body.
+    // Waits until a later heartbeat of another host is answered. By then, the server has received the start of the
+    // first body.
     while ((await beat(other)).status !== 200) continue;
     const second = await answerTo(startUpload());
     expect(second.status).toBe(429);

@@ -57,7 +57,7 @@ describe.each(testEngines())('the replay of an agent’s journal on %s', (engine
     expect((await host.host()).containerCount).toBe(2);
   });
 
-  test('does not update confirmedAt, because only a current snapshot does', async () => {
+  test('does not update confirmedAt, which only a current snapshot updates', async () => {
     const { api } = context;
     const host = await (await api.organization()).enroll();
     const stream = randomUUID();

@@ -339,7 +339,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
     expect(await isCrashLoopSearchComplete(db, organization.id, clock(), 1)).toBe(true);
   });
 
-  test('counts the failed containers of an earlier version of Muster as soon as their host sends a snapshot', async () => {
+  test('counts failed containers that an earlier version of Muster did not count, once their host sends a snapshot', async () => {
     const organization = await context.api.organization();
     const host = await organization.enroll();
     const { db, clock } = context.api;
@@ -355,7 +355,7 @@ describe.each(testEngines())('the attention list on %s', (engine) => {
   });
 
   test.each(['problem=none', 'problem=', 'problem=crashed'])(
-    'uses the same problem codes as the list of containers, which refuses ?%s',
+    'uses the same problem codes as the list of containers, which refuses all other codes: ?%s',
     async (query) => {
       const organization = await context.api.organization();
       await organization.get(`${Paths.containers}?${query}`).expect(400);

@@ -103,7 +103,7 @@ describe('the state of a host during a window', () => {
     expect(periods({}, [event('host_enrolled', 500)])).toEqual(['0-1000 online']);
   });
 
-  test('is the current state if the last events are not recorded yet', () => {
+  test('ends with the current state if the last events are not recorded yet', () => {
     expect(periods({ freshness: 'stale', lastSeenAt: at(900) }, [])).toEqual(['0-900 online', '900-1000 stale']);
     expect(periods({ freshness: 'offline', lastSeenAt: at(600) }, [event('host_stale', 631, 600)])).toEqual([
       '0-600 online',

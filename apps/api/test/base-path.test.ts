@@ -127,7 +127,7 @@ describe('a public URL with a path', () => {
       expect(url).toMatch(/^https:\/\/ops\.example\.com\/tools\/muster/);
   });
 
-  test('has a separate cookie, because browsers send cookies to the whole host', async () => {
+  test('has a separate cookie name, because browsers send cookies to all paths of a host', async () => {
     const { id } = await context.api.organization();
     const { email } = await member(context.api, id, 'admin');
     const signIn = async (publicUrl: string) => {

@@ -6,7 +6,7 @@ import { container } from './fixtures.js';
 const MIB = 1024 * 1024;
 const padded = (dockerId: string, bytes: number) => JSON.stringify(container(dockerId, { command: 'x'.repeat(bytes) }));
 
-/** Returns the amount of text, in MiB, that is charged for reading a snapshot. The cost of its rows is not included. */
+/** Returns how much text, in MiB, a snapshot counts toward the limit. The cost of its rows is not included. */
 async function textMibOf(elements: readonly string[], end = ']'): Promise<number> {
   const usage = { textBytes: 0 };
   const bytes = gzipSync(`[${elements.join()}${end}`);
@@ -16,7 +16,7 @@ async function textMibOf(elements: readonly string[], end = ']'): Promise<number
   return usage.textBytes / MIB;
 }
 
-describe('the text of a snapshot is charged', () => {
+describe('the text of a snapshot counts toward the host’s limit', () => {
   test('after decompression, and only once', async () => {
     const elements = Array.from({ length: 100 }, (_, index) => padded(`c${index}`, 20_000));
     expect(await textMibOf(elements)).toBeCloseTo(2, 0);

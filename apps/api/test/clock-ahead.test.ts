@@ -40,7 +40,7 @@ function createProcesses(api: TestApi) {
   };
 }
 
-describe.each(testEngines())('after the clock of one process was an hour ahead for a moment, on %s,', (engine) => {
+describe.each(testEngines())('after the clock of one process was temporarily an hour ahead, on %s,', (engine) => {
   const context = useApi(engine);
 
   test('a host that stops reporting becomes stale and offline at the usual times in both processes', async () => {
@@ -112,7 +112,7 @@ describe.each(testEngines())('after the clock of one process was an hour ahead f
     expect(await freshness(host)).toBe('stale');
   });
 
-  test('no silence is recorded for a host that kept calling, nor for one whose last call came while the clock was ahead', async () => {
+  test('no silence is recorded for a host that kept calling, nor for a host whose last call came while the clock was ahead', async () => {
     const { api } = context;
     const { liveness, ahead, runLiveness } = createProcesses(api);
     const organization = await api.organization();
@@ -201,7 +201,7 @@ describe('an embedded database, which uses the clock of its process,', () => {
     return { ms, pass, clocks: { wallMs: () => ms.wall, elapsedMs: () => ms.elapsed } };
   }
 
-  test('is not affected by a wall clock that jumps an hour ahead for a moment', async () => {
+  test('is not affected by a wall clock that temporarily jumps an hour ahead', async () => {
     const db = await createTestDatabase('pglite');
     const { ms, pass, clocks } = createMachineClocks();
     const clock = createDatabaseClock(db, clocks);
@@ -275,7 +275,7 @@ describe.each(testEngines())('the heartbeat interval that a host last received, 
   const context = useApi(engine);
   const SLOW = { heartbeatSeconds: 60, snapshotSeconds: 120 };
 
-  test('determines its freshness until its next call, in lists and in the response for the host', async () => {
+  test('determines the freshness of the host until the next call, in lists and in the response for the host', async () => {
     const { api } = context;
     const slow = new TestApi(api.db, createApp({ db: api.db, ...clocksOf(api.clock), cadence: SLOW }), api.clock);
     const organization = await api.organization();

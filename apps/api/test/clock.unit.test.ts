@@ -73,7 +73,7 @@ describe('a clock', () => {
     expect(Math.abs(clock.now().getTime() - ms.reference)).toBeLessThanOrEqual(150);
   });
 
-  test('follows a step of its reference immediately, or after the step has lasted for the configured confirmation time', async () => {
+  test('follows a step of its reference immediately, or after the configured confirmation time', async () => {
     const { ms, pass, ...clocks } = createTestClocks();
     const atOnce = createClock(clocks);
     const later = createClock({ ...clocks, stepConfirmedAfterMs: 60_000 });

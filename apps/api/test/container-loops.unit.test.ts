@@ -125,7 +125,7 @@ describe('the loop of a container', () => {
   const everyMinute = (count: number) => Array.from({ length: count }, (_, index) => NOW_MS - (index + 1) * MINUTE_MS);
   const looping = (): LoopState => advanceLoop({ ...NO_EXITS, exitTimes: everyMinute(20) }, exit, at(NOW_MS)).state!;
 
-  test('begins only if 20 exits precede an exit within an hour', () => {
+  test('begins only with an exit that follows 20 exits in the past hour', () => {
     for (const [count, isLoop] of [
       [19, false],
       [20, true],
@@ -189,7 +189,7 @@ describe('the loop of a container', () => {
     expect(statesAfter(old, new Map(), { removals: [], observedAt: new Date(NOW_MS) }).size).toBe(0);
   });
 
-  test('ends only when its container is removed while folding is disabled', async () => {
+  test('while folding is disabled, ends only when its container is removed', async () => {
     const before = looping();
     const events = containerChanges(running(0), ended('exited', 0));
     const options = { ...at(NOW_MS + MINUTE_MS), foldsLoops: false };

@@ -31,10 +31,13 @@ test.each<[what: string, changes: Partial<ContainerInput>, digest: string]>([
     { truncated: ['command', 'labels'] },
     'ZMOKiQ88op63rgbnof/1VFPOlM4FD5JjORNHp73un5s=',
   ],
-])('the digest of %s is the same as in the first release, so that only a new version rewrites rows', (...row) => {
-  const [, changes, digest] = row;
-  expect(toContainerRow(parsed(changes), { version: 1 }).digest).toBe(digest);
-});
+])(
+  'the digest of %s is the same as in the first release, so an upgrade rewrites rows only if the derivation changes',
+  (...row) => {
+    const [, changes, digest] = row;
+    expect(toContainerRow(parsed(changes), { version: 1 }).digest).toBe(digest);
+  },
+);
 
 test('a new version of the derivation changes digests, so that health, exit code and workload are derived again', () => {
   const earlier = toContainerRow(parsed(), { version: 1 });

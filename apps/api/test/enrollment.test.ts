@@ -176,7 +176,7 @@ describe.each(testEngines())('enrollment on %s:', (engine) => {
     ['longer', 10, 60, 180],
     ['shorter', 60, 10, 30],
   ])(
-    'whether a host counts as alive depends on its last heartbeat interval, even if that interval is %s than the current one',
+    'whether a host counts as alive depends on its last heartbeat interval, even if that interval is %s than the current interval',
     async (_what, now, last, graceSeconds) => {
       const { db, clock } = context.api;
       const cadenceOf = (heartbeatSeconds: number) => ({ heartbeatSeconds, snapshotSeconds: 60 });

@@ -202,13 +202,13 @@ describe('the environment', () => {
     ['hunter2:boss,everyone:viewer', /^MUSTER_OIDC_ROLES must be a list of groups/],
     ['hunter2:admin,hunter2:admin', /^MUSTER_OIDC_ROLES must not have the same group twice$/],
     ['hunter2:admin,hunter2:viewer', /^MUSTER_OIDC_ROLES must not have the same group twice$/],
-  ])('refuses the roles %s with a message that names only the variable', (value, problem) => {
+  ])('refuses the roles %s with a message that contains the variable but not the value', (value, problem) => {
     const found = problems({ ...provider, MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: value });
     expect(found).toEqual([expect.stringMatching(problem)]);
     expect(found[0]).not.toContain('hunter2');
   });
 
-  test('accepts roles of groups only together with a claim, and without a role for uninvited people', () => {
+  test('accepts roles of groups only if a claim is set and uninvited people get no role', () => {
     const both = { MUSTER_OIDC_ROLE_CLAIM: 'groups', MUSTER_OIDC_ROLES: 'everyone:viewer' };
     const purpose = "must be set to take roles from the identity provider's groups";
     for (const [name, value] of Object.entries(both)) {
@@ -300,7 +300,7 @@ describe('the environment', () => {
     expect(problems(Object.fromEntries(values) as Record<string, string>)).toEqual([]);
   });
 
-  test('is in files that container builds exclude, like everything else that git ignores', async () => {
+  test('is excluded from container builds, like all other files that git ignores', async () => {
     const patternsOf = async (file: string) =>
       (await readFile(new URL(`../../../${file}`, import.meta.url), 'utf8'))
         .split('\n')

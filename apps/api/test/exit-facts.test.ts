@@ -134,7 +134,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
       imageDigest: '',
     });
     expect(await viewOf(host, 'c')).toMatchObject({ imageDigest: 'not a digest@@sha256:\ufffd', exit: { code: null } });
-    // A replica that reads the rows also finds that they equal the snapshot.
+    // A replica that compares the snapshot with the rows finds no difference.
     const again = await host.through(context.api.replica()).sync([...containers, inspected('d')]);
     expect(again).toMatchObject({ created: 1, updated: 0, unchanged: 3 });
     for (const path of ['export/containers', 'export/events', 'events', 'images', 'projects', 'attention', 'summary']) {
@@ -209,13 +209,13 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
       await host.sync([exited('a', OOM)]);
       await host.sync([after]);
       await expectKept(host, () => host.sync([after]));
-      // This replica knows only the body that the digest confirmed.
+      // This replica has not read the rows. It knows the body because the digest was equal.
       const another = host.through(context.api.replica());
       await expectKept(host, () => another.sync([after]));
       await expectKept(host, () => another.sync([{ ...after, status: 'Exited (137) 4 minutes ago' }]));
     });
 
-    test('if the whole row is written, and if the snapshot is incomplete', async () => {
+    test('if the whole row is written or the snapshot is incomplete', async () => {
       const host = await enroll();
       await host.sync([exited('a', OOM)]);
       await expectKept(host, () => host.sync([{ ...after, imageDigest: 'sha256:bb' }]));
@@ -313,7 +313,7 @@ describe.each(testEngines())('the exit of a process, on %s', (engine) => {
     expect(body).toMatchObject({ total: 2, items: [{ dockerId: 'a' }, { dockerId: 'b' }] });
   });
 
-  test('is counted by reason, which is also a filter of containers, events and exports', async () => {
+  test('is counted by reason, and containers, events and exports can be filtered by reason', async () => {
     const host = await enroll();
     const { organization } = host;
     const [done, stopped] = ['completed', 'stopped'].map((reason) => ({ ...OOM, reason }));

@@ -75,7 +75,7 @@ const countsOf = (words: readonly string[]): Record<string, number> => {
 
 const MILD = ['truncated', 'clock_skew'];
 
-/** Computes the severity of a host in a response, by which lists of hosts can be sorted. */
+/** Computes the severity of a host from a response. Lists of hosts can be sorted by this severity. */
 function severityOf({ freshness, problems }: Host): number {
   if (freshness === 'left') return 0;
   const isSevere = problems.some(({ code }) => !MILD.includes(code));
@@ -150,7 +150,7 @@ describe.each(testEngines())('random hosts on %s', (engine) => {
     const hosts = await all<Host>(Paths.hosts, '');
     const containers = await all<ContainerView>(Paths.containers, '');
     expect([hosts.length, containers.length]).toEqual([HOSTS, HOSTS]);
-    // At least one host must have each freshness, because the comparison would otherwise not cover it.
+    // Each freshness must occur on at least one host. Otherwise, the comparison would not cover every freshness.
     expect(new Set(hosts.map(({ freshness }) => freshness)).size).toBe(Freshness.options.length);
     const seed = SEED;
 

@@ -144,7 +144,7 @@ describe("Muster's own downtime", () => {
     expect(hostFreshness(onlineHost, context(3960, down))).toBe('offline');
   });
 
-  test('gives agents twice its length to reconnect if it was short', () => {
+  test('gives agents twice the length of a short downtime to reconnect', () => {
     const down = [outage(20, 25)];
     expect(hostFreshness(onlineHost, context(65, down))).toBe('online');
     expect(hostFreshness(onlineHost, context(66, down))).toBe('stale');

@@ -169,7 +169,7 @@ describe.each(testEngines())('the writer of host events on %s', (engine) => {
     ]);
   });
 
-  test('is continued by another process if it stops in the middle, without a gap or a repetition', async () => {
+  test('that stops in the middle is continued by another process without a gap or a repetition', async () => {
     const { api, host } = await start();
     const hosts = [host];
     while (hosts.length < 5) {

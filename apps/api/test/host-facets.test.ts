@@ -66,7 +66,7 @@ describe.each(testEngines())('the facets of hosts on %s', (engine) => {
     expect(engines.hasMore).toBe(false);
   });
 
-  test('mark the agent versions that are older than the server’s release, but not the versions of other agents', async () => {
+  test('mark agent versions that are older than the server’s release, but not versions that cannot be compared', async () => {
     const organization = await context.api.organization();
     for (const agentVersion of ['0.9.0', '0.10.0-rc.1', '0.10.0', '0.11.0', 'curl']) {
       await organization.enroll({ agentVersion });

@@ -253,7 +253,7 @@ describe.each(testEngines())('the filter hostLabel on %s', (engine) => {
     await organization.get(Paths.hostGroups).expect(400);
   });
 
-  test('is optional for service discovery, whose targets are machine names instead of names that operators set', async () => {
+  test('is optional for service discovery, which uses machine names instead of names that operators set', async () => {
     const own = await context.api.organization();
     const named = async (name: string, reportedName: string | null, labels: Record<string, string> = {}) => {
       const { id } = await own.enroll({ name });

@@ -69,7 +69,7 @@ describe.each(testEngines())("an operator's rotation of a host's token on %s", (
     expect(await host.host()).toMatchObject({ leftAt: null });
   });
 
-  test('allows only the enrollment token that was issued for the host to enroll the host again', async () => {
+  test('prevents all enrollment tokens except the issued token from enrolling the host again', async () => {
     const organization = await context.api.organization();
     const fleet = await organization.enrollmentToken({ name: 'many', maxUses: 9 });
     const enroll = (token: string, changes: object = {}) =>

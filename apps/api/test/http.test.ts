@@ -172,7 +172,7 @@ describe.each(testEngines())('HTTP on %s:', (engine) => {
     'x-frame-options': 'DENY',
   };
 
-  test('every response has the security headers, names no server software and allows no other origin', async () => {
+  test('every response has the security headers, does not identify the server software and allows no other origin', async () => {
     const organization = await context.api.organization();
     const { headers: answer } = await organization.get(Paths.hosts).set('Origin', 'https://evil.example').expect(200);
     const { headers: health } = await context.api.http.get('/healthz').expect(200);
@@ -261,7 +261,7 @@ describe.each(testEngines())('secrets and failures on %s:', (engine) => {
     await http.get(Paths.health).expect(200);
   });
 
-  test('the response to an internal error contains only a request id, which the log entry of the error also has', async () => {
+  test('the response to an internal error contains only a request id, which the log entry also contains', async () => {
     const { lines, logger } = captureLog();
     const failing = await createTestDatabase(engine);
     await failing.prisma.$executeRawUnsafe('DROP TABLE api_keys');

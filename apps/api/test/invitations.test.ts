@@ -50,7 +50,7 @@ describe.each(testEngines())('invitations on %s', (engine) => {
       'user.signed_in',
       'user.joined',
     ]);
-    // The log names invitations, but never the tokens in their links.
+    // The log identifies invitations, but never contains the tokens in their links.
     expect(JSON.stringify(items)).not.toContain(token);
   });
 

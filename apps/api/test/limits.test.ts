@@ -113,7 +113,7 @@ describe.each(testEngines())('the cost of snapshots on %s', (engine) => {
     await costly.sync([container('a')]);
   });
 
-  test('allows a host of 5,000 containers to change all of them once a minute', async () => {
+  test('allows a host to change all its 5,000 containers once a minute', async () => {
     const { api, elapsed } = createLimitedApi();
     const host = await (await api.organization()).enroll();
     for (let minute = 0; minute < 3; minute++) {

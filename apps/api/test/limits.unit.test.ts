@@ -21,7 +21,7 @@ function createTestLimits(perMinute = 600) {
     elapsed,
     beat: (hostId: string) => isAdmitted(agentLimits.calls, hostId),
     rotation: (hostId: string) => isAdmitted(agentLimits.rotations, hostId),
-    /** Sends a snapshot, and charges for it if it is admitted. By default, each row has an event of the usual size. */
+    /** Sends a snapshot, and charges its cost if it is admitted. By default, each row has an event of usual size. */
     snapshot: (
       hostId: string,
       bodyBytes: number,

@@ -112,7 +112,7 @@ describe.each(testEngines())('lists of hosts on %s:', (engine) => {
     ['events', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5, 1] : [1, n])],
     ['audit', (n: unknown) => (typeof n === 'number' && Number.isSafeInteger(n) ? [0.5] : [n])],
   ])(
-    'a cursor of %s with a number that is invalid for its column is refused with an error about the cursor',
+    'a cursor of %s whose number does not fit the column is refused with an error about the cursor',
     async (list, place) => {
       for (const number of NUMBERS) {
         const cursor = asCursor(...place(number));
@@ -266,7 +266,7 @@ describe.each(testEngines())('exports on %s', (engine) => {
     ]);
   });
 
-  test('contain every row that the filters find exactly once, as CSV that no spreadsheet executes', async () => {
+  test('contain exactly once every row that the filters find, as CSV that no spreadsheet executes', async () => {
     const answer = await organization.get('/api/export/containers?presence=all').expect(200);
     expect(answer.headers['content-type']).toMatch(/^text\/csv; charset=utf-8/);
     expect(answer.headers['content-disposition']).toMatch(

@@ -110,7 +110,7 @@ const anyQuery: fc.Arbitrary<QueryForHosts> = fc.record({
 /** The default read limit, and limits so small that each way to find a page is tried and then stopped. */
 const ROW_BUDGETS = [undefined, 1, 2, 5, 9];
 
-/** The order of a list treats all states that Docker does not have as one state. */
+/** When lists sort by state, all states that Docker does not have count as one state. */
 const stateKey = ({ state }: Container) => (DOCKER_STATES.some((known) => known === state) ? state : 'other');
 
 /** A simple reference implementation of the filters. */

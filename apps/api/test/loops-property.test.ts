@@ -59,8 +59,9 @@ describe.each(testEngines())('any sequence of exits over several hours, on %s', 
     );
     // Each exit is in the history once.
     expect(singles.length + loops.reduce((sum, { count }) => sum + count, 0)).toBe(exits.length);
-    // In any hour, there are at most 20 single exits. Each start belongs to a single exit, or directly follows a
-    // `looping` event, if the hour of the loop ended between its last exit and this start.
+    // In any hour, there are at most 20 single exits. Each start belongs to a single exit or directly follows a
+    // `looping` event. A start follows a `looping` event if the hour of the loop ended between the loop's last exit and
+    // this start.
     for (const from of singles)
       expect(singles.filter((at) => at >= from && at < from + HOUR_MS).length).toBeLessThan(21);
     const starts = events.filter(({ kind }, index) => kind === 'started' && events[index - 1]?.kind !== 'looping');
@@ -124,7 +125,7 @@ describe.each(testEngines())('any sequence of exits over several hours, on %s', 
           const recentErrors = exits.filter((exit) => exit.code !== 0 && exit.at > clock().getTime() - HOUR_MS).length;
           const isLoop = await isCrashLoop(host);
           expect(await isCrashLoop(unfolded)).toBe(recentErrors >= 3);
-          // Exits in a `looping` event count as recent until an hour after the last one.
+          // Exits in a `looping` event count as recent until an hour after the last exit.
           if (recentErrors === 0 || recentErrors >= 3) expect(isLoop).toBe(recentErrors >= 3);
         }
         clock.advance(HOUR_MS);

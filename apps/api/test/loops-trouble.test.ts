@@ -66,7 +66,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
       host.sync([one], { 'Snapshot-Complete': 'false', ...order(stream, ++sequence, new Date(at)) });
   };
 
-  test('have one event for each exit again after a clock that was ahead is corrected', async () => {
+  test('again have one event for each exit after a clock that was ahead is corrected', async () => {
     const { clock } = context.api;
     const host = await enroll();
     const loop = new Loop('a', context.api);
@@ -156,7 +156,7 @@ describe.each(testEngines())('containers that loop while something else goes wro
     expect(exitsIn(await eventsOf(host))).toBe(25);
   });
 
-  test('are not charged to their host for events that are not recorded', async () => {
+  test('do not count toward the history limit of their host while their exits have no events', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     await host.sync([loop.running()]);

@@ -105,7 +105,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect(await host.row('a')).toMatchObject({ loop: null, loopingSince: null });
   });
 
-  test('gets a last `looping` event before its removal, and when its next exit comes after the hour', async () => {
+  test('gets a last `looping` event before its removal, or before an exit that follows the hour of the loop', async () => {
     const host = await enroll();
     const [removed, rare] = [new Loop('a', context.api), new Loop('b', context.api)];
     await host.sync([removed.running(), rare.running()]);
@@ -147,7 +147,7 @@ describe.each(testEngines())('a container that exits again and again, on %s', (e
     expect((await host.row('a'))?.loop).toMatchObject({ count: 10 });
   });
 
-  test('has its exits counted by a process that knows the last body only from an equal digest', async () => {
+  test('has its exits counted by a restarted process that knows the last body but has not read the rows', async () => {
     const host = await enroll();
     const loop = new Loop('a', context.api);
     let last = loop.running();

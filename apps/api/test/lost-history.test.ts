@@ -134,7 +134,7 @@ describe.each(testEngines())('on %s,', (engine) => {
       );
       const beat = async (of = host!) => (await of.beat({ digest: null })).status;
       // A token is cached for longer than five seconds (`ENTRY_TTL_MS`) if it is looked up after a poll for
-      // revocations. After these calls, both tokens therefore stay cached past the failover.
+      // revocations. These calls therefore keep both tokens cached past the failover.
       for (let poll = 0; poll < 3; poll++) {
         expect([await beat(), await beat(other)]).toEqual([200, 200]);
         clock.advance(2_500);

@@ -253,7 +253,7 @@ serverOnly(describe)('a process whose clock is an hour ahead of its database', (
 });
 
 describe('a shutdown', () => {
-  test('with SIGTERM immediately makes the process unready, allows responses in the grace period, and exits with code 0', async () => {
+  test('with SIGTERM makes the process unready immediately, allows responses in the grace period, and exits with code 0', async () => {
     const { token } = issueToken('key');
     const env = { MUSTER_DATA_DIR: await directory(), MUSTER_ADMIN_KEY: token, MUSTER_DRAIN_SECONDS: '2' };
     const api = start(env);
@@ -296,7 +296,7 @@ describe('a shutdown', () => {
           if (answer.status === 200) acknowledged.set(id, last.sent);
         }
       })().catch(() => undefined);
-      // Waits until some snapshots have been acknowledged. The next one is then in flight when the process is killed.
+      // Waits until some snapshots have been acknowledged. The next snapshot is in flight when the process is killed.
       const enough = last.sent + 5 + 7 * round;
       while ((acknowledged.get(id) ?? 0) < enough) await new Promise((resolve) => setTimeout(resolve, 5));
       await api.stop('SIGKILL');

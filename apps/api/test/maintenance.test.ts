@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 describe.each(testEngines())('retention on %s:', (engine) => {
   const context = useApi(engine);
 
-  test('a removed container is kept for 7 days, and a present container without limit', async () => {
+  test('a removed container is kept for 7 days, and a present container is kept without a time limit', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     const retention = createRetentionService(db, { now: clock });
@@ -120,7 +120,7 @@ describe.each(testEngines())('retention of expired rows on %s:', (engine) => {
 describe.each(testEngines())('retention of events on %s', (engine) => {
   const context = useApi(engine);
 
-  /** Creates two hosts, each with an old history and a more recent one. */
+  /** Creates two hosts, each with old events and more recent events. */
   async function createHostsWithHistory() {
     const { clock } = context.api;
     const organization = await context.api.organization();
@@ -182,7 +182,7 @@ describe.each(testEngines())('retention of events on %s', (engine) => {
 describe.each(testEngines())('liveness on %s:', (engine) => {
   const context = useApi(engine);
 
-  test('a period without a liveness beat is an outage, recorded by one of the processes that start', async () => {
+  test('one of the processes that start records a period without a liveness beat as an outage', async () => {
     const { db } = context.api;
     const clock = testClock();
     const replicas = [createLivenessService(db, { now: clock }), createLivenessService(db, { now: clock })];

@@ -224,7 +224,7 @@ describe.each(testEngines())('members on %s', (engine) => {
     await expect(lock()).rejects.toThrow(ForbiddenError);
   });
 
-  test('are named in the audit entries about them', async () => {
+  test('appear by name in the audit entries about them', async () => {
     const { organization, owner, join } = await withOwner();
     const { id, email } = await join('viewer');
     await change(owner.browser, id, 'admin');

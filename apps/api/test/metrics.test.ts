@@ -57,7 +57,7 @@ describe.each(testEngines())('metrics on %s', (engine) => {
     expect(later.get('muster_containers{state="running",known="last"}')).toBe(2);
   });
 
-  test('count hosts and containers by host labels, and all combinations above the limit together', async () => {
+  test('count hosts and containers by host labels, and count all label combinations above the limit together', async () => {
     const { api } = context;
     const organization = await api.organization();
     for (const [index, labels] of [

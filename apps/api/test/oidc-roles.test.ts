@@ -106,7 +106,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     });
   });
 
-  test('end all sessions when they no longer grant a role, until a group grants a role again', async () => {
+  test('end all sessions when they no longer grant a role, and allow a sign-in when a group grants a role again', async () => {
     const known = await newOrganization();
     const ada = await join(['ops-admins'], known);
     const bob = await join(['ops-admins'], known);
@@ -150,7 +150,7 @@ describe.each(testEngines())('groups from an identity provider on %s', (engine) 
     ['everyone', '/', [401, 200, 401, 401]],
     ['unknown', refusalPath('role-ended'), [401, 401, 401, 401]],
   ])(
-    'revoke credentials that a former owner may no longer use if the groups become %s',
+    'revoke the credentials that the role no longer allows when the groups of an owner become %s',
     async (group, where, statuses) => {
       const ada = await join(['heads'], await newOrganization());
       const credentials = await createCredentials(ada.browser);

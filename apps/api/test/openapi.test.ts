@@ -109,7 +109,7 @@ describe('the examples of the document', () => {
     for (const { name, example } of query) void request.query({ [name]: example });
     const body = operation.requestBody?.content['application/json']?.example;
     const { status, text } = await (body === undefined ? request : request.send(body as object));
-    // The ids and secrets in examples are made up, so the objects that they name do not exist.
+    // The ids and secrets in examples are made up, so the objects to which they refer do not exist.
     const namesMissingObject =
       /\{/.test(path) || /"token"|"currentPassword"|"password"/.test(JSON.stringify(body ?? null));
     const isAboutSecret = status === 400 && text.includes('/currentPassword');
@@ -119,7 +119,7 @@ describe('the examples of the document', () => {
 });
 
 describe('the document', () => {
-  test('defines every security scheme that an operation names', () => {
+  test('defines every security scheme that an operation uses', () => {
     const named = operations.flatMap(({ operation }) => (operation['security'] as object[]).flatMap(Object.keys));
     expect(Object.keys(document.components['securitySchemes']!)).toEqual(expect.arrayContaining([...new Set(named)]));
   });
@@ -130,7 +130,7 @@ describe('the document', () => {
     }
   });
 
-  test('names every message of the stream', () => {
+  test('lists every message of the stream', () => {
     const { description } = document.paths[Paths.stream]!['get']!;
     for (const name of Object.keys(StreamMessages)) expect(description).toContain(`\n- \`${name}\` (`);
   });
@@ -168,7 +168,7 @@ describe('client generators', () => {
     (operation.parameters as { name: string; in: string; schema: Json }[]).map((one) => ({ ...one, of: name })),
   );
 
-  test('find no header of the format date-time, for which openapi-python-client omits the whole operation', () => {
+  test('find no header with the format date-time, which would make openapi-python-client omit the operation', () => {
     const dates = parameters.filter((one) => one.in === 'header' && resolve(one.schema)['format'] === 'date-time');
     expect(dates).toEqual([]);
     expect(parameters.filter((one) => one.in === 'header').length).toBeGreaterThan(5);
@@ -195,7 +195,7 @@ describe('client generators', () => {
     expect(media.schema).toEqual({ $ref: expect.stringMatching(/^#\/components\/schemas\/[A-Z]\w+$/) });
   });
 
-  test('find a page schema under the name of the items that it lists', () => {
+  test('find the schema of a page under the name of its items', () => {
     const isPage = (schema: Json) =>
       ['items', 'nextCursor'].every((key) => key in ((schema['properties'] ?? {}) as Json));
     const pages = Object.entries(document.components.schemas).filter(([, schema]) => isPage(schema));

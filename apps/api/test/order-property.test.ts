@@ -105,9 +105,9 @@ class Lose implements Step {
 class Restart implements Step {
   check = () => true;
   async run(world: World) {
-    // If no snapshot of this run has arrived yet, the network loses all. Otherwise, the first snapshot could arrive
-    // after the next run has begun, and only the clock could determine the order. A separate test below covers that
-    // case.
+    // If no snapshot of this run has arrived yet, the network loses all snapshots of the run. Otherwise, the first
+    // snapshot could arrive after the next run has begun, and only the clock could determine the order. A separate test
+    // below covers that case.
     if (!world.seen.has(world.stream)) world.network = world.network.filter(({ stream }) => stream !== world.stream);
     world.stream = randomUUID();
     world.sequence = 0;

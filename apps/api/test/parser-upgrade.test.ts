@@ -54,7 +54,7 @@ describe.each(testEngines())('an upgrade to another parser on %s', (engine) => {
     await host.through(old.api).sync(containers);
   });
 
-  test('a replica with another parser stores digests only after the other replicas have learned that it runs', async () => {
+  test('a replica with another parser stores no digests until the other replicas know that this replica runs', async () => {
     expect(old.waits).toEqual([]);
     expect((await startReplica('old')).waits).toEqual([]);
     const current = await startReplica('new');

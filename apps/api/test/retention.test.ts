@@ -57,7 +57,7 @@ describe.each(testEngines())('retention with failures on %s', (engine) => {
     );
   });
 
-  test('deletes nothing while the clocks of process and database differ by more than a minute, and reports that it is paused', async () => {
+  test('deletes nothing while the clocks of process and database differ by more than a minute, and reports the pause', async () => {
     const { clock, db } = context.api;
     const host = await (await context.api.organization()).enroll();
     await host.sync([container('gone')]);

@@ -1,7 +1,7 @@
 /**
  * Tests that replicas of version 0.2.0 keep working after a replica of this version has migrated the database.
  * `rolling-upgrade/v0.2.0.json` contains recorded statements. A replica of version 0.2.0
- * (docs/benchmarks/baselines.json names its commit) sent them for a series of requests. The values and the numbers of
+ * (its commit is in docs/benchmarks/baselines.json) sent them for a series of requests. The values and the numbers of
  * returned rows are recorded as well.
  */
 import { beforeAll, describe, expect, test } from '@jest/globals';
@@ -76,7 +76,7 @@ serverOnly(describe)('on a database that this version migrated, a replica of ver
     expect(Object.keys(await host.present())).toEqual(['a', 'c']);
   });
 
-  test('and this version write the same host in turn without losing a change', async () => {
+  test('and a replica of this version write the same host in turn without losing a change', async () => {
     // The old version does not count failed containers. This version counts them when it compares a snapshot with rows.
     const failed = container('a', { state: 'exited', status: 'Exited (1) 2 seconds ago', ports: [] });
     const summary = await host.sync([failed, container('c')]);
@@ -140,7 +140,7 @@ serverOnly(describe)('a change that a replica of an earlier version makes to a h
     expect((await old.host()).endedSilences).toBeNull();
   });
 
-  test('is not undone by a later heartbeat if it set the name', async () => {
+  test('is not undone by a later heartbeat if the change is a new name', async () => {
     const host = await (await context.api.organization()).enroll({ name: 'machine' });
     await context.api.db.prisma.$executeRaw`UPDATE hosts SET name = 'operator' WHERE id = ${host.id}::uuid`;
     expect(await host.host()).toMatchObject({ nameSetByOperator: true });

@@ -116,7 +116,7 @@ serverOnly(describe)('while another transaction holds the lock of a row,', () =>
     );
   });
 
-  test('failed sign-ins with one audit entry use only one connection while they wait for the entry’s row', async () => {
+  test('failed sign-ins that share an audit entry use only one connection while they wait for the entry’s row', async () => {
     await api.organization();
     const failures = createFailedSignIns(db, { now: api.clock, elapsedMs: () => 0 });
     const fail = () => failures.record({ account: null, address: '203.0.113.1', method: 'password' });

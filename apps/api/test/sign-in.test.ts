@@ -80,7 +80,7 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
     expect(cookie).toMatch(/^__Host-muster_session=[^;]+; Max-Age=604800; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
   });
 
-  test('stores nothing in the database from which someone could make a valid cookie', async () => {
+  test('stores nothing from which someone who reads the database could make a valid cookie', async () => {
     const { browser, id } = await newPerson();
     const { token } = await context.api.db.prisma.session.findFirstOrThrow({ where: { userId: id } });
     const [, value = ''] = browser.cookie.split('=');

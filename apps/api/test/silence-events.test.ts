@@ -67,7 +67,7 @@ describe('the events of a silent host', () => {
     expect(kindsAndSeconds(silenceEvents(columns, context(now, outages, readAt)).events)).toEqual(expected);
   });
 
-  test('are recorded once if the agent leaves after the time up to which events are known', () => {
+  test('are recorded once if the agent leaves in the last seconds, whose events are not recorded yet', () => {
     let row = host({ recordedSilence: { from: at(0), state: 'offline' }, lastSeenAt: at(400), leftAt: at(400) });
     row = { ...row, endedSilences: [silenceUntilLeaving(0, 400)] };
     const early = silenceEvents(row, context(398, [], 402));
@@ -79,12 +79,12 @@ describe('the events of a silent host', () => {
   test('are not recorded if a clock that was ahead stored the silence', () => {
     const columns = host({ lastSeenAt: at(3_600), endedSilences: [silence(0, 3_600)] });
     expect(silenceEvents(columns, context(95, [], 100))).toMatchObject({ events: [], endedSilences: [] });
-    // A call in the last seconds can be later than the time up to which events are known.
+    // The events of the last seconds are not recorded yet, so a silence that ended in these seconds is kept.
     const recent = host({ lastSeenAt: at(100), endedSilences: [silence(0, 100)] });
     expect(silenceEvents(recent, context(95, [], 100)).endedSilences).toEqual(recent.endedSilences);
   });
 
-  test('contain the start of the silence and its length', () => {
+  test('contain the start and the length of the silence', () => {
     const { events } = silenceEvents(host({ lastSeenAt: at(400), endedSilences: [silence(0, 400)] }), context(401));
     const since = at(0).toISOString();
     expect(events.map(({ from, to }) => [from, to])).toEqual([
@@ -96,8 +96,8 @@ describe('the events of a silent host', () => {
 });
 
 /**
- * Computes the events second by second, without the product's functions. The agent leaves with the calls in
- * `departures`, and is enrolled again with the next call.
+ * Computes the events second by second, without the product's functions. With each call in `departures`, the agent
+ * leaves. The next call enrolls the agent again.
  */
 function model(
   calls: ReadonlySet<number>,
@@ -109,7 +109,8 @@ function model(
   const [graceSeconds, offlineAfterSeconds] = [30, 300];
   const events: [string, number][] = [];
   let reported: null | 'stale' | 'offline' = null;
-  // Seconds without a call while Muster was up, and seconds that count after agents had time to reconnect.
+  // `silent` is the number of seconds without a call while Muster was up. `counted` begins after agents had time to
+  // reconnect.
   let silent = 0;
   let counted = 0;
   let reconnectedAt = -Infinity;
@@ -150,7 +151,7 @@ function model(
 
 const END = 3_000;
 
-test('the writer records the same events as the model, however often and late it runs', () => {
+test('the writer records the same events as the model, regardless of how often and how late it runs', () => {
   const pauses = fc.array(
     fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 5, max: 15 }) }, fc.integer({ min: 16, max: 700 })),
     { minLength: 1, maxLength: 60 },
@@ -224,7 +225,7 @@ test('the writer records the same events as the model, however often and late it
   expect(eventCount).toBeGreaterThan(1_000);
 });
 
-test('outages that ended before a silence cost almost nothing', () => {
+test('outages that ended before a silence are read only a few times', () => {
   let reads = 0;
   const outages = Array.from({ length: 1_000 }, (_, index): Outage => {
     const from = 20 * (index - 2_000);

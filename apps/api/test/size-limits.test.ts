@@ -181,7 +181,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
     });
   });
 
-  describe('a page of rows as large as earlier versions allowed', () => {
+  describe('a page of rows that are as large as earlier versions allowed', () => {
     const MIB = 1024 * 1024;
     const BOUND = 4 * MIB;
     const ROWS = 45;

@@ -68,7 +68,7 @@ describe('a client that does not read a long response', () => {
   const get = (path: string) =>
     fetch(`${server.url}${path}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } });
 
-  /** Waits until the sockets have closed. A paused socket notices its end only once it reads again. */
+  /** Waits until the sockets have closed. A paused socket notices only when it reads again. */
   async function expectClosed(...responses: readonly { closed: Promise<void> }[]): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 3 * STALLED_MS));
     for (const socket of sockets) socket.resume();

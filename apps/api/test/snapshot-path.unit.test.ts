@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 const root = new URL('../../../', import.meta.url);
 const source = new URL('apps/api/src/', root);
 
-test('the diagram of a snapshot’s path names each file once, and each file exists', () => {
+test('the diagram of a snapshot’s path contains each file once, and each of these files exists', () => {
   const architecture = readFileSync(new URL('ARCHITECTURE.md', root), 'utf8');
   const [, picture = ''] = /```mermaid\n(.*?)```/s.exec(architecture) ?? [];
   const [outside = '', inSync = ''] = picture.split('subgraph sync');

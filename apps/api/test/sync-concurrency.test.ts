@@ -19,7 +19,7 @@ const deduplicate = <T extends { dockerId: string }>(containers: T[]): T[] => [
 describe.each(testEngines())('concurrent snapshots on %s', (engine) => {
   const context = useApi(engine, { sharesDatabase: true });
 
-  test('of one host leave the rows of exactly one of the two snapshots, in each of 200 rounds', async () => {
+  test('of one host leave the rows of exactly one snapshot, in each of 200 rounds', async () => {
     const host = await (await context.api.organization()).enroll();
     for (let round = 0; round < 200; round++) {
       const sides = createSnapshots(round).map(deduplicate);

@@ -139,7 +139,7 @@ describe('the dashboard', () => {
       await http().post(path).expect(404);
   });
 
-  test('gives each encoding of a file its own ETag, for which it returns 304', async () => {
+  test('gives each encoding of a file a separate ETag, and returns 304 for this ETag', async () => {
     const get = (accepted: string) => http().get('/assets/index-4f2a.js').set('Accept-Encoding', accepted);
     const tags = new Set<string>();
     for (const accepted of ['br', 'gzip', 'identity']) {

@@ -329,7 +329,7 @@ describe.each(testEngines())('workloads on %s:', (engine) => {
       expect(await loopsOf(other)).toEqual([]);
     });
 
-    test('ignores requested exits, and counts exits of unknown cause only if there are at least three of them or a restart policy', async () => {
+    test('ignores requested exits, and counts exits of unknown cause only if there are at least three or a restart policy applies', async () => {
       const organization = await context.api.organization();
       const host = await organization.enroll();
       const web = plainContainer('p1', 'web');

@@ -332,7 +332,7 @@ describe('an option value that only the API checks', () => {
     [['enroll-token', 'create', 'a'], '/name', 'the name must be at most 9'],
     [['enroll-token', 'create', 'a'], '/maxUses', '--uses must be at most 9'],
     [['enroll-token', 'create', 'a'], '/expiresInSeconds', '--expires must be at most 9'],
-  ])('makes %j exit with 2 and name the option for the field %s', async (args, path, message) => {
+  ])('makes %j exit with 2 and report the option for the field %s', async (args, path, message) => {
     const errors = [{ path, message: 'must be at most 9' }];
     expect(await run(args, 400, errors)).toEqual({ code: 2, out: '', err: `muster: ${message}\n` });
   });

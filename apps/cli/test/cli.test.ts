@@ -91,7 +91,7 @@ describe('a command line', () => {
     [['export', 'images'], "<what> cannot be 'images': it must be one of: containers, events"],
     [['export', 'events', '--format', 'x'], "--format cannot be 'x': it must be one of: csv, ndjson"],
     [['login', 'ftp://example.org'], 'the URL must look like https://muster.example.org'],
-  ])('%j exits with 2 and names the option', async (args, message) => {
+  ])('%j exits with 2 and reports the option', async (args, message) => {
     const { code, out, err } = await muster(args);
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(err.startsWith(`muster: ${message}`)).toBe(true);

@@ -63,7 +63,7 @@ describe('the hosts that need attention', () => {
     ]);
   });
 
-  test('are one row with their number, times and names if several hosts have the problem', () => {
+  test('share a row with the number of hosts, the times and the names if several hosts have the problem', () => {
     const times = [
       { since: at(100), until: at(90), total: 1_400 },
       { since: at(900), until: at(900), total: 100 },
@@ -129,7 +129,7 @@ describe('the containers that need attention', () => {
     ['crashed', 'last code 137'],
     [null, 'last code 137'],
   ] as const)(
-    'in a crash loop have their number of exits and a link to the workload (last reason: %s)',
+    'in a crash loop show the number of exits and a link to the workload (last reason: %s)',
     (reason, text) => {
       const exit = reason && { code: 137, reason, error: '', finishedAt: null };
       const group = groupOf({ latest: [{ ...groupOf({}).latest[0]!, exitCode: 137, exit, exits: 4 }] });
@@ -160,7 +160,7 @@ describe('the containers that need attention', () => {
     expect(new Set(rows.map(({ key }) => key)).size).toBe(rows.length);
   });
 
-  test('have numbers that are marked as lower bounds if not all containers were read', () => {
+  test('have counts that are marked as lower bounds if not all containers were read', () => {
     const groups = [groupOf({ total: 12, hosts: 5 })];
     const rows = containerRows(containersWith(failed({ total: 200, totalIsExact: false, isComplete: false, groups })));
     expect(rows.map(({ name, note }) => [name, note])).toEqual([

@@ -149,7 +149,7 @@ describe('the cached lists of hosts', () => {
     expect(keysAfter({ ...listed, freshness: 'stale', labels: { env: 'dev' } })).toContain('hosts/list');
     const unlisted = complete({ id: 'b' });
     expect(keysAfter(unlisted)).toContain('hosts/list');
-    // The previous message stored the state of host b, so it is known that the next message changes only container
+    // The previous message stored the state of host b. The next message differs from this state only in container
     // counts.
     expect(keysAfter({ ...unlisted, containersByState: { running: 2 } })).not.toContain('hosts/list');
     client.clear();

@@ -97,7 +97,7 @@ describe('the commands that run an agent', () => {
     expect(withoutImages.map(({ id }) => id)).toEqual(['service', 'node']);
   });
 
-  test('contain the address for the installer unless it is the server’s configured address', () => {
+  test('pass the server’s address to the installer unless MUSTER_PUBLIC_URL is set', () => {
     const command = (isConfigured: boolean) => installMethods({ url, isConfigured }, token, release)[0]!.command;
     expect(command(false)).toContain(`--url ${url}`);
     expect(command(true)).not.toContain('--url');

@@ -232,7 +232,7 @@ describe('the cached lists', () => {
     expect(isRefreshedBy(host({ id: 'h2', name: 'twin', nameIsShared: false }))).toBe(true);
   });
 
-  test('of hosts show the freshness from the last message, in which unlisted hosts are online', () => {
+  test('of hosts show the freshness from the last message; hosts that the message does not list are online', () => {
     showHosts(host({ id: 'h1' }), host({ id: 'h2', freshness: 'offline' }), host({ id: 'h3', freshness: 'stale' }));
     const freshnessMessage = message('freshness', {
       hosts: [
@@ -381,7 +381,7 @@ describe('the live badge', () => {
     live.close();
   });
 
-  test('stays live after hosts-changed and reset messages, of which only reset refetches all data', async () => {
+  test('stays live after hosts-changed and reset messages; only a reset message refetches all data', async () => {
     const { live, setConnection, receive, gaps } = connect();
     await receive(message('summary'));
     setConnection({ state: 'open' });

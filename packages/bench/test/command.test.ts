@@ -14,7 +14,7 @@ describe('the command line', () => {
     });
   });
 
-  test('with --quick writes nothing unless --out names a directory', () => {
+  test('with --quick writes nothing unless --out specifies a directory', () => {
     expect(parse(['--quick'])).toMatchObject({ quick: true });
     expect(parse(['--quick'])).not.toHaveProperty('out');
     expect(parse(['--', '--quick', '--out', 'there'])).toMatchObject({ quick: true, out: 'there' });

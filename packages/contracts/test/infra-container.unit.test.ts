@@ -21,9 +21,12 @@ test.each([
   ['another container of Kubernetes', 'k8s_web', 'nginx', { 'io.kubernetes.docker.type': 'container' }, false],
   ['a container with a similar name', 'prod-infra', 'nginx:1', {}, false],
   ['a container with a similar image', 'pause', 'registry.test/pause-screen:1', {}, false],
-])('an infra container is recognized only by two signs together: %s', (_, name, image, labels, isInfra) => {
-  expect(isInfraContainer({ name, image, labels })).toBe(isInfra);
-});
+])(
+  'a container counts as an infra container only if two signs occur together: %s',
+  (_, name, image, labels, isInfra) => {
+    expect(isInfraContainer({ name, image, labels })).toBe(isInfra);
+  },
+);
 
 test.each([
   ['nginx:1.27', `sha256:${ID}`, 'nginx:1.27'],

@@ -308,7 +308,7 @@ describe('a restore', () => {
   });
 });
 
-// In this test, the client of pg from which `backupBytes` reads is connected to a server.
+// `backupBytes` reads from a client of the package pg. In this test, the client is connected to a server.
 serverOnly(test)('a backup is read in pieces limited by bytes, even if rows are compressed on disk', async () => {
   const { url, drop } = await createEmptyServerDatabase();
   const database = await openDatabase({ url });

@@ -185,7 +185,7 @@ describe.each(testEngines())('on %s,', (engine) => {
     await after.close();
   });
 
-  test('the history of existing hosts begins with their enrollment, which is not sent to clients of the stream', async () => {
+  test('the history of an existing host begins with an enrollment event, which is not sent to stream clients', async () => {
     const FIRST_NAME = '20261130161600_expired_clone_suspicions';
     const before = await openBefore(FIRST_NAME);
     await before.prisma.$executeRaw`INSERT INTO organizations (id, name, slug) VALUES ('org', 'Org', 'org')`;

@@ -89,7 +89,7 @@ describe.each(testEngines())('a database on %s', (engine) => {
     }
   });
 
-  test('rolls back a failed transaction, after which the next transaction works', async () => {
+  test('rolls back a failed transaction, and the next transaction works', async () => {
     const { prisma } = database;
     const failing = prisma.$transaction(async (tx) => {
       await tx.organization.create({ data: organization('undone') });
@@ -159,7 +159,7 @@ describe('an embedded database in a directory', () => {
     expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
   });
 
-  test('is refused in a directory that several users can write to, whose mode stays unchanged', async () => {
+  test('is refused in a directory that several users can write to, and the directory keeps its mode', async () => {
     const dataDir = await directory();
     await mkdir(dataDir, { recursive: true });
     await chmod(dataDir, 0o1777);

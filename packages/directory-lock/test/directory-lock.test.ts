@@ -116,7 +116,8 @@ describe('one process', () => {
   test('acquires the lock even if a plain file has the name of the socket', async () => {
     const file = join(directory, 'lock.sock');
     await writeFile(file, '');
-    // The kernel refuses connections to a plain file, like to the socket of a dead process, so the file is removed.
+    // The kernel refuses connections to a plain file in the same way as to the socket of a dead process. Acquiring the
+    // lock therefore removes the file.
     const lock = await acquireDirectoryLock(directory);
     await lock.release();
     expect(await readdir(directory)).toEqual([]);
@@ -132,7 +133,7 @@ describe('one process', () => {
 });
 
 describe('several processes', () => {
-  test('a second process gets the lock only after the first process ends, even with kill -9', async () => {
+  test('a second process gets the lock only after the first process exits or is killed', async () => {
     const holder = await startHolding();
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
     await holder.end('SIGKILL');
@@ -154,7 +155,7 @@ describe('several processes', () => {
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);
   });
 
-  test('the lock stays held if a killed process has moved the holder’s socket, which the next request moves back', async () => {
+  test('the lock stays held if a killed process has moved the holder’s socket: the next request moves the socket back', async () => {
     await startHolding();
     await rename(join(directory, 'lock.sock'), join(directory, 'lock-moved.old'));
     await expect(acquireDirectoryLock(directory)).rejects.toThrow(DirectoryLockedError);

@@ -116,7 +116,7 @@ test('every simulated state is a valid snapshot in canonical form', () => {
   expect([...healths].sort()).toEqual(['health: starting', 'healthy', 'none', 'unhealthy']);
 });
 
-test('the contracts derive the model’s values from each container, for every orchestrator', () => {
+test('for every orchestrator, the contracts derive the same values from a container as the model', () => {
   const kinds = new Set<string>();
   for (let host = 0; host < 4; host++) {
     const life = new HostLife({ ...options, host, churn: 1, faults: 0 });

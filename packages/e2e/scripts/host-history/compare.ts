@@ -2,10 +2,7 @@
 import type { AvailabilitySeconds, HostEvent } from '@muster/contracts';
 import { predict, reconnectUntil, type AgentCall, type PredictedEvent, type PredictionOptions } from './model.js';
 
-/**
- * Allows for the time between an agent's call and the instant that the API stores for the call, and for differences
- * between clocks.
- */
+/** Maximum difference between the time of a call and the instant that the API stores, including clock differences. */
 const TOLERANCE_MS = 1_000;
 
 /** The fractions of the tolerance by which the limits of silences are shifted. */
@@ -29,13 +26,13 @@ export interface Comparison {
 }
 
 export interface ComparisonOptions extends Omit<PredictionOptions, 'shiftMs'> {
-  /** How much earlier a downtime can begin and end in the API than in `downtimes`. */
+  /** Maximum number of milliseconds by which a downtime in the API begins or ends earlier than in `downtimes`. */
   downtimeSlackMs: number;
 }
 
 /**
- * Compares the history of a host. A silence that lasted almost exactly as long as a limit may be on either side of the
- * limit.
+ * Compares the history of a host. If a silence lasted almost exactly as long as a limit, the API may have counted the
+ * silence on either side of the limit.
  */
 export function compareHistory(
   calls: readonly AgentCall[],
@@ -67,8 +64,8 @@ function compareWith(
   const left = [...events];
   for (const { kind, at, from, to } of predictedEvents) {
     counts[kind] = (counts[kind] ?? 0) + 1;
-    // If a host was silent before a downtime or became silent after one, the time of its event depends on when exactly
-    // Muster was down.
+    // If a host is silent before or soon after a downtime, the times of its events depend on when exactly Muster was
+    // down.
     const { since } = (to ?? {}) as { since?: number };
     const isAfterDowntime =
       since !== undefined && downtimes.some((down) => at > down.from && since < reconnectUntil(down));

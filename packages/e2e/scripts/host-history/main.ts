@@ -1,7 +1,7 @@
 /**
- * Compares the history of hosts with an independent model: half of a fleet cannot reach Muster for some minutes, Muster
- * is down for ten minutes, and one host is renamed and upgraded. Needs Linux and PostgreSQL. Build the API first, then
- * run `pnpm --filter @muster/e2e host-history --help`.
+ * Compares the history of hosts with an independent model. The history covers three incidents: half of a fleet cannot
+ * reach Muster for some minutes, Muster is down for ten minutes, and one host is renamed and upgraded. Needs Linux and
+ * PostgreSQL. Build the API first, then run `pnpm --filter @muster/e2e host-history --help`.
  */
 import {
   createCommandLine,

@@ -1,7 +1,7 @@
 /**
- * Predicts the history of a host from the answered calls of its agent and from Muster's downtimes. The rules are those
- * of docs/hosts.md and ADR 5. The model simulates each silence in small time steps, and shares no code with the API.
- * All instants are milliseconds since 1970.
+ * Predicts the history of a host from the calls of its agent that Muster answered, and from the downtimes of Muster.
+ * The rules are those of docs/hosts.md and ADR 5. The model simulates each silence in small time steps, and shares no
+ * code with the API. All instants are milliseconds since 1970.
  */
 import type { AvailabilitySeconds, EnrollRequest, HostEventKind } from '@muster/contracts';
 
@@ -39,11 +39,9 @@ export interface Prediction {
 export interface PredictionOptions {
   heartbeatMs: number;
   downtimes: readonly Downtime[];
-  /** The end of the availability's window, which is the time of the prediction. */
+  /** The time of the prediction, and the end of the window for which the availability is predicted. */
   until: number;
-  /**
-   * Added to each limit of a silence. Predictions with different values show whether a silence was close to a limit.
-   */
+  /** Added to each limit of a silence. Predictions with different shifts show whether a silence is close to a limit. */
   shiftMs: number;
 }
 
@@ -54,7 +52,7 @@ const OFFLINE_MS_MIN = 300_000;
 const RECONNECT_MS_MAX = 60_000;
 const STEP_MS = 100;
 
-/** Returns the time until which agents may take to reconnect after a downtime. */
+/** Returns the end of the time that agents have to reconnect after a downtime. */
 export const reconnectUntil = ({ from, until }: Downtime): number =>
   until + Math.min(RECONNECT_MS_MAX, 2 * (until - from));
 
@@ -86,7 +84,7 @@ export function predict(calls: readonly AgentCall[], options: PredictionOptions)
   return { events, seconds: mapValues(inMs, (ms) => ms / 1_000) };
 }
 
-/** Returns the events that follow from what the agent reported: the enrollment, upgrades and another name. */
+/** Returns the events that follow from what the agent reported: enrollments, upgrades and renames. */
 function predictChanges(calls: readonly AgentCall[]): PredictedEvent[] {
   const events: PredictedEvent[] = [];
   const known: AgentCall['machine'] = {};
@@ -109,10 +107,7 @@ function predictChanges(calls: readonly AgentCall[]): PredictedEvent[] {
 
 const nameAndVersion = ({ name, version }: EnrollRequest['engine']) => ({ name, version });
 
-/**
- * Returns when a host that was silent from `since` until `end` became stale, and when it became offline. A time is null
- * if the host did not enter that state.
- */
+/** Returns when a host that was silent from `since` until `end` became stale and when it became offline, or null. */
 function walkThroughSilence(since: number, end: number, { heartbeatMs, downtimes, shiftMs }: PredictionOptions) {
   const graceMs = HEARTBEATS_MISSED_STALE * heartbeatMs + shiftMs;
   const offlineMs = Math.max(OFFLINE_MS_MIN, HEARTBEATS_MISSED_OFFLINE * heartbeatMs) + shiftMs;
@@ -121,7 +116,7 @@ function walkThroughSilence(since: number, end: number, { heartbeatMs, downtimes
   let countedMs = 0;
   for (let at = since; at < end && silence.offlineAt === null; at += STEP_MS) {
     if (downtimes.some(({ from, until }) => from <= at && at < until)) {
-      // If the host was online when Muster went down, its grace period starts again from zero.
+      // If the host was online when Muster went down, its grace period starts again after the downtime.
       if (silence.staleAt === null) countedMs = 0;
       continue;
     }

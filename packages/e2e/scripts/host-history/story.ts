@@ -13,9 +13,7 @@ export interface StoryOptions {
   partition: number;
   /** How long Muster is down. */
   away: number;
-  /**
-   * How long the hosts report without a failure between two parts of the story, so that all of them have reconnected.
-   */
+  /** How long the hosts report without a failure between two parts of the story, so that every host reconnects. */
   pause: number;
   /** MUSTER_HEARTBEAT_SECONDS. */
   heartbeat: number;
@@ -27,7 +25,7 @@ export interface HostResult extends Comparison {
 }
 
 /**
- * The hosts that have their own part in the story, by number. Of all other hosts, those with an odd number are in the
+ * The hosts that have their own part in the story, by number. Of the other hosts, those with odd numbers are in the
  * partition.
  */
 const PARTS: Readonly<Record<number, string>> = {
@@ -39,7 +37,10 @@ const PARTS: Readonly<Record<number, string>> = {
 const PARTITION = 'in the partition';
 const groupOf = (host: number): string => PARTS[host] ?? (host % 2 === 1 ? PARTITION : 'always reachable');
 
-/** Numbers of heartbeats that hosts miss: before Muster goes down, and after Muster is up again until they are back. */
+/**
+ * How many heartbeats a silent host misses before Muster goes down, and how many heartbeat intervals after Muster's
+ * return the host is back.
+ */
 const SILENT_BEFORE = 6;
 const BACK_SOON = 15;
 const BACK_LATE = 30;
@@ -51,7 +52,7 @@ const RECORDED_MS_MAX = 30_000;
 const COMPARE_EVERY_MS = 3_000;
 /** Muster records that it is running every half heartbeat, and at least every 5 s (ADR 5). */
 const LIVENESS_MS_MAX = 5_000;
-/** A longer downtime does not extend the time to reconnect, which is twice the downtime. */
+/** The time to reconnect is twice the downtime, but a downtime longer than this does not extend that time. */
 const LONG_DOWNTIME_MS = 30_000;
 
 const RENAMED = { name: 'renamed-host' };
@@ -106,7 +107,7 @@ export const runStory = (options: StoryOptions, progress: (line: string) => void
     await allCall(Date.now() - heartbeatMs);
 
     progress('comparing');
-    // The API knows its last sign of life, and when it started again, but not when it was ready.
+    // The API knows when it last recorded that it was running and when it started again, but not when it was ready.
     const slackMs = Math.min(LIVENESS_MS_MAX, heartbeatMs / 2) + api.readyMs;
     const downtimeSlackMs = slackMs * (options.away > LONG_DOWNTIME_MS ? 1 : 3);
     const deadline = Date.now() + RECORDED_MS_MAX;

@@ -2,9 +2,7 @@ import { withConnection } from '@muster/testkit/databases';
 
 const TABLES = ['containers', 'container_events'];
 
-/**
- * Returns the bytes per row of the tables that snapshots fill, of each of their indexes, and of each of their columns.
- */
+/** Returns the bytes per row of the tables that snapshots fill, and of each index and column of these tables. */
 export const diskUse = (url: string): Promise<Map<string, number>> =>
   withConnection(url, async (client) => {
     const bytesByName = new Map<string, number>();

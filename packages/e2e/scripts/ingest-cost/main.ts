@@ -19,7 +19,7 @@ interface Options {
   containers: number;
 }
 
-/** Rounds in which the code is compiled. They do not count. */
+/** The first rounds do not count, because V8 compiles the code in these rounds. */
 const WARM_UP_ROUNDS = 3;
 
 const CASES: Readonly<Record<string, Traffic>> = {
@@ -100,7 +100,7 @@ async function run(
     const open = async (name: string, main: string, convert: (container: Container) => Container) =>
       use(await createSide({ ...common, name, main, convert }), (each) => each.close());
     const keep = (container: Container) => container;
-    // Sides of one version share compiled code, so only one of them is compared at a time.
+    // Two sides of the same version share compiled code, so no pair contains both.
     const pairs: (readonly [Side, Side])[] = [];
     if (version === WITHOUT_FACTS) {
       pairs.push([await open('before', oldMain, withoutFacts), await open('now', mainOf('api'), withoutFacts)]);

@@ -28,16 +28,16 @@ export interface SideOptions {
 }
 
 /**
- * What each side sends in a round: the first snapshot of new hosts, or a number of snapshots or heartbeats of each
+ * What each side sends in a round: the first snapshots of new hosts, or a number of snapshots or heartbeats for each
  * known host.
  */
 export interface Traffic {
   kind: ChangeKind | 'first' | 'heartbeat';
   percent: number;
   perHost: number;
-  /** Whether the service has the host's last snapshot in memory. Without it, the rows are compared. */
+  /** Whether the service has the host's last snapshot in memory. If not, the service compares the rows. */
   cached: boolean;
-  /** How many reports are sent at the same time; 1 if it is absent. */
+  /** How many reports are sent at the same time; default: 1. */
   atOnce?: number;
 }
 
@@ -119,8 +119,8 @@ export async function createSide({ name, main, convert, serverUrl, ...size }: Si
     name,
     url,
     /**
-     * Creates the reports of a round, in their order. Returns a function that sends `atOnce` reports at a time, and
-     * measures only the sending.
+     * Creates the reports of a round, in order. Returns a function that sends the `atOnce` reports of a turn at the
+     * same time, and measures only the sending.
      */
     async prepare(traffic: Traffic): Promise<(turn: number) => Promise<Cost>> {
       if (traffic.kind === 'first') hosts = await addHosts();
@@ -142,7 +142,7 @@ export async function createSide({ name, main, convert, serverUrl, ...size }: Si
   };
 }
 
-/** Returns a function that returns the total CPU time of the database's present connections, in ms. */
+/** Returns a function that returns the total CPU time of the connections that the database has now, in ms. */
 const backendsCpuMs = (url: string): Promise<() => number> =>
   withConnection(url, async (client) => {
     const { rows } = await client.query<{ pid: number }>(

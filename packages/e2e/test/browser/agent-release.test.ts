@@ -75,7 +75,7 @@ describeInChromium('the agent release', () => {
     expect(await findViolations(visit.page)).toEqual([]);
   }
 
-  test('is announced on “Add a host” while it is built, and then replaces the announcement with the commands', async () => {
+  test('is announced on “Add a host” while it is built, and commands replace the announcement after the build', async () => {
     await openCommands();
     const preparing = notes('The agent’s installer is being prepared');
     await preparing.waitFor();

@@ -184,7 +184,7 @@ describeInChromium('the labels of hosts', () => {
     expect(await labelsOf(web)).toEqual({ env: 'prod', site: 'muc', team: 'web' });
   });
 
-  test('are shown with an error at the field that causes it', async () => {
+  test('that are invalid cause an error at their field', async () => {
     await page.goto(`${dashboard.url}/hosts`);
     await page.getByLabel('Select web-01').check();
     await page.getByRole('button', { name: 'Labels…' }).click();

@@ -51,7 +51,7 @@ describeLargeFleet('the pages of 500 hosts with labels', () => {
     await page.locator('.uptime-bar').waitFor();
     await waitUntilLoaded(page);
   };
-  /** Checks the page, and takes a picture of it. A long page is pictured as a whole. */
+  /** Checks the page, and takes a picture of the whole page. */
   async function check(name: string): Promise<void> {
     expect(await overflowOf(page)).toBe(0);
     expect(await findViolations(page)).toEqual([]);
@@ -86,7 +86,7 @@ describeLargeFleet('the pages of 500 hosts with labels', () => {
     ]);
   });
 
-  test('tell hosts with the same name apart in the lists of containers, ports and events', async () => {
+  test('distinguish hosts with the same name in the lists of containers, ports and events', async () => {
     const { items } = await dashboard.api.call('listHosts', { query: { q: SHARED_NAME } });
     const [first] = items;
     const distinct = `${SHARED_NAME} (${first!.addresses![0]}, engine ${first!.engineId.slice(0, 8)})`;
@@ -95,7 +95,7 @@ describeLargeFleet('the pages of 500 hosts with labels', () => {
       if (path !== 'ports') await page.locator('main').getByText(distinct).last().waitFor();
       else await page.getByRole('row').filter({ hasText: distinct }).first().waitFor();
     }
-    // The stream reports the new name, after which no other host has the old one.
+    // The stream reports the new name, which no other host has.
     await page.goto(`${dashboard.url}/containers?hostId=${first!.id}`);
     const cell = page.getByRole('table', { name: 'Containers' }).getByRole('link', { name: SHARED_NAME }).first();
     await cell.getByText('engine').waitFor();
@@ -105,7 +105,7 @@ describeLargeFleet('the pages of 500 hosts with labels', () => {
     await expect(renamed.getByText('engine').count()).resolves.toBe(0);
   });
 
-  test('select all hosts that a filter finds, also those that are not loaded, and change their labels', async () => {
+  test('select all hosts that a filter finds, including hosts that are not loaded, and change their labels', async () => {
     await page.goto(`${dashboard.url}/hosts?hostLabel=env%3Dprod`);
     await page.getByLabel('Select all loaded hosts').check();
     await page.getByText('300 hosts · 200 selected').waitFor();
@@ -121,7 +121,7 @@ describeLargeFleet('the pages of 500 hosts with labels', () => {
     expect(total).toBe(300);
   });
 
-  test('count only hosts with a label in the groups of containers', async () => {
+  test('count only the hosts that match the label filter in groups of containers', async () => {
     await page.goto(`${dashboard.url}/containers?group=image&hostLabel=site%3Dsin`);
     const heading = page.getByRole('button', { name: /^redis:8\.2/ });
     await heading.getByText('100 hosts').waitFor();

@@ -91,7 +91,7 @@ describeInChromium('images', () => {
     await page.getByRole('region', { name: 'Details' }).getByText('Image digest').waitFor();
   });
 
-  test('are not called different builds without digests, and show their id without a name', async () => {
+  test('without digests are not called different builds, and images without a name are shown by id', async () => {
     await page.goto(`${dashboard.url}/images?q=demo`);
     await page.getByRole('link', { name: '1 to 2 builds on 2 hosts' }).click();
     await page.getByText('It is unknown whether these are different builds').first().waitFor();
@@ -104,7 +104,7 @@ describeInChromium('images', () => {
     await page.getByRole('region', { name: 'Details' }).getByText(`<none> (${shortId})`).first().waitFor();
   });
 
-  test('can be more than 500 and fit the window of a phone', async () => {
+  test('fit the window of a phone even if there are more than 500', async () => {
     await page.goto(`${dashboard.url}/images`);
     const last = page.getByRole('rowheader', { name: 'registry.example.com:5000/shop/web' });
     const more = page.getByRole('button', { name: /more/i });

@@ -173,7 +173,7 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     expect(config).toContain(`MUSTER_CA_FILE=${certificates.ca}\n`);
   }, 60_000);
 
-  test('uses a proxy without a password for the download of the installer', async () => {
+  test('downloads the installer through a proxy that needs no password', async () => {
     const { output, recap } = await runRole(undefined, { HTTPS_PROXY: proxyUrl, NO_PROXY: 'localhost' });
     expect({ output, recap }).toMatchObject({ recap: { failed: 0 } });
     expect(tunnels).toEqual([new URL(url).host]);

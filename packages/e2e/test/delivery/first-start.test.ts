@@ -1,6 +1,6 @@
 /**
- * Starts Muster as `pnpm start` does after its build, in a directory like a clean clone: the built packages, the agent's
- * sources, and no agent release. `.ci/first-steps` runs the whole command in a real clone.
+ * Starts Muster as `pnpm start` does after its build, in a directory like a clean clone: it contains the built packages
+ * and the agent's sources, but no agent release. `.ci/first-steps` runs the whole command in a real clone.
  */
 import { execFileSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink } from 'node:fs/promises';
@@ -19,7 +19,7 @@ let clone: string;
 let muster: Program | undefined;
 let url: string;
 
-/** Creates the clone. Only the agent's files are copied, because the release is built next to them. */
+/** Creates the clone from links. Only the agent's files are copied, because the release is built next to them. */
 async function createClone(): Promise<void> {
   await mkdir(join(clone, 'apps'));
   for (const name of await readdir(ROOT)) {

@@ -53,7 +53,7 @@ describeImage('the image of the server', () => {
     const limits = ['--read-only', '--tmpfs', '/tmp', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
     const settings = { MUSTER_PUBLIC_URL: url, MUSTER_HEARTBEAT_SECONDS: '1', MUSTER_DRAIN_SECONDS: '2' };
     const env = Object.entries(settings).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
-    // The image's interval is longer, and the test would have to wait.
+    // The image's own interval is longer, so the test would have to wait.
     const interval = ['--health-interval', '1s'];
     await docker('run', '--detach', '--name', name, ...limits, ...interval, ...env, ...options, IMAGE);
     await eventually(

@@ -227,7 +227,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
 
         const before = await processId();
         const hash = await makeNewRelease();
-        // The clock of the machine cannot be set, so the timer also elapses a second after its start.
+        // The test cannot set the machine's clock, so it makes the timer also elapse a second after the timer's start.
         const soon = '[Timer]\nOnActiveSec=1s\nRandomizedDelaySec=0\nAccuracySec=100ms\n';
         const dropIns = '/run/systemd/system/muster-agent-update.timer.d';
         await machine.run(`mkdir -p ${dropIns} && printf '%s' '${soon}' >${dropIns}/soon.conf`);

@@ -1,7 +1,7 @@
 /**
  * Tests upgrades from version 0.1.0, which is built from git and first runs with its own data. All replicas of 0.1.0
- * are stopped before this version starts. In between, a backup is made, which the last test restores to downgrade
- * (docs/upgrading.md).
+ * are stopped before this version starts. In between, the test makes a backup. The last test restores this backup to
+ * downgrade (docs/upgrading.md).
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';

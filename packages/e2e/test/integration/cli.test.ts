@@ -139,7 +139,7 @@ describe('muster hosts, containers and events', () => {
     const { out } = await cli('containers', '--host', 'edge-1');
     expect(out).toMatch(/\nname-of-web +edge-1 +was running +healthy .* \d+[sm] stale +web\n/);
     expect(out).toMatch(/ was exited /);
-    // CSV, which scripts read, contains the reported state.
+    // Scripts read CSV, so CSV contains the reported state.
     expect((await cli('containers', '--state', 'running', '-o', 'csv')).out).toContain('name-of-web,edge-1,running,');
   });
 

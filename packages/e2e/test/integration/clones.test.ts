@@ -15,7 +15,7 @@ const AGENT_SH = fileURLToPath(new URL('../../../../examples/agent.sh', import.m
 /** The API's grace period: after this many milliseconds without a call, a host no longer counts as alive. */
 const GRACE_MS = 30_000;
 
-/** The maximum time until the API suspects a clone, which takes a minute, or until a machine gets its own identity. */
+/** The maximum time until the API suspects a clone (after a minute), or until a machine gets its own identity. */
 const NOTICED_MS_MAX = 120_000;
 
 /** The interval at which scenarios poll the API. It is long, because a scenario takes a minute or more. */
@@ -83,11 +83,11 @@ function startScript(name: string, token: string): Program {
   return program;
 }
 
-/** Returns the hosts of the machine `name`. A host has the name of its machine's copy after the copy has reported. */
+/** Returns the hosts of the machine `name`. After the machine's copy has reported, a host has the name of the copy. */
 const hostsOf = async (name: string): Promise<Host[]> =>
   (await muster.hosts()).filter((host) => [name, copyNameOf(name)].includes(host.name));
 
-/** Resolves with the hosts of this name once there are `count` hosts, all online with one container. */
+/** Resolves with the hosts of the machine `name` once there are `count` hosts, all online with one container. */
 const onlineHosts = (name: string, count = 1): Promise<Host[]> =>
   eventually(
     async () => {

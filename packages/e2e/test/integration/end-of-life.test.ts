@@ -91,7 +91,7 @@ test('an agent keeps its token while another server responds at the API’s addr
   await untilReported();
 });
 
-test('an agent continues to report after a restore of a backup from before its last token rotation', async () => {
+test('an agent continues to report after the restore of a backup that predates its last token rotation', async () => {
   startAgent(await muster.enrollmentToken());
   await untilReported();
   await agent!.stop();

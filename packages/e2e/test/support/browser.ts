@@ -202,7 +202,7 @@ export async function countTraffic(page: Page): Promise<{ takeBytes: () => Recor
   );
   await session.send('Network.enable');
   return {
-    /** Returns the bytes by path since the last call. */
+    /** Returns the bytes received since the last call, by path. */
     takeBytes() {
       const taken = bytesByPath;
       bytesByPath = {};

@@ -24,8 +24,8 @@ export const hasCloudInit = (): boolean =>
   );
 
 /**
- * A configuration of cloud-init with the modules of a boot. It uses no cloud and installs no packages, which would need
- * a network.
+ * A configuration of cloud-init with the modules of a boot. It uses no cloud. It installs no packages, because the
+ * installation would need a network.
  */
 export const CLOUD_CFG = `datasource_list: [None]
 system_info: { distro: debian }

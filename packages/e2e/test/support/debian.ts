@@ -57,7 +57,7 @@ export async function openRelease(directory: string, releases: readonly string[]
     'Acquire::Languages': 'none',
     'Acquire::IndexTargets::deb::DEP-11::DefaultEnabled': 'false',
     'Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled': 'false',
-    // A mirror's copy of an unstable release may be older than the release allows.
+    // A mirror's copy of an unstable release may be older than its period of validity.
     'Acquire::Check-Valid-Until': 'false',
   };
   const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);

@@ -15,8 +15,8 @@ const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const CACHE = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'muster-tests/old-versions');
 
 /**
- * The packages that the API, the agent and the command line need, in the order in which they are built. The dashboard is
- * not built.
+ * The packages that the API, the agent and the command line need, in the order in which they are built. The dashboard
+ * is not built.
  */
 const PACKAGES = ['contracts', 'directory-lock', 'db', 'client', 'api', 'agent', 'cli'].map(
   (name) => `@muster/${name}`,

@@ -3,10 +3,10 @@ import type { withConnection } from '@muster/testkit/databases';
 type Client = Parameters<Parameters<typeof withConnection>[1]>[0];
 
 /**
- * Inserts hosts with labels, facts and a history of 30 days. The hosts were enrolled 90 days ago. Each has `eventsPerHost`
- * events: silences of three events, and times in which the engine was down. Every 20th host is offline. The events are
- * stored in the order of their times, as if they had been recorded. The heartbeat interval of one hour keeps the other
- * hosts online.
+ * Inserts hosts with labels, facts and a history of 30 days. The hosts were enrolled 90 days ago. Each host has
+ * `eventsPerHost` events: three events for each silence, and two events for each downtime of the engine. The events are
+ * stored in the order of their times, as if they had been recorded. Every 20th host is offline. The heartbeat interval
+ * of one hour keeps the other hosts online.
  */
 export async function seedHostHistory(client: Client, hosts: number, eventsPerHost: number): Promise<void> {
   const { rows } = await client.query<{ id: string }>('SELECT id FROM organizations LIMIT 1');
@@ -33,8 +33,8 @@ export async function seedHostHistory(client: Client, hosts: number, eventsPerHo
        '6.1.0-40-amd64', 8, 34359738368, '{"rootless": false, "cgroupVersion": "2", "storageDriver": "overlay2"}'
      FROM (SELECT id, name, substr("engineId", 8)::int AS n FROM hosts) AS h`,
   );
-  // Every eighth incident is a downtime of the engine with two events, and every other one a silence with three. The
-  // host's last incident is two days ago or earlier.
+  // Every eighth incident is a downtime of the engine (two events). All other incidents are silences (three events).
+  // The host's last incident is two days ago or earlier.
   await client.query(
     `WITH instants AS (
        SELECT h.id, event, incident, is_engine, round, from_at, h.n

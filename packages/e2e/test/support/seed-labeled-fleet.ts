@@ -11,12 +11,12 @@ const hoursAgo = (hours: number): Date => new Date(Date.now() - hours * HOUR_MS)
 
 /** The name of the host with the longest history. */
 export const HOST_WITH_HISTORY = 'fra-web-02';
-/** The name of several hosts. */
+/** The name that several hosts share. */
 export const SHARED_NAME = 'buildbox';
 
 type SeededEvent = [kind: HostEventKind, hours: number, from: object | null, to: object | null];
 
-/** The events of a host that did not call from `hours` ago until it was back. */
+/** The events of a silence that began `hours` hours ago and lasted `lasted` hours. */
 const silence = (hours: number, lasted: number): SeededEvent[] => {
   const since = hoursAgo(hours).toISOString();
   return [
@@ -43,8 +43,9 @@ function longHistory(): SeededEvent[] {
 }
 
 /**
- * Inserts hosts with labels of all three sources, with facts, and with a history of 20 days. Of 25 hosts, one is offline
- * and one is stale; four hosts have the same name. The heartbeat interval of one hour keeps the others online.
+ * Inserts hosts with labels of all three sources, with facts, and with a history of 20 days. Of 25 hosts, one is
+ * offline and one is stale. Four hosts have the same name. The heartbeat interval of one hour keeps the other hosts
+ * online.
  */
 export async function seedLabeledFleet({ prisma }: TestDatabase, hosts: number): Promise<void> {
   const { id: organizationId } = await prisma.organization.findFirstOrThrow();

@@ -1,7 +1,7 @@
 /**
- * Images for the tests of deploy/compose.yaml, which cannot pull images and have no network for most builds. All images
- * share a root file system that consists of programs and libraries of this machine, PostgreSQL 18 from npm, and this
- * checkout's build output.
+ * Images for the tests of deploy/compose.yaml. These tests cannot pull images, and most builds have no network. All
+ * images share a root file system that consists of programs and libraries of this machine, PostgreSQL 18 from npm, and
+ * this checkout's build output.
  */
 import { execFileSync } from 'node:child_process';
 import { chmod, chown, copyFile, cp, mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';

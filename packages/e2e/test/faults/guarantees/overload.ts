@@ -33,7 +33,7 @@ const RECOVERY_MS_MAX = 10_000;
 const MEMORY_BYTES_MAX = 150e6;
 
 /**
- * Number of connections that measure the peak: enough to keep the API busy, and few enough that it refuses no request.
+ * Number of connections that measure the peak: enough to keep the API busy, and so few that the API refuses no request.
  */
 const PEAK_CONNECTIONS = 64;
 /**

@@ -32,9 +32,9 @@ const PACKAGES = {
 } as const;
 
 /**
- * Returns the directory with an engine's root file system. Returns null if the files are not available, for which
- * `isAvailable` reports the reason. The files are downloaded once, or at each run for an unstable release, whose
- * versions change.
+ * Returns the directory with an engine's root file system, or null if the files are not available. In this case,
+ * `isAvailable` reports the reason. The files of a stable release are downloaded once. The files of an unstable release
+ * are downloaded at each run, because their versions change.
  */
 export async function findEngineFiles(engine: EngineRelease): Promise<string | null> {
   const missing = PROGRAMS.filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);

@@ -123,7 +123,7 @@ async function prepareDocker(dir: string, socket: string): Promise<Commands> {
   await writeFile(join(dir, 'daemon.json'), '{}');
   const paths = ['--data-root', join(dir, 'data'), '--exec-root', '/run/docker', '--pidfile', '/run/docker.pid'];
   const config = ['-H', `unix://${socket}`, '--config-file', join(dir, 'daemon.json'), '--shutdown-timeout', '1'];
-  // Containers cannot find each other by name, but the engine needs no firewall.
+  // With these options, the engine needs no firewall, but containers cannot find each other by name.
   const network = ['--bip', '172.31.230.1/24', '--iptables=false', '--ip6tables=false'];
   const server = ['dockerd', ...config, ...paths, ...network, '--storage-driver', 'vfs'];
   return ['docker', server, { DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: dir }];

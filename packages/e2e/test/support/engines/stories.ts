@@ -52,7 +52,7 @@ const LOOP_WITH_RELOAD = ['sh', '-c', 'trap "" HUP; trap "exit 3" USR1; while :;
 const MEMORY_HOG = ['sh', '-c', 'x=a; while :; do x=$x$x; done'];
 const SLEEP = ['sleep', '1d'];
 
-/** Defines the tests of an engine, which are the same for all engines, with the built API and the built agent. */
+/** Defines the tests of an engine with the built API and the built agent. The tests are the same for all engines. */
 export async function describeEngine(release: EngineRelease, exits: Exits): Promise<void> {
   const files = await findEngineFiles(release);
   const label = `${release.name} ${release.version || release.releases[0]}`;
