@@ -268,7 +268,7 @@ describe('30 containers in a tight restart loop', () => {
     const before = { ...fixture.engineServer.calls };
     const rowOf = (index: number) => containers(index).find(({ dockerId }) => dockerId === ids[0])!;
     const last = () => lastSnapshot().find(({ dockerId }) => dockerId === ids[0])!;
-    // Each exit and each start changes the row.
+    // Each exit and each start is reported in a snapshot.
     for (const code of [1, 2]) {
       const { startedAt: previous } = last();
       fixture.engine.die(ids[0]!, code, true);

@@ -88,7 +88,7 @@ describe.each(testEngines())('labels of hosts on %s', (engine) => {
     ]);
   });
 
-  test('are changed on no host if one host would get too many labels', async () => {
+  test('are not changed on any host if one host would have too many', async () => {
     const organization = await context.api.organization();
     const [one, two] = [await organization.enroll(), await organization.enroll({ name: 'full' })];
     const full = Object.fromEntries(Array.from({ length: HOST_LABELS_MAX }, (_, index) => [`k${index}`, '']));

@@ -153,7 +153,7 @@ describe.each(testEngines())('sign-in on %s', (engine) => {
     expect(await context.api.db.prisma.session.count({ where: { userId: id } })).toBe(1);
   });
 
-  test('is ignored in a call that also has an API key', async () => {
+  test('gives a session cookie that is ignored in a call with an API key', async () => {
     const organization = await context.api.organization();
     const { browser } = await person(context.api, organization.id, 'viewer');
     const authorization = `Bearer ${organization.adminKey}`;

@@ -1,4 +1,4 @@
-/** The results of a benchmark, as docs/benchmarks/results.json keeps them. */
+/** The benchmark results that are stored in docs/benchmarks/results.json. */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Machine } from '@muster/testkit/report';

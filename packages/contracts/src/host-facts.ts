@@ -53,7 +53,7 @@ const ReportedEngineFacts = z.object({
 export const HostFacts = z.object({
   /** The machine's name. The host has this name, unless an operator has set another one. */
   name: machineName(DISPLAY_NAME_LENGTH_MAX, HOST_NAME_SUBSTITUTE).optional(),
-  /** The identity of the engine. It changes if the engine was reset, for example. */
+  /** The identity of the engine. It changes, for example, when the engine is reset. */
   engineId: property().optional(),
   /** All labels that the agent sets. */
   labels: HostLabels.optional(),

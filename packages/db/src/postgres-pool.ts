@@ -47,7 +47,7 @@ export function createPostgresPool(url: string, options: PostgresPoolOptions): p
     // These settings are made with a statement, because poolers such as PgBouncer reject them as startup parameters.
     // eslint-disable-next-line @typescript-eslint/no-misused-promises -- the pool awaits the promise
     onConnect: (client) =>
-      // JIT is off, because compiling a statement takes longer than the longest of our statements.
+      // JIT is off, because compiling a statement takes longer than running the slowest of our statements.
       client.query(
         `SET TIME ZONE 'UTC'; SET jit = off; SET statement_timeout = ${options.statementTimeoutMs}; ` +
           `SET plan_cache_mode = ${options.genericPlans === true ? 'force_generic_plan' : 'auto'}`,

@@ -12,15 +12,15 @@ import { serveCalls } from './ipc.js';
 const CLOCK_VARIABLE = 'MUSTER_TEST_CLOCK_AHEAD_MS';
 const TICK_MS = 5;
 
-const handlers = {
+const ipcHandlers = {
   loop: readLoop,
   longestBlockMs: readLongestBlock,
   /** Sets the process's wall clock this far ahead of the system clock. */
   setClockAhead: (ms: number): void => void (aheadMs = ms),
 };
-export type PreloadHandlers = typeof handlers;
+export type PreloadHandlers = typeof ipcHandlers;
 
-serveCalls(handlers);
+serveCalls(ipcHandlers);
 process.channel?.unref();
 
 const SystemDate = Date;

@@ -11,7 +11,7 @@ const DISK_BYTES_MIN = 16 * 1024 * 1024;
 
 /** Returns checks for everything that an agent with these settings depends on. */
 export function createChecks(env: AgentEnv, wallNow: () => Date): Check[] {
-  return [stateCheck(env), ...engineChecks(env), ...serverChecks(env, wallNow), reportCheck(env)];
+  return [stateCheck(env), ...engineChecks(env), ...serverChecks(env, wallNow), createReportCheck(env)];
 }
 
 function stateCheck({ stateDir }: AgentEnv): Check {
@@ -46,7 +46,7 @@ const ADVICE_BY_PROBLEM: Readonly<Record<string, string>> = {
 };
 
 /** Reports the problems that the running agent has with its reports. No other check can detect them. */
-function reportCheck({ stateDir }: AgentEnv): Check {
+function createReportCheck({ stateDir }: AgentEnv): Check {
   return {
     name: 'report',
     needs: ['state'],

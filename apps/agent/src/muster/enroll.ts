@@ -68,7 +68,7 @@ export function createEnrolling({ client, musterUrl, state, gracePeriod, wallNow
 
   /**
    * Enrolls with the identity `engineId`. If the API answers that a live host uses this identity, there are two
-   * possibilities. The host is another machine, or it is this machine before it was reinstalled. The function therefore
+   * possibilities. Either the host is another machine, or it is an earlier installation of this machine. The function therefore
    * waits for the grace period. If the host reports again during that time, it is another machine. The function adds up
    * its delays instead of measuring the time. A measured time would include the response times of the API, and timers
    * can fire early in a busy process.

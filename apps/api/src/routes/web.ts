@@ -47,9 +47,11 @@ export function createWebRouter(directory: string, basePath: string, stalledMsMa
     HASHED_FILES_PATH,
     serveFiles(join(directory, HASHED_FILES_PATH), { 'Cache-Control': 'public, max-age=31536000, immutable' }),
   );
-  if (basePath !== '') router.use('/index.html', servePageBelow(basePath, directory));
+  if (basePath !== '') router.use('/index.html', servePageWithBasePath(basePath, directory));
   router.use(serveFiles(directory, { 'Cache-Control': 'no-cache' }));
-  router.use(servePage(basePath === '' ? serveFiles(directory, PAGE_HEADERS) : servePageBelow(basePath, directory)));
+  router.use(
+    servePage(basePath === '' ? serveFiles(directory, PAGE_HEADERS) : servePageWithBasePath(basePath, directory)),
+  );
   router.use(refuseOtherMethods(directory));
   return router;
 }
@@ -111,7 +113,7 @@ function serveFiles(directory: string, headers: Readonly<Record<string, string>>
  * Serves the page with a base path in its URLs. The build contains the page without a base path. The other files need
  * no change, because each URL in them is relative to the file itself.
  */
-function servePageBelow(basePath: string, directory: string): RequestHandler {
+function servePageWithBasePath(basePath: string, directory: string): RequestHandler {
   return async (req, res, next) => {
     if (req.method !== 'GET' && req.method !== 'HEAD') {
       next();

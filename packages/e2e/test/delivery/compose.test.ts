@@ -119,7 +119,7 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
   }, 180_000);
   afterAll(() => engine.close(), 60_000);
 
-  test('starts Muster on an empty machine with a setup link and a reporting agent', async () => {
+  test('starts Muster on an empty machine, writes a setup link, and starts an agent that reports', async () => {
     await compose('v2', ['up', '--detach']);
     expect(await curl('http://127.0.0.1:3000/')).toContain('<title>Muster');
     const setupLink = await compose('v2', ['exec', '-T', 'muster', 'cat', '/var/lib/muster/setup-link']);

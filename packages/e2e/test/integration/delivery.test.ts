@@ -255,7 +255,7 @@ describe('the units of the update', () => {
 });
 
 describe('examples/agent.sh', () => {
-  test('reports all containers in at most thirty lines of code, but no empty list if the engine does not respond', async () => {
+  test('reports all containers with at most thirty lines of code, and posts nothing if the engine does not respond', async () => {
     const script = await readFile(join(ROOT, 'examples/agent.sh'), 'utf8');
     expect(script.split('\n').filter((line) => /^\s*[^#\s]/.test(line)).length).toBeLessThanOrEqual(30);
     const env = {

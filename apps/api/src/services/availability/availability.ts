@@ -14,7 +14,7 @@ export interface AvailabilityEvent {
   before: 'stale' | 'offline' | 'left' | null;
 }
 
-/** The current state of a host. The events may not contain the latest changes yet. */
+/** The current state of a host. It can be a few seconds newer than the host's recorded events. */
 export interface CurrentHost {
   enrolledAt: Date;
   /**

@@ -9,7 +9,7 @@ export interface FeedPosition {
 export const FEED_START: FeedPosition = { tx: 0n, id: 0n };
 
 const POSITION_PATTERN = /^(\d{1,19})-(\d{1,19})$/;
-const INT8_MAX = 2n ** 63n - 1n;
+const BIGINT_MAX = 2n ** 63n - 1n;
 
 /** Formats a position as an event id: `tx-id`. */
 export const formatPosition = ({ tx, id }: FeedPosition): string => `${tx}-${id}`;
@@ -19,7 +19,7 @@ export function parsePosition(text: string): FeedPosition | null {
   const [, tx = '', id = ''] = POSITION_PATTERN.exec(text) ?? [];
   if (tx === '') return null;
   const position = { tx: BigInt(tx), id: BigInt(id) };
-  return position.tx <= INT8_MAX && position.id <= INT8_MAX ? position : null;
+  return position.tx <= BIGINT_MAX && position.id <= BIGINT_MAX ? position : null;
 }
 
 /** Whether `a` is later than `b`. */

@@ -18,7 +18,7 @@ export interface ImageRow {
 }
 
 /** The image's id, if the container has no digest. */
-const OWN_IMAGE_ID = Prisma.sql`CASE WHEN o."imageDigest" IS NULL THEN o."imageId" END`;
+const IMAGE_ID_WITHOUT_DIGEST = Prisma.sql`CASE WHEN o."imageDigest" IS NULL THEN o."imageId" END`;
 
 /**
  * Maximum number of image ids that are compared for each build. Also the maximum number of compared pairs of image ids
@@ -105,7 +105,7 @@ export const countedBuilds = (rows: Prisma.Sql): Prisma.Sql => Prisma.sql`of_hos
     SELECT b.*, count(*) OVER (PARTITION BY b.image)::int AS count,
       row_number() OVER (PARTITION BY b.image ORDER BY b.containers DESC, b."imageDigest", b."imageId") AS rank
     FROM (
-      SELECT o.image, o."imageDigest", ${OWN_IMAGE_ID} AS "imageId", sum(o.containers)::int AS containers,
+      SELECT o.image, o."imageDigest", ${IMAGE_ID_WITHOUT_DIGEST} AS "imageId", sum(o.containers)::int AS containers,
         sum(o.running)::int AS running,
         COALESCE((array_agg(DISTINCT o."imageId") FILTER (WHERE o."imageId" IS NOT NULL))[1:${IDS_MAX}::int], '{}') AS "imageIds",
         NOT bool_and(o."isPodman") AND count(DISTINCT o."imageId") <= ${IDS_MAX}::int AS "isTagDigest",
@@ -113,7 +113,7 @@ export const countedBuilds = (rows: Prisma.Sql): Prisma.Sql => Prisma.sql`of_hos
         COALESCE((array_agg(DISTINCT o.platform || ' ' || o."imageId")
           FILTER (WHERE o."hasConfigIds" AND o."imageId" IS NOT NULL))[1:${IDS_MAX}::int], '{}') AS "configIds"
       FROM of_platforms AS o
-      GROUP BY o.image, o."imageDigest", ${OWN_IMAGE_ID}
+      GROUP BY o.image, o."imageDigest", ${IMAGE_ID_WITHOUT_DIGEST}
     ) AS b
   )`;
 
@@ -134,7 +134,7 @@ export const countedImages = (rowsMax: number): Prisma.Sql => Prisma.sql`
       jsonb_agg(to_jsonb(b) - '{image,rank,count}'::text[] || jsonb_build_object('hosts', o.hosts) ORDER BY b.rank) AS rows
     FROM builds AS b
     JOIN (
-      SELECT o.image, o."imageDigest", ${OWN_IMAGE_ID} AS "imageId", count(DISTINCT o."hostId") AS hosts
+      SELECT o.image, o."imageDigest", ${IMAGE_ID_WITHOUT_DIGEST} AS "imageId", count(DISTINCT o."hostId") AS hosts
       FROM of_hosts AS o GROUP BY 1, 2, 3
     ) AS o ON o.image = b.image AND ${isSameBuild}
     WHERE b.rank <= ${BUILDS_MAX}::int GROUP BY b.image
@@ -185,9 +185,9 @@ export async function readImageBuilds(
           h."heartbeatSeconds",
           row_number() OVER (PARTITION BY o."imageDigest", o."imageId" ORDER BY h.name COLLATE "C", h.id) AS rank
         FROM (
-          SELECT o."imageDigest", ${OWN_IMAGE_ID} AS "imageId", o."hostId",
+          SELECT o."imageDigest", ${IMAGE_ID_WITHOUT_DIGEST} AS "imageId", o."hostId",
             sum(o.containers)::int AS containers, sum(o.running)::int AS running
-          FROM of_hosts AS o GROUP BY o."imageDigest", ${OWN_IMAGE_ID}, o."hostId"
+          FROM of_hosts AS o GROUP BY o."imageDigest", ${IMAGE_ID_WITHOUT_DIGEST}, o."hostId"
         ) AS o
         JOIN hosts AS h ON h.id = o."hostId"
       ) AS o

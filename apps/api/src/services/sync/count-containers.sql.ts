@@ -18,7 +18,7 @@ interface CountedRow extends Pick<ContainerFacts, 'state' | 'health' | 'exitCode
   count: number;
 }
 
-/** Counts the present rows of a host. */
+/** Counts the host's containers that are not removed, by state, health and exit reason. */
 export async function countContainers(db: Database, hostId: string): Promise<ContainerTotals> {
   const tally = new StateTally();
   for (const { reason, isTruncated, count, ...row } of await db.query<CountedRow>(COUNT_CONTAINERS, [hostId])) {

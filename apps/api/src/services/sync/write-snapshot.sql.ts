@@ -335,7 +335,7 @@ const toEventInput = (event: EventDraft) => ({
 /** Maximum bytes that are written with the usual timeout. */
 const USUAL_BYTES_MAX = 1024 * 1024;
 
-/** A longer write has a timeout of this many milliseconds, plus `TIMEOUT_MS_PER_MIB` for each MiB. */
+/** The timeout of a write of more than `USUAL_BYTES_MAX` bytes is this value plus `TIMEOUT_MS_PER_MIB` for each MiB. */
 const TIMEOUT_MS_MIN = 5_000;
 const TIMEOUT_MS_PER_MIB = 1_500;
 

@@ -143,7 +143,7 @@ function rowsOfContainerProblem({
 const formatAtLeast = (count: number, isExact: boolean, noun: string): string =>
   isExact ? formatCount(count, noun) : `${formatNumber(count)}+ ${noun}s`;
 
-/** Returns the first names, and a note with the number of other hosts. */
+/** Returns the names of the first hosts, and a note with the number of remaining hosts. */
 function formatNames(hosts: AttentionRow['names'], total: number): Pick<AttentionRow, 'names' | 'note'> {
   const names = hosts.slice(0, NAMES_SHOWN_MAX).map(({ id, name }) => ({ id, name }));
   const others = total - names.length;

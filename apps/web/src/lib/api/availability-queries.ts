@@ -9,7 +9,7 @@ const WORST_HOSTS = 5;
 /** Milliseconds after which the lowest availability is read again. The API reads the history of all hosts for it. */
 const WORST_HOSTS_AGE_MS = 5 * 60_000;
 
-/** Milliseconds after which the availability of a host is read again without an event of the host. */
+/** Interval, in milliseconds, at which a host's availability is read again even if the host has no event. */
 const HOST_AGE_MS = 60_000;
 
 export const hostAvailabilityQuery = (hostId: string, window: AvailabilityWindow) =>
