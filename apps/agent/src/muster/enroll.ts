@@ -68,10 +68,10 @@ export function createEnrolling({ client, musterUrl, state, gracePeriod, wallNow
 
   /**
    * Enrolls with the identity `engineId`. If the API answers that a live host uses this identity, there are two
-   * possibilities. Either the host is another machine, or it is an earlier installation of this machine. The function therefore
-   * waits for the grace period. If the host reports again during that time, it is another machine. The function adds up
-   * its delays instead of measuring the time. A measured time would include the response times of the API, and timers
-   * can fire early in a busy process.
+   * possibilities. Either the host is another machine, or it is an earlier installation of this machine. The function
+   * therefore waits for the grace period. If the host reports again during that time, it is another machine. The
+   * function adds up its delays instead of measuring the time. A measured time would include the response times of the
+   * API, and timers can fire early in a busy process.
    */
   async function enrollAs(engineId: string, token: string, facts: MachineFacts, signal: AbortSignal) {
     let waitedMs = 0;

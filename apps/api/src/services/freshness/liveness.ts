@@ -16,8 +16,8 @@ const AHEAD_MS_MAX = 1_000;
 export const OUTAGES_KEPT = 1_000;
 
 /**
- * Maximum number of outages that freshness depends on. Even 300 consecutive outages of the minimum length last five
- * minutes, after which a host is offline anyway.
+ * Maximum number of outages that freshness depends on. Older outages are ignored: a host that has not called between 300
+ * outages is treated as silent.
  */
 const OUTAGES_READ = 300;
 
