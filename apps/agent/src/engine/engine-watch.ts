@@ -56,12 +56,14 @@ interface Stream {
 
 /**
  * Keeps a subscription to an engine's events. When the stream ends, a new stream is opened as soon as the gate allows
- * it. `run` resolves when the signal is aborted. `restart` closes the current stream, because a half-open connection
- * can remain silent forever.
+ * it. `run` resolves when the signal is aborted. `restart` closes the open stream, because a half-open connection can
+ * remain silent forever. It does not affect a stream that is being opened, which has a timeout. Otherwise, an engine
+ * whose lists fail immediately could prevent every stream from being opened.
  */
 export function createEngineWatch(options: EngineWatchOptions) {
   const { client, gate, handlers, random, times = WATCH_TIMES_DEFAULT } = options;
-  let restarted = new AbortController();
+  /** Closes the open stream; null while no stream is open. */
+  let openStream: AbortController | null = null;
 
   /** Opens a stream. Throws `EngineError`, or the signal's reason. */
   async function open(signal: AbortSignal): Promise<Stream> {
@@ -101,7 +103,9 @@ export function createEngineWatch(options: EngineWatchOptions) {
   }
 
   /** Opens a stream, and reads it and its successors until one of them ends. */
-  async function follow(signal: AbortSignal): Promise<void> {
+  async function follow(watchSignal: AbortSignal): Promise<void> {
+    const closed = new AbortController();
+    const signal = AbortSignal.any([watchSignal, closed.signal]);
     let stream: Stream;
     try {
       stream = await open(signal);
@@ -112,8 +116,10 @@ export function createEngineWatch(options: EngineWatchOptions) {
       return;
     }
     const openedAt = performance.now();
+    openStream = closed;
     handlers.onWatching();
     const error = await followAndRenew(stream, signal);
+    openStream = null;
     if (performance.now() - openedAt >= times.stableMs) gate.succeeded('events');
     if (!signal.aborted) gate.failed('events', 'closed');
     handlers.onLost(signal.aborted ? null : error);
@@ -123,11 +129,10 @@ export function createEngineWatch(options: EngineWatchOptions) {
     async run(signal: AbortSignal): Promise<void> {
       while (!signal.aborted) {
         await gate.wait('events', signal);
-        restarted = new AbortController();
-        await follow(AbortSignal.any([signal, restarted.signal]));
+        await follow(signal);
       }
     },
-    restart: (): void => restarted.abort(),
+    restart: (): void => openStream?.abort(),
   };
 }
 
