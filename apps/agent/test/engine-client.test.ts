@@ -19,14 +19,16 @@ afterEach(async () => {
 async function open(
   capturedEngine: CapturedEngine,
   apiVersion: string | null = null,
+  listTimeoutMs = 60_000,
 ): Promise<{ client: EngineClient; replay: Awaited<ReturnType<typeof startReplayedEngine>> }> {
   const replay = await startReplayedEngine({ capturedEngine, listen: { port: 0 }, seed: 1 });
   const label = replay.server.dockerHost;
   const client = createEngineClient({
     address: EngineAddress.parse(label),
     apiVersion,
-    timeouts: { pingMs: 300, callMs: 300 },
-    listTimeoutMs: 300,
+    // Calls that an idle engine answers at once can take long on a busy machine.
+    timeouts: { pingMs: 60_000, callMs: 60_000 },
+    listTimeoutMs,
   });
   closers.push(
     () => client.close(),
@@ -51,7 +53,7 @@ describe('an engine client', () => {
   });
 
   test('times out if the engine does not answer', async () => {
-    const { client, replay } = await open('docker-28.5');
+    const { client, replay } = await open('docker-28.5', null, 300);
     replay.server.setFault('list', { kind: 'hang' });
     await expect(client.listContainers(neverAborted)).rejects.toMatchObject({
       failure: 'timeout',
@@ -117,7 +119,7 @@ describe('the version of the engine’s API', () => {
   });
 
   const openClient = (apiVersion: string | null): EngineClient => {
-    const client = createEngineClient({ address, apiVersion });
+    const client = createEngineClient({ address, apiVersion, timeouts: { pingMs: 60_000, callMs: 60_000 } });
     closers.push(() => client.close());
     return client;
   };

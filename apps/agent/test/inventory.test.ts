@@ -15,7 +15,7 @@ const MINUTE = 60_000;
 const signal = new AbortController().signal;
 
 let engine: ScriptedEngine;
-let client: EngineClient;
+let client: EngineClient | undefined;
 let inventory: Inventory;
 /** The inventory's monotonic clock, in milliseconds. */
 let nowMs: number;
@@ -24,17 +24,28 @@ let warnings: object[];
 
 beforeEach(async () => {
   engine = new ScriptedEngine();
-  const address = EngineAddress.parse(await engine.listen());
-  client = createEngineClient({ address, apiVersion: null, timeouts: { pingMs: 300, callMs: 2_000 } });
+  await engine.listen();
   nowMs = 10 * MINUTE;
   warnings = [];
-  const log = { warn: (details: object) => void warnings.push(details) };
-  inventory = createInventory(client, { names: /$^/, values: /$^/g }, log, () => nowMs);
+  openInventory();
 });
 afterEach(async () => {
-  client.close();
+  client?.close();
   await engine.close();
 });
+
+/**
+ * Replaces the inventory with an empty inventory. By default, inspections have more time than they need even on a busy
+ * machine.
+ */
+function openInventory(inspectionMs = 60_000): void {
+  client?.close();
+  const timeouts = { pingMs: inspectionMs, callMs: 60_000 };
+  const address = EngineAddress.parse(engine.dockerHost);
+  client = createEngineClient({ address, apiVersion: null, timeouts, listTimeoutMs: 60_000 });
+  const log = { warn: (details: object) => void warnings.push(details) };
+  inventory = createInventory(client, { names: /$^/, values: /$^/g }, log, () => nowMs);
+}
 
 const read = (): Promise<InventoryReading> => inventory.read(signal);
 const idsOf = ({ containers }: InventoryReading): string[] => containers.map(({ dockerId }) => dockerId).sort();
@@ -71,6 +82,7 @@ describe('after a failed inspection', () => {
   test.each(answers)(
     'all containers are reported if all inspections get %s, and inspections are repeated only after a minute',
     async (_, answer, lists) => {
+      if (answer === 'hang') openInventory(1_000);
       createMany(3);
       engine.react('inspect', answer);
       const listsBefore = engine.count('list');
@@ -199,6 +211,7 @@ describe('failed inspections', () => {
   });
 
   test('are repeated in the next reading after the engine returns', async () => {
+    openInventory(1_000);
     engine.set('c', { startedAt: '2026-11-27T10:00:00Z' });
     engine.react('inspect', 'hang');
     expect((await readContainer('c')).startedAt).toBeNull();

@@ -32,8 +32,16 @@ function journalLineCount(): number {
   return existsSync(path) ? readFileSync(path, 'utf8').split('\n').length - 1 : 0;
 }
 
+/**
+ * Returns the snapshots without those that were sent again unchanged. On a busy machine, the agent may send a journal
+ * entry before the outage ends.
+ */
+const withoutRepetitions = (snapshots: readonly ReceivedRequest[]): ReceivedRequest[] => [
+  ...new Map(snapshots.map((each) => [sequenceOf(each), each])).values(),
+];
+
 async function untilTrue(condition: () => boolean): Promise<void> {
-  const until = Date.now() + 15_000;
+  const until = Date.now() + 60_000;
   while (!condition()) {
     if (Date.now() > until) throw new Error(`timed out waiting for: ${condition.toString()}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -77,7 +85,7 @@ describe('after the API was unreachable', () => {
     const answered = (): ReceivedRequest[] =>
       fixture.muster.snapshots.slice(fixture.muster.snapshots.findIndex(isPartial));
     await fixture.muster.until(() => partials().length >= 3 && !isPartial(fixture.muster.snapshots.at(-1)!));
-    const received = answered();
+    const received = withoutRepetitions(answered());
     expect(received.map(namesWithStates)).toEqual([
       ['a exited'],
       [],
@@ -156,10 +164,11 @@ describe('after the API was unreachable', () => {
 
 test('after an agent was killed while it sent its journal, the next run sends only the unsent entries', async () => {
   await simulateOutage();
+  const refusedCount = partials().length;
   const release = fixture.muster.hold(Paths.agentContainers);
   release(null);
   fixture.muster.hold(Paths.agentContainers);
-  await fixture.muster.until(() => partials().length === 2);
+  await fixture.muster.until(() => partials().length === refusedCount + 2);
   await fixture.stopAll();
   const countBefore = fixture.muster.snapshots.length;
   fixture.run();
@@ -167,15 +176,16 @@ test('after an agent was killed while it sent its journal, the next run sends on
     () => fixture.muster.snapshots.length > countBefore && !isPartial(fixture.muster.snapshots.at(-1)!),
   );
   const resentSequences = fixture.muster.snapshots.slice(countBefore).filter(isPartial).map(sequenceOf);
-  const [answered, unanswered] = partials().map(sequenceOf);
+  const [answered, unanswered] = partials().slice(refusedCount).map(sequenceOf);
   expect(resentSequences[0]).toBe(unanswered);
   expect(resentSequences).not.toContain(answered);
 });
 
 test('after `muster-agent once` has run, older journal entries are never sent, because it started a new stream of snapshots', async () => {
   await simulateOutage();
+  const refusedCount = partials().length;
   fixture.muster.hold(Paths.agentContainers);
-  await fixture.muster.until(() => partials().length === 1);
+  await fixture.muster.until(() => partials().length === refusedCount + 1);
   await fixture.stopAll();
   const countBefore = fixture.muster.snapshots.length;
   await fixture.once();

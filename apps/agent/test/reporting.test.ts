@@ -215,10 +215,11 @@ test('without engine events, a change is reported when the next heartbeat is due
   fixture.engineServer.setFault('events', { kind: 'status', status: 403 });
   fixture.run();
   await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
+  const startedAfter = Date.now();
   fixture.engine.start(fixture.engine.idOf('h5-exit3')!);
   await fixture.muster.until(() => lastSnapshot().find(({ name }) => name === 'h5-exit3')?.state === 'running');
   const { startedAt } = lastSnapshot().find(({ name }) => name === 'h5-exit3')!;
-  expect(Date.now() - Date.parse(startedAt!)).toBeLessThan(10_000);
+  expect(Date.parse(startedAt!)).toBeGreaterThanOrEqual(startedAfter);
 });
 
 test('a host without containers sends an uncompressed empty snapshot', async () => {
@@ -231,7 +232,7 @@ test('a host without containers sends an uncompressed empty snapshot', async () 
 });
 
 async function eventually(condition: () => boolean): Promise<boolean> {
-  for (let i = 0; i < 200 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
+  for (let i = 0; i < 1_200 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 25));
   return condition();
 }
 
@@ -258,10 +259,12 @@ describe('30 containers in a tight restart loop', () => {
   const roles = Array.from({ length: 30 }, (_, index) => ({ name: `loop-${index}`, behavior: 'steady' as const }));
   beforeEach(async () => {
     fixture = await openFixture({ roles });
-    fixture.muster.cadence = { heartbeatSeconds: 10, snapshotSeconds: 60 };
+    // No heartbeat is due during the test. It could make the server request another snapshot.
+    fixture.muster.cadence = { heartbeatSeconds: 600, snapshotSeconds: 600 };
   });
 
   test('cause a bounded number of lists, inspections and snapshots', async () => {
+    const startedAt = performance.now();
     fixture.run();
     await fixture.muster.until(() => fixture.muster.snapshots.length === 1);
     const ids = roles.map(({ name }) => fixture.engine.idOf(name)!);
@@ -278,8 +281,8 @@ describe('30 containers in a tight restart loop', () => {
       await fixture.muster.until(() => last().state === 'running' && last().startedAt !== previous);
     }
     let events = 0;
-    const startedAt = performance.now();
-    while (performance.now() - startedAt < 5_000) {
+    const loopStartedAt = performance.now();
+    while (performance.now() - loopStartedAt < 5_000 || events <= 500) {
       for (const id of ids) fixture.engine.die(id, 1, true);
       await new Promise((resolve) => setTimeout(resolve, 25));
       for (const id of ids) fixture.engine.start(id);
@@ -287,18 +290,20 @@ describe('30 containers in a tight restart loop', () => {
       events += 2 * ids.length;
     }
     expect(events).toBeGreaterThan(500);
+    // The exits and starts above used at least 4 of the 10 readings.
+    await fixture.muster.until(() => fixture.muster.snapshots.length - 1 >= 6);
+    const snapshots = fixture.muster.snapshots.length - 1;
+    expect(snapshots).toBeGreaterThanOrEqual(6);
     // Changes cause at most 10 readings in a row, and then one every 6 s. A change that is read while a snapshot is in
     // flight is sent as a journal entry. A reading therefore causes at most two requests.
-    const snapshots = fixture.muster.snapshots.length - 1;
-    // The exits and starts above used at least 4 of the 10 readings.
-    expect(snapshots).toBeGreaterThanOrEqual(6);
-    expect(snapshots).toBeLessThanOrEqual(22);
-    expect(fixture.engineServer.calls.list - before.list).toBeLessThanOrEqual(22);
-    expect(fixture.engineServer.calls.inspect - before.inspect).toBeLessThanOrEqual(22 * ids.length);
+    const readingsMax = 10 + Math.floor((performance.now() - startedAt) / 6_000);
+    expect(snapshots).toBeLessThanOrEqual(2 * readingsMax);
+    expect(fixture.engineServer.calls.list - before.list).toBeLessThanOrEqual(readingsMax);
+    expect(fixture.engineServer.calls.inspect - before.inspect).toBeLessThanOrEqual(readingsMax * ids.length);
     // Most snapshots show another state. On a busy machine, two readings can fall between the same two changes.
     const rows = fixture.muster.snapshots.map((_, index) => `${rowOf(index).state} ${rowOf(index).startedAt}`);
     expect(new Set(rows).size).toBeGreaterThan(rows.length / 2);
     fixture.engine.die(ids[0]!, 7);
     await fixture.muster.until(() => lastSnapshot().find(({ dockerId }) => dockerId === ids[0])?.state === 'exited');
-  }, 30_000);
+  });
 });

@@ -18,10 +18,14 @@ export interface ReceivedCall {
 
 /**
  * How a call is answered. A missing field has its usual value: `{ delayMs: 500 }` is the usual response after half a
- * second. `reset` closes the connection, and `hang` never answers.
+ * second, and `{ after: promise }` is the usual response after the promise has been fulfilled. `reset` closes the
+ * connection, and `hang` never answers.
  */
 export type EngineReaction =
-  { status?: number; text?: string; json?: unknown; delayMs?: number } | 'reset' | 'hang' | null;
+  | { status?: number; text?: string; json?: unknown; delayMs?: number; after?: Promise<unknown> }
+  | 'reset'
+  | 'hang'
+  | null;
 
 type ReactionRule = EngineReaction | ((path: string) => EngineReaction);
 
@@ -152,6 +156,7 @@ export class ScriptedEngine {
     if (reaction === 'hang') return;
     if (reaction === 'reset') return void request.socket.destroy();
     if (reaction?.delayMs !== undefined) await sleep(reaction.delayMs);
+    await reaction?.after;
     if (response.destroyed) return;
     if (this.apiVersion !== null) response.setHeader('Api-Version', this.apiVersion);
     if (this.forbidden.test(path)) response.writeHead(403).end('Request forbidden by administrative rules.');

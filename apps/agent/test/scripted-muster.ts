@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import { Paths, ProblemTypes, formatToken, type Cadence, type Container } from '@muster/contracts';
+import { eventually } from '@muster/testkit';
 
 /** A received request. `atMs` is the time at which it was received. */
 export interface ReceivedRequest {
@@ -74,8 +76,9 @@ export class ScriptedMuster {
   readonly #waiting = new Set<() => void>();
   readonly #server = createServer((request, response) => void this.#receive(request, response));
 
+  /** Listens on `port`, or on any free port. Waits while another program uses the port. */
   async listen(port = 0): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+    await eventually(() => once(this.#server.listen(port, '127.0.0.1'), 'listening'), 60_000);
     return `http://127.0.0.1:${(this.#server.address() as { port: number }).port}`;
   }
 
@@ -117,8 +120,12 @@ export class ScriptedMuster {
     return this.requestsTo(Paths.agentHeartbeat);
   }
 
-  /** Resolves when `condition` holds, which is checked at each request. Rejects after `timeoutMs`. */
-  async until(condition: () => boolean, timeoutMs = 15_000): Promise<void> {
+  /**
+   * Resolves when `condition` holds. Rejects after `timeoutMs`. The condition is checked when a response has been sent,
+   * so that a change that the test makes next is later than the response. It is also checked when a request has been
+   * received that is answered late or not at all.
+   */
+  async until(condition: () => boolean, timeoutMs = 60_000): Promise<void> {
     if (condition()) return;
     await new Promise<void>((resolve, reject) => {
       const check = (): void => {
@@ -153,15 +160,24 @@ export class ScriptedMuster {
       token: (request.headers.authorization ?? '').replace(/^Bearer /, ''),
     };
     this.receivedRequests.push(received);
-    setImmediate(() => this.#waiting.forEach((check) => check()));
-    if (this.answerDelayMs > 0) await sleep(this.answerDelayMs);
-    const scripted = await (this.#queued.get(path)?.shift() ?? this.#reactions.get(path));
+    if (this.answerDelayMs > 0) {
+      this.#checkSoon();
+      await sleep(this.answerDelayMs);
+    }
+    const pending = this.#queued.get(path)?.shift() ?? this.#reactions.get(path);
+    if (pending instanceof Promise || pending === 'hang') this.#checkSoon();
+    const scripted = await pending;
     const reaction = scripted ?? this.#defaultReaction(received);
     if (reaction === 'reset') request.socket.resetAndDestroy();
     else if (reaction !== 'hang') {
       const { status, json, text: body = JSON.stringify(withRequestId(json)), headers } = reaction;
       response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
     }
+    this.#checkSoon();
+  }
+
+  #checkSoon(): void {
+    setImmediate(() => this.#waiting.forEach((check) => check()));
   }
 
   /** Returns the default response to a snapshot. */
