@@ -10,17 +10,16 @@ import {
   UNIT,
   acceptToken,
   installAgent,
-  isRunning,
   openMachine,
   otherAddress,
   processId,
-  status,
   takeApiDown,
   untilRunning,
+  untilStatus,
   untilUnhealthy,
 } from './installed-agent.js';
 import { SERVICE_USER, missingForMachine, type Machine } from './machine.js';
-import { problem, tokenInvalid } from './scripted-muster.js';
+import { problem, tokenInvalid, type ReceivedRequest } from './scripted-muster.js';
 
 /*
  * These tests run install.sh on a machine that already has the agent. They update the agent, move it, or enroll it
@@ -46,6 +45,10 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     const [firstStream] = fixture.muster.snapshots.map(({ headers }) => headers['snapshot-stream']);
     await fixture.muster.until(() =>
       fixture.muster.snapshots.some(({ headers }) => headers['snapshot-stream'] !== firstStream),
+    );
+    // A heartbeat with a digest shows that the service has reported everything.
+    await fixture.muster.until(() =>
+      fixture.muster.heartbeats.some(({ json }) => (json as { digest: string | null }).digest !== null),
     );
     const calls = fixture.muster.snapshots.length + fixture.muster.requestsTo(Paths.agentEnroll).length;
     const callsBefore = (await machine.systemctlCalls()).length;
@@ -85,12 +88,14 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     await untilUnhealthy(machine);
     fixture.muster.setReaction(Paths.agentContainers, 'hang');
     const stopped = (await machine.systemctlCalls()).filter((call) => call.startsWith('stop')).length;
+    const streamOf = ({ headers }: ReceivedRequest): unknown => headers['snapshot-stream'];
+    const streams = new Set(fixture.muster.snapshots.map(streamOf));
     const { pid, result } = await machine.startInstall('--token', ENROLL_TOKEN);
     while ((await machine.systemctlCalls()).filter((call) => call.startsWith('stop')).length === stopped) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    const snapshots = fixture.muster.snapshots.length;
-    await fixture.muster.until(() => fixture.muster.snapshots.length > snapshots);
+    // The report of install.sh has another stream than the reports of the service.
+    await fixture.muster.until(() => fixture.muster.snapshots.some((each) => !streams.has(streamOf(each))));
     process.kill(-pid, 'SIGTERM');
     expect((await result).code).not.toBe(0);
     expect((await machine.systemctlCalls()).at(-1)).toBe('start muster-agent');
@@ -103,7 +108,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(await machine.install()).toMatchObject({ code: 0, stderr: '' });
     expect(await machine.read(BINARY)).toContain('Release 2.');
     expect(await processId(machine)).not.toBe(before);
-    expect(await isRunning(machine)).toBe(true);
+    await untilRunning(machine);
     expect(await readdir(machine.path('/usr/local/bin'))).toEqual(['muster-agent']);
   });
 
@@ -152,7 +157,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
       expect(await readdir(machine.path('/usr/local/bin'))).toEqual(['muster-agent']);
       expect(await readdir(machine.path('/etc/muster-agent'))).toEqual(['config']);
     }
-    expect(await isRunning(machine)).toBe(true);
+    await untilRunning(machine);
   });
 
   test('changes the address of the API without a token if the API at the new address knows the machine’s token', async () => {
@@ -163,8 +168,8 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect(moved).toMatchObject({ code: 0, stderr: '' });
     expect(moved.stdout).toContain(`This machine now reports to ${otherAddress(fixture)}`);
     expect(await machine.read(CONFIG)).toContain(`MUSTER_URL=${otherAddress(fixture)}\n`);
-    expect(await status(machine)).toContain(`enrolled at ${otherAddress(fixture)} as host ${fixture.muster.hostId}`);
-    expect(await isRunning(machine)).toBe(true);
+    await untilStatus(machine, `enrolled at ${otherAddress(fixture)} as host ${fixture.muster.hostId}`);
+    await untilRunning(machine);
     expect(fixture.muster.requestsTo(Paths.agentEnroll)).toHaveLength(enrollments);
   });
 

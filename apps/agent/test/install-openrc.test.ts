@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readdir, stat } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Paths } from '@muster/contracts';
-import { isAvailable, runIf } from '@muster/testkit';
+import { eventually, isAvailable, runIf } from '@muster/testkit';
 import { ENROLL_TOKEN, openFixture, type Fixture } from './fixture.js';
 import { ENGINE, ENGINE_GROUP, missingForMachine, startMachine, type Machine } from './machine.js';
 
@@ -26,8 +26,13 @@ afterEach(async () => {
 });
 
 const output = async (command: string): Promise<string> => (await machine.run(command)).stdout.trim();
-const processId = async (): Promise<string | undefined> =>
-  /as process (\d+)/.exec(await output(`MUSTER_STATE_DIR=${STATE} ${BINARY} status`))?.[1];
+/** Waits until an agent runs, and returns its process. */
+const processId = (): Promise<string> =>
+  eventually(async () => {
+    const pid = /as process (\d+)/.exec(await output(`MUSTER_STATE_DIR=${STATE} ${BINARY} status`))?.[1];
+    expect(pid).toBeDefined();
+    return pid!;
+  }, 60_000);
 const serviceStatus = (): Promise<string> => output('rc-service muster-agent status 2>&1');
 
 async function installAgent(): Promise<void> {
@@ -85,7 +90,7 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
 
   test('stops the service and fails if another supervisor restarts its agent first', async () => {
     // The service starts slowly, so that the other supervisor always restarts its agent first.
-    machine.release = { run: 'if [ -z "$SUPERVISED" ]; then sleep 2; fi' };
+    machine.release = { run: 'if [ -z "$SUPERVISED" ]; then sleep 30; fi' };
     expect((await machine.install('--token', ENROLL_TOKEN, '--no-service')).code).toBe(0);
     await machine.run(`export MUSTER_STATE_DIR=${STATE} SUPERVISED=1
       setsid sh -c 'while :; do ${BINARY} run; done' >/dev/null 2>&1 &
@@ -103,8 +108,8 @@ runIf(isAvailable(missingForMachine ?? missingOpenrc), describe)('install.sh on 
     await installAgent();
     const pid = await processId();
     await machine.run(`kill -KILL ${pid}`);
-    let restarted: string | undefined;
-    while (restarted === undefined || restarted === pid) restarted = await processId();
+    let restarted = pid;
+    while (restarted === pid) restarted = await processId();
     expect(await serviceStatus()).toContain('started');
   });
 

@@ -10,11 +10,11 @@ import {
   UNIT,
   acceptLeaving,
   installAgent,
-  isRunning,
   openMachine,
   otherAddress,
-  status,
   takeApiDown,
+  untilRunning,
+  untilStatus,
 } from './installed-agent.js';
 import { ENGINE, ENGINE_GROUP, SERVICE_USER, missingForMachine, type Machine } from './machine.js';
 import { problem, tokenInvalid } from './scripted-muster.js';
@@ -41,7 +41,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     for (const name of ['', ...(await readdir(machine.path(STATE)))]) {
       expect((await stat(machine.path(`${STATE}/${name}`))).uid).toBe(SERVICE_USER);
     }
-    expect(await isRunning(machine)).toBe(true);
+    await untilRunning(machine);
     expect(await machine.systemctlCalls()).toEqual(
       expect.arrayContaining(['daemon-reload', 'enable --quiet muster-agent', 'start muster-agent']),
     );
@@ -62,7 +62,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
       new RegExp(`^muster-engine:.*:${ENGINE_GROUP}:`),
     );
     await fixture.muster.until(() => fixture.muster.snapshots.length >= 2);
-    expect(await status(machine)).toContain(`Engine: ${ENGINE} (Docker`);
+    await untilStatus(machine, `Engine: ${ENGINE} (Docker`);
     acceptLeaving(fixture);
     expect(await machine.install('--uninstall')).toMatchObject({ code: 0, stderr: '' });
     expect((await machine.run('getent group muster-engine')).code).not.toBe(0);
@@ -110,7 +110,7 @@ runIf(isAvailable(missingForMachine), describe)('install.sh on a machine with sy
     expect([uid, gid, mode & 0o777]).toEqual([0, SERVICE_USER, 0o640]);
     // The service, whose environment has no DOCKER_HOST, reports the containers of the engine.
     await fixture.muster.until(() => fixture.muster.snapshots.length >= 2);
-    expect(await status(machine)).toContain(`Engine: ${ENGINE} (Docker`);
+    await untilStatus(machine, `Engine: ${ENGINE} (Docker`);
 
     machine.environment = {};
     const config = await machine.read(CONFIG);

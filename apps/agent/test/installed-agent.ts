@@ -36,22 +36,33 @@ export async function installAgent(machine: Machine, ...args: string[]): Promise
 }
 
 /** The lines of the output of the command `status`. */
-export const status = async (machine: Machine): Promise<string> =>
+const status = async (machine: Machine): Promise<string> =>
   (await machine.run(`MUSTER_STATE_DIR=${STATE} ${BINARY} status`)).stdout;
 
 export const isRunning = async (machine: Machine): Promise<boolean> =>
   (await status(machine)).includes('has been running as process');
 
-export const processId = async (machine: Machine): Promise<string | undefined> =>
-  /as process (\d+)/.exec(await status(machine))?.[1];
+/**
+ * Waits until an agent runs, and returns its process. On a busy machine, the command `status` may not get an answer in
+ * time.
+ */
+export const processId = (machine: Machine): Promise<string> =>
+  eventually(async () => {
+    const pid = /as process (\d+)/.exec(await status(machine))?.[1];
+    expect(pid).toBeDefined();
+    return pid!;
+  }, 60_000);
 
-/** Waits until the agent runs, shortly after its start. */
+/** Waits until the agent runs. */
 export const untilRunning = (machine: Machine): Promise<void> =>
-  eventually(async () => expect(await isRunning(machine)).toBe(true));
+  eventually(async () => expect(await isRunning(machine)).toBe(true), 60_000);
+
+/** Waits until the output of the command `status` contains `text`. */
+export const untilStatus = (machine: Machine, text: string): Promise<void> =>
+  eventually(async () => expect(await status(machine)).toContain(text), 60_000);
 
 /** Waits until the running agent has noticed that the API does not answer. */
-export const untilUnhealthy = (machine: Machine): Promise<void> =>
-  eventually(async () => expect(await status(machine)).toContain('Server: 503'));
+export const untilUnhealthy = (machine: Machine): Promise<void> => untilStatus(machine, 'Server: 503');
 
 /**
  * Starts the agent with the command that the installer prints. `prefix` is put before that command, for example to run
@@ -68,8 +79,7 @@ export async function startByHand(machine: Machine, prefix = ''): Promise<void> 
 export async function startInContainer(machine: Machine, prefix = ''): Promise<void> {
   await machine.run(`MUSTER_STATE_DIR=${STATE} MUSTER_CONFIG=${CONFIG} \\
     setsid unshare --pid --fork --mount-proc ${prefix} ${BINARY} run >/dev/null 2>&1 &`);
-  await untilRunning(machine);
-  expect(await status(machine)).toContain('as process 1 ');
+  await untilStatus(machine, 'as process 1 ');
 }
 
 /** Starts a supervisor that is not the service manager. It restarts its agent whenever the agent ends. */

@@ -88,10 +88,14 @@ export interface ProgramResult {
   stderr: string;
 }
 
-/** The release that the API serves. Executables of different `version`s differ. `run` replaces the command `run`. */
+/**
+ * The release that the API serves. Executables of different `version`s differ. `run` replaces the command `run`.
+ * `reportSeconds` is how long install.sh waits for a report of an updated agent, if it is not the usual time.
+ */
 export interface Release {
   version?: string;
   run?: string;
+  reportSeconds?: number;
 }
 
 /**
@@ -210,7 +214,8 @@ export async function startMachine(fixture: Fixture, manager: 'systemd' | 'openr
 }
 
 /** Serves the files of the release. Returns install.sh as the API serves it. */
-async function serveRelease({ muster, variables }: Fixture, { version = '1', run = '' }: Release): Promise<string> {
+async function serveRelease({ muster, variables }: Fixture, release: Release): Promise<string> {
+  const { version = '1', run = '', reportSeconds = 60 } = release;
   const files: Record<string, string> = {
     [`muster-agent-linux-${process.arch}`]: [
       `#!/bin/sh`,
@@ -236,8 +241,7 @@ async function serveRelease({ muster, variables }: Fixture, { version = '1', run
   );
   const script = (await readFile(join(PACKAGE, 'packaging/install.sh'), 'utf8'))
     .replace("MUSTER_URL_DEFAULT=''", `MUSTER_URL_DEFAULT='${variables['MUSTER_URL']}'`)
-    // An agent waits up to 5 seconds before its first call.
-    .replace('REPORT_SECONDS=60', 'REPORT_SECONDS=15')
+    .replace('REPORT_SECONDS=60', `REPORT_SECONDS=${reportSeconds}`)
     .replace("CHECKSUMS=''", `CHECKSUMS='${sums.join('\n')}'`);
   muster.setReaction(Paths.installScript, { status: 200, text: script });
   return script;

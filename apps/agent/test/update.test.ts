@@ -52,16 +52,13 @@ async function startWithTls(): Promise<{ url: string; close(): void }> {
   return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => void server.close() };
 }
 
-const processId = async (): Promise<string | undefined> =>
-  /as process (\d+)/.exec((await machine.run('muster-agent status')).stdout)?.[1];
-
 /** Waits until the service runs, and returns its process. */
-const untilRunning = (): Promise<string> =>
+const processId = (): Promise<string> =>
   eventually(async () => {
-    const pid = await processId();
+    const pid = /as process (\d+)/.exec((await machine.run('muster-agent status')).stdout)?.[1];
     expect(pid).toBeDefined();
     return pid!;
-  });
+  }, 60_000);
 
 runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machine with systemd', () => {
   beforeEach(() => openMachine('systemd'));
@@ -71,8 +68,10 @@ runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machin
     machine.release = { version: '2' };
     expect(await machine.update()).toMatchObject({ code: 0, stderr: '' });
     expect(await machine.read(BINARY)).toContain('Release 2.');
-    expect(await untilRunning()).not.toBe(before);
-    expect((await machine.run('muster-agent status')).stdout).toMatch(/Server: last answer: 2/);
+    expect(await processId()).not.toBe(before);
+    await eventually(async () =>
+      expect((await machine.run('muster-agent status')).stdout).toMatch(/Server: last answer: 2/),
+    );
     expect(await readdir(machine.path('/usr/local/bin'))).toEqual(['muster-agent']);
   });
 
@@ -93,12 +92,13 @@ runIf(isAvailable(missingForMachine), describe)('muster-agent update on a machin
   test('restores the earlier release if the new release runs but does not report in time', async () => {
     const files = [BINARY, UNIT, CONFIG];
     const before = await Promise.all(files.map((file) => machine.read(file)));
-    machine.release = { version: '2', run: 'export http_proxy=http://127.0.0.1:9' };
+    // An agent waits up to 5 seconds before its first call.
+    machine.release = { version: '2', run: 'export http_proxy=http://127.0.0.1:9', reportSeconds: 15 };
     const { code, stderr } = await machine.update();
     expect([code, stderr]).toEqual([1, expect.stringContaining('did not report')]);
     expect(stderr).toContain('the earlier release and settings were restored');
     expect(await Promise.all(files.map((file) => machine.read(file)))).toEqual(before);
-    await untilRunning();
+    await processId();
     await eventually(async () => expect((await machine.run('muster-agent status')).stdout).toMatch(/last answer: 2/));
   });
 
