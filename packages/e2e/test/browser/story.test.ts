@@ -223,7 +223,7 @@ describeInChromium('from the first start to a fleet', () => {
     expect(await page.getByText('Live', { exact: true }).count()).toBe(0);
     await send('caught-up', {});
     await page.getByText('Live', { exact: true }).waitFor();
-  }, 180_000);
+  }, 300_000);
 
   test('an invited viewer sees the fleet, but no controls that change the fleet', async () => {
     await openPath('/settings/members');

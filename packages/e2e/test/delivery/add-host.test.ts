@@ -25,7 +25,7 @@ describeInChromium('the commands of the page “Add a host”', () => {
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'muster-add-host-'));
     dashboard = await startDashboard(null, { MUSTER_AGENT_RELEASE_DIR: buildAgentRelease() });
-  }, 300_000);
+  }, 400_000);
   afterEach(async () => {
     for (const { id } of await dashboard.muster.hosts()) await dashboard.muster.deleteHost(id);
   });

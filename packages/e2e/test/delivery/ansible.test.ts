@@ -11,7 +11,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isAvailable, mainOf, runIf } from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { Muster } from '../support/muster.js';
-import { freePort, hasNginx, makeCertificates, startNginx, type Certificates } from '../support/nginx.js';
+import { hasNginx, makeCertificates, startNginx, type Certificates } from '../support/nginx.js';
+import { freePort } from '../support/ports.js';
 
 const ROOT = fileURLToPath(new URL('../../../..', import.meta.url));
 const PROGRAMS = join(ROOT, 'node_modules/.cache/check-deploy/venv/bin');
@@ -51,7 +52,7 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     const server = `listen 127.0.0.1:${port} ssl; ${certificates.issued} location / { proxy_pass ${muster.url}; }`;
     closers.unshift(await startNginx(dir, `server { ${server} }`, [port]));
     url = `https://127.0.0.1:${port}`;
-  }, 60_000);
+  }, 300_000);
   afterAll(async () => {
     for (const close of closers) await close();
   });
@@ -135,7 +136,7 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     };
     const output = await new Promise<string>((resolve) => {
       const args = ['-vvvv', '--connection', 'local', '--inventory', 'localhost,', join(dir, 'playbook.json')];
-      execFile(ANSIBLE, args, { env, timeout: 60_000 }, (_, stdout, stderr) => resolve(stdout + stderr));
+      execFile(ANSIBLE, args, { env, timeout: 180_000 }, (_, stdout, stderr) => resolve(stdout + stderr));
     });
     const numbers = /ok=\d+ +changed=(\d+) +unreachable=0 +failed=(\d+)/.exec(output);
     if (numbers === null) throw new Error(`Ansible did not finish: ${output}`);
@@ -161,7 +162,7 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     expect(await readFile(binary, 'utf8')).toContain('# 1\n');
     expect((await stat(binary)).mode & 0o777).toBe(0o755);
     expect((await muster.host()).id).toBe(id);
-  }, 120_000);
+  }, 600_000);
 
   test('gives the agent a private CA and the password of a proxy, and does not show the password', async () => {
     const settings = { HTTPS_PROXY: 'http://me:word-of-the-proxy@127.0.0.1:9', NO_PROXY: '127.0.0.1' };
@@ -171,13 +172,13 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     const config = await readFile(join(dir, 'root/etc/muster-agent/config'), 'utf8');
     expect(config).toContain(`HTTPS_PROXY=${settings.HTTPS_PROXY}\n`);
     expect(config).toContain(`MUSTER_CA_FILE=${certificates.ca}\n`);
-  }, 60_000);
+  }, 300_000);
 
   test('downloads the installer through a proxy that needs no password', async () => {
     const { output, recap } = await runRole(undefined, { HTTPS_PROXY: proxyUrl, NO_PROXY: 'localhost' });
     expect({ output, recap }).toMatchObject({ recap: { failed: 0 } });
     expect(tunnels).toEqual([new URL(url).host]);
-  }, 60_000);
+  }, 300_000);
 
   test('stops with the installer’s reason, without the token, if the token is refused', async () => {
     await rm(join(dir, 'root'), { recursive: true, force: true });
@@ -186,5 +187,5 @@ runIf(isAvailable(missing) && hasNginx(), describe)('the Ansible role', () => {
     expect(recap.failed).toBe(1);
     expect(output).toContain('rejects the enrollment token');
     expect(output).not.toContain(token);
-  }, 60_000);
+  }, 300_000);
 });

@@ -16,7 +16,8 @@ import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { startIdentityProvider, type IdentityProvider } from '@muster/testkit/identity-provider';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { describeInChromium, openChromium, openPage, OWNER } from '../support/browser.js';
-import { freePort, hasNginx, makeCertificates, startNginx, type Certificates } from '../support/nginx.js';
+import { hasNginx, makeCertificates, startNginx, type Certificates } from '../support/nginx.js';
+import { freePort } from '../support/ports.js';
 
 const DOCUMENT = fileURLToPath(new URL('../../../../docs/reverse-proxy.md', import.meta.url));
 const INSTALL_SCRIPT = fileURLToPath(new URL('../../../../apps/agent/packaging/install.sh', import.meta.url));
@@ -77,10 +78,10 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
     provider.register(kept.url + Paths.oidcCallback);
     provider.people.set('ada', { email: OWNER.email, email_verified: true });
     closers.unshift(await startNginx(dir, await nginxServers(), [ports.tls]));
-  }, 120_000);
+  }, 300_000);
   afterAll(async () => {
     for (const close of closers) await close();
-  }, 60_000);
+  }, 300_000);
 
   async function secretFile(name: string, secret: string): Promise<string> {
     const path = join(dir, name);
@@ -112,7 +113,7 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
     await eventually(async () => {
       if (!program.isRunning()) throw new Error(`the API ended: ${program.stderr()}`);
       if (!(await isReady(directUrl + Paths.ready))) throw new Error('the API is not ready');
-    }, 60_000);
+    }, 120_000);
     return { url: url ?? directUrl, directUrl, dataDir, key };
   }
 
@@ -170,7 +171,7 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
     const context = await browser.newContext({
       ...{ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, reducedMotion: 'reduce' },
     });
-    context.setDefaultTimeout(20_000);
+    context.setDefaultTimeout(60_000);
     const { page, errors } = await openPage(context);
     const foreign: string[] = [];
     page.on('request', (request) => {

@@ -116,7 +116,7 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
     const files = join(directory, 'images');
     await mkdir(files);
     await makeStandInImages(engine, files, caddy);
-  }, 180_000);
+  }, 300_000);
   afterAll(() => engine.close(), 60_000);
 
   test('starts Muster on an empty machine, writes a setup link, and starts an agent that reports', async () => {
@@ -130,7 +130,7 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
     const containers = await list<Container>('/api/containers');
     const services = containers.map(({ labels }) => labels['com.docker.compose.service']).sort();
     expect(services).toEqual(['agent', 'engine-proxy', 'enroll', 'muster', 'postgres', 'secrets']);
-  }, 120_000);
+  }, 300_000);
 
   test('stores Muster’s data in PostgreSQL only', async () => {
     expect(await compose('v2', ['logs', 'muster'])).toContain('Database: PostgreSQL');

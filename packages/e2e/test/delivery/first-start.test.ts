@@ -45,7 +45,7 @@ async function start(): Promise<void> {
   await eventually(async () => {
     url = /^Muster is listening on (\S+?)\.?$/m.exec(muster!.stdout())![1]!;
     expect((await fetch(`${url}/readyz`)).status).toBe(200);
-  }, 60_000);
+  }, 120_000);
 }
 
 const describeRelease = async (): Promise<AgentRelease> => {
@@ -75,7 +75,7 @@ test('the first start prepares the agent’s installer in the background, and th
   const script = await eventually(async () => {
     expect((await describeRelease()).state).toBe('ready');
     return (await fetch(`${url}/install.sh`)).text();
-  }, 120_000);
+  }, 400_000);
   const own = { executables: [process.arch], images: [process.arch] };
   expect(await describeRelease()).toMatchObject({ ...own, publicUrl: null });
   expect((await readdir(agentDirectory)).filter((name) => name.startsWith('release'))).toEqual(['release']);
@@ -108,4 +108,4 @@ test('the first start prepares the agent’s installer in the background, and th
   expect(await describeRelease()).toMatchObject({ state: 'ready' });
   await eventually(() => expect(muster!.stderr()).toContain('the agent release is up to date'), 60_000);
   expect((await stat(join(release, 'SHA256SUMS'))).mtimeMs).toBe(builtAt);
-}, 300_000);
+}, 900_000);

@@ -8,6 +8,7 @@ import { createEmptyServerDatabase, serverOnly } from '@muster/db/testing';
 import { eventually, mainOf, newToken, startApi, startProgram, type Api, type Program } from '@muster/testkit';
 import { createHttp, type Call } from '@muster/testkit/http';
 import { withConnection } from '@muster/testkit/databases';
+import { freePort } from '../support/ports.js';
 
 const MACHINE = {
   name: 'web-1',
@@ -19,19 +20,34 @@ const MACHINE = {
 };
 const CONTAINERS = ['a', 'b'].map((dockerId) => ({ dockerId, name: dockerId, image: 'nginx', state: 'running' }));
 
-/** Makes the server pause when the move creates the table of hosts, when it inserts the host, and when it commits. */
+/**
+ * Makes the server pause when the move creates the table of hosts, when it inserts the host, or when it commits. The
+ * statement in the table `pauses.selected` is the one that pauses.
+ */
 const PAUSES = `
 CREATE SCHEMA pauses;
-CREATE FUNCTION pauses.on_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NEW; END $$;
+CREATE TABLE pauses.selected (statement text);
+INSERT INTO pauses.selected VALUES ('');
+CREATE FUNCTION pauses.pause(statement text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+  IF statement = (SELECT selected.statement FROM pauses.selected) THEN PERFORM pg_sleep(10); END IF;
+END $$;
+CREATE FUNCTION pauses.on_row() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  PERFORM pauses.pause(TG_ARGV[0]);
+  RETURN NEW;
+END $$;
 CREATE FUNCTION pauses.on_table() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
   IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity = 'public.hosts') THEN
-    PERFORM pg_sleep(1);
-    CREATE TRIGGER pause BEFORE INSERT ON hosts FOR EACH ROW EXECUTE FUNCTION pauses.on_row();
+    PERFORM pauses.pause('CREATE');
+    CREATE TRIGGER pause BEFORE INSERT ON hosts FOR EACH ROW EXECUTE FUNCTION pauses.on_row('INSERT');
     CREATE CONSTRAINT TRIGGER pause_commit AFTER INSERT ON hosts DEFERRABLE INITIALLY DEFERRED
-      FOR EACH ROW EXECUTE FUNCTION pauses.on_row();
+      FOR EACH ROW EXECUTE FUNCTION pauses.on_row('COMMIT');
   END IF;
 END $$;
 CREATE EVENT TRIGGER pause ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION pauses.on_table()`;
+
+/** Ends the sessions that pause. */
+const END_PAUSE = `SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity
+WHERE wait_event = 'PgSleep' AND datname = current_database()`;
 
 serverOnly(describe)('muster move-database', () => {
   const key = newToken();
@@ -41,13 +57,14 @@ serverOnly(describe)('muster move-database', () => {
   let agentToken: string;
   let digest: string;
   let cookie: string;
-  let port = 0;
+  let port: number;
   let dataDir: string;
   let server: Awaited<ReturnType<typeof createEmptyServerDatabase>>;
   let api: Api | null = null;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'muster-move-'));
+    port = await freePort();
     original = join(folder, 'original');
     await start(original);
     const setupToken = (await readFile(join(original, 'setup-link'), 'utf8')).trim().split('#token=')[1];
@@ -80,7 +97,6 @@ serverOnly(describe)('muster move-database', () => {
   async function start(directory: string, env: Readonly<Record<string, string>> = {}): Promise<void> {
     const defaults = { MUSTER_DATA_DIR: directory, MUSTER_DRAIN_SECONDS: '0' };
     api = await startApi({ env: { ...defaults, ...env }, adminKey: key, port });
-    port = api.port;
   }
 
   async function stop(): Promise<void> {
@@ -140,6 +156,7 @@ serverOnly(describe)('muster move-database', () => {
       ['INSERT', 'SIGKILL', null],
       ['COMMIT', 'SIGKILL', null],
     ] as const) {
+      await withConnection(server.url, (client) => client.query('UPDATE pauses.selected SET statement = $1', [statement]));
       const move = startMove();
       await eventually(
         () =>
@@ -157,6 +174,8 @@ serverOnly(describe)('muster move-database', () => {
       expect(await move.stop(signal)).toBe(exitCode);
       expect(move.stderr()).toBe(signal === 'SIGINT' ? 'muster: The move was interrupted: nothing was moved.\n' : '');
       expect(await countTables()).toBe(0);
+      // Otherwise, the next move would wait until the server notices that this move was killed.
+      if (statement !== 'COMMIT') await withConnection(server.url, (client) => client.query(END_PAUSE));
     }
     const repeated = startMove();
     expect([await repeated.ended, repeated.stderr()]).toEqual([0, '']);

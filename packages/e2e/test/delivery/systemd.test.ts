@@ -92,12 +92,12 @@ runIf(hasSystemd(), describe)('under systemd', () => {
     await machine.run(`useradd ${user}`);
     await machine.run('systemctl start muster');
     await untilReady();
-  }, 240_000);
+  }, 300_000);
   afterAll(async () => {
     await machine.close();
     await engine?.close();
     await rm(directory, { recursive: true, force: true });
-  }, 60_000);
+  }, 300_000);
 
   test('is accepted by systemd without a warning', async () => {
     expect(await machine.run(`systemd-analyze verify ${UNIT} 2>&1`)).toBe('');
@@ -235,7 +235,7 @@ runIf(hasSystemd(), describe)('under systemd', () => {
         await eventually(async () => {
           expect(await machine.run('sha256sum /usr/local/bin/muster-agent')).toContain(hash);
           expect(await property('ActiveState', 'muster-agent-update')).toBe('inactive');
-        }, 90_000);
+        }, 180_000);
         expect(await property('Result', 'muster-agent-update')).toBe('success');
         expect(await property('TriggeredBy', 'muster-agent-update')).toBe('muster-agent-update.timer');
         expect(await processId()).not.toBe(before);

@@ -32,7 +32,7 @@ beforeAll(async () => {
   });
   agentToken = EnrollResponse.parse(answer).agentToken;
   await report();
-}, 180_000);
+}, 300_000);
 
 afterAll(async () => {
   for (const program of running) await program.stop('SIGKILL');
@@ -201,7 +201,7 @@ describe('muster hosts, containers and events', () => {
     expect(new Set(ids).size).toBe(ids.length);
     expect(await events.stop('SIGINT')).toBe(0);
     expect(await watch.stop('SIGTERM')).toBe(0);
-  }, 120_000);
+  }, 300_000);
 });
 
 describe('muster enroll-token', () => {

@@ -40,10 +40,10 @@ beforeAll(async () => {
     // The test that awaits the scenario reports a failure.
     runs[name].catch(() => undefined);
   }
-}, 120_000);
+}, 300_000);
 afterAll(async () => {
   for (const close of closers) await close();
-}, 60_000);
+}, 300_000);
 
 /** Starts a machine's engine, with one container. Machines with the same `engineId` are copies of each other. */
 async function startEngine(name: string, engineId = `ID:${name}`): Promise<Replay> {

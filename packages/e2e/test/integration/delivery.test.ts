@@ -34,7 +34,7 @@ beforeAll(async () => {
   muster = new Muster(dir, { MUSTER_AGENT_RELEASE_DIR: release });
   closers.unshift(() => muster.stop());
   await muster.start();
-}, 300_000);
+}, 400_000);
 afterEach(async () => {
   for (const child of children.splice(0)) {
     if (child.exitCode === null && child.signalCode === null) {
@@ -45,7 +45,7 @@ afterEach(async () => {
 });
 afterAll(async () => {
   for (const close of closers) await close();
-}, 60_000);
+}, 300_000);
 
 interface ProgramResult {
   code: number | null;

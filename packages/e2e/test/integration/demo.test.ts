@@ -47,7 +47,7 @@ async function startDemo(): Promise<Demo> {
       .filter((line) => line.includes('curl '));
     if (commands.length === 3 && program.stdout().includes('stops automatically')) return commands;
     throw new Error(`the demo is not up:\n${program.stdout()}${program.stderr()}`);
-  }, 100_000);
+  }, 150_000);
   return { dir, program, lines };
 }
 
@@ -81,7 +81,7 @@ test('the demo prints commands that show its fleet, and leaves no process or fil
   await eventually(async () => {
     const { items } = page(ContainerEvent).parse(JSON.parse((await run('sh', ['-c', lines[2]!])).stdout));
     expect(items.map(({ kind }) => kind)).toContain('exited');
-  }, 90_000);
+  }, 150_000);
 
   expect((await processesOf(demo)).length).toBe(1 + 1 + fleet.length);
   expect(await demo.program.stop('SIGHUP')).toBe(0);

@@ -45,13 +45,13 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
       ...{ MUSTER_STATE_DIR: join(dir, 'agent'), DOCKER_HOST: engine.dockerHost },
     };
     process.stderr.write('with a real Docker engine, the built API on its embedded database, and the built agent\n');
-  }, 180_000);
+  }, 300_000);
 
   afterAll(async () => {
     const agentCode = await agent?.stop();
     for (const close of closers) await close();
     expect([agentCode, agent?.stderr() ?? '']).toEqual([0, expect.not.stringContaining('bug in the agent')]);
-  }, 120_000);
+  }, 300_000);
 
   /** Resolves when Muster's containers equal the engine's in every field. */
   const untilSame = (): Promise<void> =>

@@ -56,7 +56,7 @@ async function untilReported(): Promise<void> {
     const { containerCount, lastSeenAt } = await muster.host();
     expect(containerCount).toBe(1);
     expect(Date.parse(lastSeenAt!)).toBeGreaterThan(since);
-  }, 60_000);
+  }, 120_000);
 }
 
 const saying = (what: string): Promise<void> => eventually(() => expect(agent!.stderr()).toContain(what), 60_000);

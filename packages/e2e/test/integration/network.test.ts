@@ -10,7 +10,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { mainOf, runIf } from '@muster/testkit';
 import { startReplayedEngine } from '@muster/testkit/engine-replay';
 import { Muster } from '../support/muster.js';
-import { freePort, hasNginx, makeCertificates, startNginx, type Certificates } from '../support/nginx.js';
+import { hasNginx, makeCertificates, startNginx, type Certificates } from '../support/nginx.js';
+import { freePort } from '../support/ports.js';
 
 /** The ports of nginx. Each name describes the responses of one port. */
 type Place = 'tls' | 'selfSigned' | 'redirect' | 'signIn' | 'unauthorized' | 'foreign' | 'down' | 'tooLarge';
@@ -57,10 +58,10 @@ runIf(hasNginx(), describe)('an agent behind nginx, proxies and a private CA', (
     };
     const enrolled = await agent(['once'], { NODE_EXTRA_CA_CERTS: ca() });
     expect([enrolled.code, enrolled.stderr]).toEqual([0, expect.stringContaining('snapshot applied')]);
-  }, 120_000);
+  }, 300_000);
   afterAll(async () => {
     for (const close of closers) await close();
-  }, 60_000);
+  }, 300_000);
 
   const ca = (): string => certificates.ca;
   const urlOf = (place: Place, scheme: 'http' | 'https'): string => `${scheme}://127.0.0.1:${ports[place]}`;

@@ -63,11 +63,11 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
     for (const name of ['steady', 'replaced', 'touched']) await engine.run(name);
     restarted = await restartWithClockSetBack();
     await untilSame();
-  }, 180_000);
+  }, 300_000);
 
   afterAll(async () => {
     for (const close of closers) await close();
-  }, 120_000);
+  }, 300_000);
 
   afterEach(() => {
     // A failed test may have left the link cut.
@@ -250,6 +250,6 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
       expect(await restarted.muster.hosts()).toHaveLength(1);
       expect((await restarted.muster.host()).cloneSuspectedAt).toBeNull();
       expect(restarted.agent.stderr()).not.toContain('bug in the agent');
-    }, 200_000);
+    }, 300_000);
   });
 });

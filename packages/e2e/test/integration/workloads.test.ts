@@ -49,13 +49,13 @@ runIf(hasDockerEngine(), describe)('on a real Docker engine', () => {
     const env = { MUSTER_URL: muster.url, MUSTER_ENROLL_TOKEN: enrollToken, MUSTER_STATE_DIR: join(dir, 'agent') };
     agent = startProgram(mainOf('agent'), { env: { ...env, DOCKER_HOST: engine.dockerHost } });
     await eventually(async () => expect(await muster.hosts()).toHaveLength(1));
-  }, 120_000);
+  }, 300_000);
 
   afterAll(async () => {
     await agent.stop();
     await engine.close();
     await muster.stop();
-  }, 120_000);
+  }, 300_000);
 
   /** Returns the present containers of a service. */
   const containersOf = (project: string, service: string) =>
@@ -125,7 +125,7 @@ runIf(hasDockerEngine(), describe)('on a real Docker engine', () => {
       const tasks = new Set(exits.map(({ name }) => name));
       expect(tasks.size).toBeGreaterThanOrEqual(5);
       return [...tasks];
-    }, 90_000);
+    }, 180_000);
     for (const name of names) expect(name).toMatch(/^shop_web\.1\.[a-z0-9]{25}$/);
 
     const tasks = await muster.containers('&project=shop&presence=all');
@@ -136,5 +136,5 @@ runIf(hasDockerEngine(), describe)('on a real Docker engine', () => {
     process.stderr.write(`Swarm: ${names.length} crashed tasks of shop_web.1: one crash loop of ${workload.project}\n`);
     await engine.docker('service', 'rm', 'shop_web');
     await engine.docker('swarm', 'leave', '--force');
-  }, 180_000);
+  }, 300_000);
 });

@@ -5,6 +5,7 @@ import { ContainerEvent, ContainerView, EnrollmentTokenCreated, Host, Paths, pag
 import { newToken, startApi, type Api } from '@muster/testkit';
 import { createHttp } from '@muster/testkit/http';
 import type { z } from 'zod';
+import { freePort } from './ports.js';
 
 /** A container as this version or an old version returns it. */
 const AnyContainerView = ContainerView.partial({
@@ -46,6 +47,8 @@ export class Muster {
       MUSTER_SNAPSHOT_SECONDS: '10',
       MUSTER_DRAIN_SECONDS: '0',
     };
+    // The port must still be free at a restart.
+    if (this.#port === 0) this.#port = await freePort();
     const through = ['env', `--chdir=${this.workingDirectory}`];
     const options = { env: { ...env, ...this.env }, adminKey: this.key, port: this.#port, through };
     this.#api = await startApi(main === undefined ? options : { ...options, main });
@@ -115,7 +118,7 @@ export class Muster {
   }
 
   async #call(path: string, method: 'GET' | 'POST' | 'DELETE' = 'GET', body?: string): Promise<string> {
-    const http = createHttp(this.url, { timeoutMs: 10_000 });
+    const http = createHttp(this.url, { timeoutMs: 30_000 });
     try {
       const { status, text } = await http.send({
         method,

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually, isAvailable, startCommand } from '@muster/testkit';
 
@@ -43,16 +43,6 @@ export function makeCertificates(directory: string): Certificates {
   };
 }
 
-/** Returns a free port of the loopback interface. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
 /** Returns an nginx configuration with the directives `http`. nginx keeps its files in `directory`. */
 export function nginxConfig(directory: string, http: string): string {
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
@@ -82,6 +72,6 @@ export async function startNginx(
       await once(socket, 'connect');
       socket.destroy();
     }
-  }, 10_000);
+  }, 60_000);
   return () => nginx.stop();
 }
