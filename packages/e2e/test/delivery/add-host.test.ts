@@ -54,7 +54,7 @@ describeInChromium('the commands of the page “Add a host”', () => {
     const names = await eventually(async () => {
       expect(await dashboard.muster.host()).toMatchObject({ freshness: 'online', problems: [] });
       return (await dashboard.muster.containers()).map(({ name }) => name);
-    });
+    }, 60_000);
     return names.sort();
   }
 
@@ -91,7 +91,7 @@ describeInChromium('the commands of the page “Add a host”', () => {
     expect([await shell.ended, shell.stderr()]).toEqual([0, '']);
     // With `--root`, the script starts no service, so the host reports only once.
     await visit.page.getByRole('heading', { name: 'Host connected' }).waitFor();
-    expect((await dashboard.muster.host()).containerCount).toBe(24);
+    await eventually(async () => expect((await dashboard.muster.host()).containerCount).toBe(24));
     await engine.close();
   });
 
@@ -110,7 +110,10 @@ describeInChromium('the commands of the page “Add a host”', () => {
       // agent does not need it again.
       const { id } = await dashboard.muster.host();
       await runOn(machine, command);
-      await eventually(async () => expect((await dashboard.muster.containers('&state=running')).length).toBe(2));
+      await eventually(
+        async () => expect((await dashboard.muster.containers('&state=running')).length).toBe(2),
+        60_000,
+      );
       expect((await dashboard.muster.host()).id).toBe(id);
     } finally {
       await engine.docker('rm', '--force', 'muster-agent');

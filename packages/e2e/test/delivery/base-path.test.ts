@@ -108,7 +108,7 @@ describeBehindNginx('Muster below a path, behind nginx', () => {
         ...{ NODE_ENV: 'production', ...(url === undefined ? {} : { MUSTER_PUBLIC_URL: url }), ...env },
       },
     });
-    closers.unshift(() => program.stop('SIGTERM', 15_000));
+    closers.unshift(() => program.stop('SIGTERM', 60_000));
     const directUrl = `http://127.0.0.1:${port}`;
     await eventually(async () => {
       if (!program.isRunning()) throw new Error(`the API ended: ${program.stderr()}`);

@@ -108,7 +108,7 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
         { freshness: 'online', problems: [] },
       ]);
       return hosts[0]!;
-    });
+    }, 90_000);
 
   beforeAll(async () => {
     engine = await startDockerEngine([]);
@@ -127,9 +127,11 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
     expect(await compose('v2', ['logs', 'muster'])).toContain('/var/lib/muster/setup-link');
     adminKey = (await compose('v2', ['exec', '-T', 'muster', 'cat', '/var/lib/muster/admin-key'])).trim();
     await onlineHost();
-    const containers = await list<Container>('/api/containers');
-    const services = containers.map(({ labels }) => labels['com.docker.compose.service']).sort();
-    expect(services).toEqual(['agent', 'engine-proxy', 'enroll', 'muster', 'postgres', 'secrets']);
+    await eventually(async () => {
+      const containers = await list<Container>('/api/containers');
+      const services = containers.map(({ labels }) => labels['com.docker.compose.service']).sort();
+      expect(services).toEqual(['agent', 'engine-proxy', 'enroll', 'muster', 'postgres', 'secrets']);
+    });
   }, 300_000);
 
   test('stores Muster’s data in PostgreSQL only', async () => {
@@ -174,14 +176,14 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
 
   test('allows only the agent’s calls to the engine’s proxy', async () => {
     const address = await addressOf('engine-proxy', 'deploy_engine');
-    const ask = (service: string, path: string) => {
-      const script = `fetch('http://${address}:2375${path}', { signal: AbortSignal.timeout(2_000) })
+    const ask = (service: string, path: string, timeoutMs = 60_000) => {
+      const script = `fetch('http://${address}:2375${path}', { signal: AbortSignal.timeout(${timeoutMs}) })
         .then(({ status }) => status, () => 'unreachable').then((text) => { console.log(text); process.exit(); })`;
       return compose('v2', ['exec', '-T', service, 'node', '-e', script]);
     };
     expect(await ask('agent', '/v1.41/containers/json')).toBe('200\n');
     expect(await ask('agent', '/v1.41/images/json')).toBe('403\n');
-    expect(await ask('muster', '/v1.41/containers/json')).toBe('unreachable\n');
+    expect(await ask('muster', '/v1.41/containers/json', 2_000)).toBe('unreachable\n');
   });
 
   runIf(hasCaddy, test)(
@@ -196,18 +198,18 @@ runIf(hasCompose && hasIptables && hasDockerEngine(), describe)('`docker compose
         const host = await onlineHost();
         expect(host.revision).toBeGreaterThan(before.revision);
         return host;
-      });
+      }, 90_000);
       expect(id).toBe(before.id);
       const tokens = await list<EnrollmentToken>('/api/enrollment-tokens');
       expect(tokens.map(({ name, uses, maxUses }) => ({ name, uses, maxUses }))).toEqual([
         { name: 'local agent', uses: 1, maxUses: 1 },
       ]);
-      const page = await eventually(() => curl('--insecure', 'https://localhost/'));
+      const page = await eventually(() => curl('--insecure', 'https://localhost/'), 90_000);
       expect(page).toContain('<title>Muster');
       const link = await compose('v1', ['exec', '-T', 'muster', 'cat', '/var/lib/muster/setup-link'], settings);
       expect(link).toMatch(/^https:\/\/localhost\/setup#/);
     },
-    120_000,
+    300_000,
   );
 
   test('reports an unreadable secret without its content', async () => {

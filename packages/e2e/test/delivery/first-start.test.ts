@@ -58,7 +58,7 @@ beforeAll(async () => {
   await createClone();
 });
 afterAll(async () => {
-  await muster?.stop('SIGTERM', 15_000);
+  await muster?.stop('SIGTERM', 60_000);
   await rm(clone, { recursive: true });
 });
 
@@ -67,8 +67,8 @@ test('the first start prepares the agent’s installer in the background, and th
   await start();
   expect(await describeRelease()).toMatchObject({ state: 'preparing', version: null });
   expect((await fetch(`${url}/install.sh`)).status).toBe(404);
-  await eventually(async () => expect((await readdir(agentDirectory)).join()).toContain('release.part-'), 60_000);
-  await muster!.stop('SIGINT', 15_000);
+  await eventually(async () => expect((await readdir(agentDirectory)).join()).toContain('release.part-'), 150_000);
+  await muster!.stop('SIGINT', 60_000);
   expect(await readdir(agentDirectory)).not.toContain('release');
 
   await start();
@@ -103,9 +103,9 @@ test('the first start prepares the agent’s installer in the background, and th
   const checksums = execFileSync('sha256sum', ['--check', '--quiet', 'SHA256SUMS'], { cwd: release }).toString();
   expect(checksums).toBe('');
   const builtAt = (await stat(join(release, 'SHA256SUMS'))).mtimeMs;
-  await muster!.stop('SIGINT', 15_000);
+  await muster!.stop('SIGINT', 60_000);
   await start();
   expect(await describeRelease()).toMatchObject({ state: 'ready' });
-  await eventually(() => expect(muster!.stderr()).toContain('the agent release is up to date'), 60_000);
+  await eventually(() => expect(muster!.stderr()).toContain('the agent release is up to date'), 150_000);
   expect((await stat(join(release, 'SHA256SUMS'))).mtimeMs).toBe(builtAt);
 }, 900_000);

@@ -51,7 +51,7 @@ describeImage('the image of the server', () => {
   /** Starts a server in a container that can write only to its volume and to /tmp, and waits until it is healthy. */
   async function startServer(name: string, ...options: string[]): Promise<void> {
     const limits = ['--read-only', '--tmpfs', '/tmp', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges'];
-    const settings = { MUSTER_PUBLIC_URL: url, MUSTER_HEARTBEAT_SECONDS: '1', MUSTER_DRAIN_SECONDS: '2' };
+    const settings = { MUSTER_PUBLIC_URL: url, MUSTER_HEARTBEAT_SECONDS: '1', MUSTER_DRAIN_SECONDS: '4' };
     const env = Object.entries(settings).flatMap(([key, value]) => ['--env', `${key}=${value}`]);
     // The image's own interval is longer, so the test would have to wait.
     const interval = ['--health-interval', '1s'];
@@ -64,7 +64,7 @@ describeImage('the image of the server', () => {
         if (status !== 'running') throw new Error(await docker('logs', name));
         expect(health).toBe('healthy');
       },
-      90_000,
+      180_000,
       500,
     );
     await forwarded?.close();
@@ -100,7 +100,7 @@ describeImage('the image of the server', () => {
     closers.unshift(() => published.close());
     url = `http://127.0.0.1:${published.port}`;
     await startServer('server', '--volume', 'data:/var/lib/muster');
-  }, 400_000);
+  }, 900_000);
 
   afterAll(async () => {
     await forwarded?.close();
@@ -162,7 +162,7 @@ describeImage('the image of the server', () => {
       },
     });
     closers.unshift(() => agent.stop());
-    await eventually(async () => expect(await runningContainers(key)).toEqual(['server', 'web']));
+    await eventually(async () => expect(await runningContainers(key)).toEqual(['server', 'web']), 90_000);
   });
 
   runIf(findChromium() !== null, test)(
@@ -201,7 +201,7 @@ describeImage('the image of the server', () => {
     const before = performance.now();
     const stopped = docker('stop', 'server');
     // A draining server still answers, but is not ready.
-    await eventually(async () => expect((await fetch(`${url}/readyz`)).status).toBe(503), 2_000, 50);
+    await eventually(async () => expect((await fetch(`${url}/readyz`)).status).toBe(503), 10_000, 50);
     expect(await runningContainers(key)).toEqual(['server', 'web']);
     await stopped;
     expect(await docker('inspect', '--format', '{{.State.ExitCode}}', 'server')).toBe('0');
@@ -227,7 +227,7 @@ describeImage('the image of the server', () => {
     );
     expect((await stat(join(backup, 'muster.backup'))).size).toBeGreaterThan(0);
     await startServer('server', '--volume', 'data:/var/lib/muster');
-    await eventually(async () => expect(await runningContainers(key)).toEqual(['server', 'web']));
+    await eventually(async () => expect(await runningContainers(key)).toEqual(['server', 'web']), 90_000);
   });
 
   test('has the version of Node.js for which the repository has hashes', async () => {

@@ -122,7 +122,7 @@ suite('an upgrade from version 0.1.0', () => {
       engine.start(engine.create({ name: 'current-relay', image: 'coturn/coturn:4.6', ports: RELAY_PORTS }));
       await eventually(async () => {
         expect(await relayPorts(muster)).toHaveLength(PORTS_MAX);
-      });
+      }, 60_000);
       const single = { ip: '0.0.0.0', type: 'tcp' };
       expect((await relayPorts(muster)).slice(0, 2)).toEqual([
         { ...single, ...RELAY_PORTS[0] },
@@ -170,12 +170,12 @@ suite('an upgrade from version 0.1.0', () => {
           { freshness: 'online', problems: [] },
           { freshness: 'online', problems: [] },
         ]);
-      });
+      }, 60_000);
     });
 
     test('an agent of this version sends a range of ports after the server’s upgrade', async () => {
       const range = { ip: '0.0.0.0', ...RELAY_PORTS[0], type: 'tcp', count: RELAY_PORTS.length };
-      await eventually(async () => expect(await relayPorts(muster)).toEqual([range]));
+      await eventually(async () => expect(await relayPorts(muster)).toEqual([range]), 60_000);
       const { items } = await muster.client.call('listContainers', { query: { q: 'current-relay' } });
       expect(items[0]).not.toHaveProperty('truncated');
     });
@@ -218,8 +218,10 @@ suite('an upgrade from version 0.1.0', () => {
       await eventually(async () => {
         expect(await versions(muster)).toEqual({ old: '0.1.0', current: MUSTER_VERSION });
       });
-      const listed = await muster.client.call('listHosts', { query: { limit: 200 } });
-      expect(listed.items).toMatchObject([{ freshness: 'online' }, { freshness: 'online' }]);
+      await eventually(async () => {
+        const listed = await muster.client.call('listHosts', { query: { limit: 200 } });
+        expect(listed.items).toMatchObject([{ freshness: 'online' }, { freshness: 'online' }]);
+      });
     });
   });
 });
@@ -246,7 +248,7 @@ const expectContainers = (muster: Muster, host: FleetHost, states: Record<string
   eventually(async () => {
     const containers = (await muster.containers()).filter(({ hostName }) => hostName === host.name);
     expect(Object.fromEntries(containers.map(({ name, state }) => [name, state]))).toEqual(states);
-  });
+  }, 60_000);
 
 /** Reads everything that both version 0.1.0 and this version list, except values that change with time. */
 async function readEverything(client: Client) {

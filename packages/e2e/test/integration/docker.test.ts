@@ -19,7 +19,7 @@ import { Muster } from '../support/muster.js';
 /** Options for a health check with a shell command, which succeeds while the container is healthy. */
 const healthCheck = (command: string): string[] => [
   ...['--health-cmd', command, '--health-interval', '500ms'],
-  ...['--health-timeout', '5s', '--health-retries', '1'],
+  ...['--health-timeout', '60s', '--health-retries', '1'],
 ];
 
 runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and the agent as processes', () => {
@@ -60,7 +60,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
         const [said, real] = [fromMuster(await muster.containers()), await readFromEngine(engine)];
         expect(said).toEqual(real);
       },
-      30_000,
+      90_000,
       COMPARE_EVERY_MS,
     );
 
@@ -107,7 +107,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
     await eventually(async () => {
       const health = new Map((await muster.containers()).map(({ name, health: is }) => [name, is]));
       expect([health.get('well'), health.get('ill')]).toEqual(['healthy', 'unhealthy']);
-    });
+    }, 60_000);
     await untilSame();
     const exits = new Map((await muster.containers('&state=exited')).map(({ name, exitCode }) => [name, exitCode]));
     expect(Object.fromEntries(exits)).toEqual({ done: 0, failed: 3 });
@@ -127,10 +127,10 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
     await engine.docker('rename', id, 'life-after');
     await untilSame();
     const before = (await muster.containers('&q=life-after'))[0]!.startedAt!;
-    await engine.docker('restart', '-t', '1', id);
+    await engine.docker('restart', '-t', '60', id);
     await untilSame();
     expect((await muster.containers('&q=life-after'))[0]!.startedAt! > before).toBe(true);
-    await engine.docker('stop', '-t', '1', id);
+    await engine.docker('stop', '-t', '60', id);
     await untilSame();
     expect((await muster.containers('&q=life-after'))[0]).toMatchObject({ state: 'exited', exitCode: 5 });
     await engine.docker('start', id);
@@ -179,7 +179,10 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
   test('a change of health is reported', async () => {
     const id = await engine.run('turning', healthCheck('test ! -e /tmp/bad'));
     const health = (value: string) =>
-      eventually(async () => expect((await muster.containers('&q=turning'))[0]).toMatchObject({ health: value }));
+      eventually(
+        async () => expect((await muster.containers('&q=turning'))[0]).toMatchObject({ health: value }),
+        60_000,
+      );
     await health('healthy');
     await engine.docker('exec', id, 'touch', '/tmp/bad');
     await health('unhealthy');
@@ -193,7 +196,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
     await eventually(async () => {
       const [seen] = await muster.containers('&q=crashing');
       expect(seen).toMatchObject({ state: 'restarting', exitCode: 7 });
-    });
+    }, 90_000);
     await engine.remove(id);
     await untilSame();
     expect((await kinds(id)).at(-1)).toBe('removed');
@@ -224,29 +227,34 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine, and the API and t
         freshness: 'engine_down',
         engineError: expect.stringMatching(/engine/),
       });
-    });
+    }, 60_000);
     // The wait is long enough for every kind of report.
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     const after = await muster.containers();
     expect(after.map(({ dockerId }) => dockerId)).toEqual(present);
-    expect(new Set(after.map(({ hostFreshness }) => hostFreshness))).toEqual(new Set(['engine_down']));
+    // If the machine is so busy that three heartbeats are late, the host is stale for a moment.
+    await eventually(async () => {
+      const later = await muster.containers();
+      expect(later.map(({ dockerId }) => dockerId)).toEqual(present);
+      expect(new Set(later.map(({ hostFreshness }) => hostFreshness))).toEqual(new Set(['engine_down']));
+    }, 60_000);
 
     await engine.restart();
     await untilSame();
-    await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
+    await eventually(async () => expect((await muster.host()).freshness).toBe('online'), 60_000);
     expect(await muster.hosts()).toHaveLength(1);
   });
 
   test('a frozen engine is detected, and the containers are correct again after the engine resumes', async () => {
     engine.freeze();
     try {
-      await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
+      await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'), 60_000);
     } finally {
       engine.unfreeze();
     }
     await engine.run('after-the-thaw');
     await untilSame();
-    await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
+    await eventually(async () => expect((await muster.host()).freshness).toBe('online'), 60_000);
   });
 
   test('changes while the API is down are reported after the API restarts', async () => {

@@ -3,7 +3,6 @@ import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import {
@@ -26,13 +25,10 @@ const WITH_WRONG_CLOCK = ['--import', fileURLToPath(new URL('wrong-clock.js', im
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/**
- * The maximum time until an agent has noticed a change, including the second for which the agent waits for more
- * changes.
- */
-const SEEN_MS = 3_000;
+/** An agent's request fails if it has no response after this time. */
+const REQUEST_MS_MAX = 20_000;
 
-/** The maximum recovery time: more than an agent's request timeout (20 s) plus its longest retry delay (one minute). */
+/** The maximum recovery time: more than `REQUEST_MS_MAX` plus the agent's longest retry delay (one minute). */
 const RECOVERY_MS_MAX = 120_000;
 
 runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a remote machine', () => {
@@ -86,7 +82,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
     });
 
   /** Resolves when Muster's containers equal the engine's in every field. */
-  const untilSame = (timeoutMs = 60_000, where = muster): Promise<void> =>
+  const untilSame = (timeoutMs = 120_000, where = muster): Promise<void> =>
     eventually(
       async () => expect(fromMuster(await where.containers())).toEqual(await readFromEngine(engine)),
       timeoutMs,
@@ -112,7 +108,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
     const start = (): Program => startProgram(mainOf('agent'), { nodeArgs: WITH_WRONG_CLOCK, env });
     const before = start();
     closers.unshift(() => before.stop());
-    await untilSame(60_000, other);
+    await untilSame(120_000, other);
     await before.stop('SIGKILL');
     await writeFile(clockFile, String(-DAY_MS));
     const unseenId = await engine.run('unseen-under-a-clock');
@@ -138,11 +134,11 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
     test('keeps its containers in Muster, with the state exited after the restart', async () => {
       const before = (await muster.containers()).map(({ dockerId }) => dockerId);
       await engine.kill();
-      await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'));
+      await eventually(async () => expect((await muster.host()).freshness).toBe('engine_down'), 60_000);
       expect((await muster.containers()).map(({ dockerId }) => dockerId)).toEqual(before);
       await engine.restart();
       await untilSame();
-      await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
+      await eventually(async () => expect((await muster.host()).freshness).toBe('online'), 60_000);
       const steady = await idOf('steady');
       expect((await muster.containers('&q=steady'))[0]).toMatchObject({ dockerId: steady, state: 'exited' });
       expect((await muster.history(steady)).at(-1)!.kind).toBe('exited');
@@ -174,11 +170,16 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
     const cutAt = Date.now();
     // The agent's request hangs, so the agent has not detected the outage yet. In the meantime, it sends no other
     // request, but writes changes to its journal.
-    for (const act of [() => engine.docker('kill', touched), () => engine.docker('start', touched)]) {
-      await act();
-      await sleep(SEEN_MS);
+    for (const [entries, action] of [
+      [1, 'kill'],
+      [2, 'start'],
+    ] as const) {
+      await engine.docker(action, touched);
+      await eventually(async () => expect((await status()).journalEntries).toBe(entries), 60_000);
     }
-    expect(await status()).toMatchObject({ journalEntries: 2, serverError: null });
+    const { serverError } = await status();
+    // On a busy machine, the request may have failed in the meantime.
+    if (Date.now() - cutAt < REQUEST_MS_MAX) expect(serverError).toBeNull();
     await eventually(async () => expect((await status()).serverError).not.toBeNull(), RECOVERY_MS_MAX);
     expect((await muster.host()).freshness).not.toBe('online');
 
@@ -186,7 +187,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
     const untilJournaled = async (act: () => Promise<unknown>): Promise<void> => {
       const { journalEntries } = await status();
       await act();
-      await eventually(async () => expect((await status()).journalEntries).toBeGreaterThan(journalEntries), 10_000);
+      await eventually(async () => expect((await status()).journalEntries).toBeGreaterThan(journalEntries), 60_000);
     };
     await untilJournaled(() => engine.docker('pause', touched));
     await untilJournaled(() => engine.docker('unpause', touched));
@@ -200,7 +201,7 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
 
     link.mend();
     await untilSame(RECOVERY_MS_MAX);
-    await eventually(async () => expect((await muster.host()).freshness).toBe('online'));
+    await eventually(async () => expect((await muster.host()).freshness).toBe('online'), 60_000);
     const outageEvents = (await muster.history(touched)).slice(eventCountBefore);
     expect(outageEvents.map(({ kind }) => kind)).toEqual(['exited', 'started', 'paused', 'unpaused']);
     expect((await muster.history(meanwhile)).map(({ kind }) => kind)).toEqual(['created', 'removed']);
@@ -236,7 +237,9 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
         ['created', 'exited'],
         ['created', 'started', 'exited'],
       ]).toContainEqual(kinds);
-      expect(await muster.host()).toMatchObject({ freshness: 'online', cloneSuspectedAt: null });
+      // On a busy machine, the host is stale while three heartbeats are late.
+      await eventually(async () => expect((await muster.host()).freshness).toBe('online'), 60_000);
+      expect(await muster.host()).toMatchObject({ cloneSuspectedAt: null });
       expect((await status()).isSuperseded).toBe(false);
       await engine.remove(id);
       await untilSame();
@@ -244,9 +247,9 @@ runIf(hasDockerEngine(), describe)('with a real Docker engine and an agent on a 
 
     test('a day back during a restart of the agent delays its reports by at most two minutes', async () => {
       await restarted.reports;
-      await untilSame(60_000, restarted.muster);
+      await untilSame(120_000, restarted.muster);
       await engine.remove(restarted.unseenId);
-      await untilSame(60_000, restarted.muster);
+      await untilSame(120_000, restarted.muster);
       expect(await restarted.muster.hosts()).toHaveLength(1);
       expect((await restarted.muster.host()).cloneSuspectedAt).toBeNull();
       expect(restarted.agent.stderr()).not.toContain('bug in the agent');

@@ -24,7 +24,7 @@ exec systemd-nspawn --quiet --register=no --keep-unit --link-journal=no --privat
   --directory="$WORK/root" --bind-ro="$APPLICATION:/opt/muster" --bind-ro="$NODE:/usr/local/bin/node" \\
   \${BIND:+--bind="$BIND"} \${TOOLS:+--bind-ro="$TOOLS"} --console=pipe --boot systemd.unit=basic.target`;
 
-const BOOT_MS_MAX = 60_000;
+const BOOT_MS_MAX = 150_000;
 
 /** Returns whether systemd can run in namespaces of this machine. If not, `isAvailable` reports the reason. */
 export function hasSystemd(): boolean {
