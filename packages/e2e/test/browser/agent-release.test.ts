@@ -7,7 +7,14 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { MUSTER_VERSION } from '@muster/contracts';
 import { eventually } from '@muster/testkit';
 import { findViolations } from '../support/axe.js';
-import { describeInChromium, overflowOf, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
+import {
+  describeInChromium,
+  LONG_CADENCE,
+  overflowOf,
+  startDashboard,
+  useBrowserPage,
+  type Dashboard,
+} from '../support/browser.js';
 import { enrollRawHost } from '../support/host.js';
 
 const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
@@ -38,7 +45,7 @@ describeInChromium('the agent release', () => {
     const names = ['muster-agent-linux-x64', 'muster-agent-linux-arm64', 'muster-agent-image-linux-x64.tar'];
     await writeFile(join(dir, 'built/SHA256SUMS'), names.map((name) => `00ff  ${name}\n`).join(''));
     const env = { MUSTER_AGENT_RELEASE_DIR: RELEASE, MUSTER_AGENT_RELEASE_BUILD_COMMAND: BUILD, LOG_LEVEL: 'silent' };
-    dashboard = await startDashboard(null, env, dir);
+    dashboard = await startDashboard(null, { ...LONG_CADENCE, ...env }, dir);
   });
   afterAll(async () => {
     await dashboard.close();

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { eventually, startProgram, type Program } from '@muster/testkit';
-import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describeInChromium, OWNER, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
+import { freePort } from '../support/ports.js';
 
 const REPOSITORY = fileURLToPath(new URL('../../../../', import.meta.url));
 const WEB = join(REPOSITORY, 'apps/web');
@@ -29,30 +28,6 @@ async function copySources(): Promise<string> {
   return copy;
 }
 
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    await once(server.listen(port, '127.0.0.1'), 'listening');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    server.close();
-  }
-}
-
-/** Returns a free port whose next higher port is also free. */
-async function freePortPair(): Promise<number> {
-  for (let attempt = 0; attempt < 50; attempt++) {
-    const server = createServer();
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    const { port } = server.address() as AddressInfo;
-    await new Promise((resolve) => server.close(resolve));
-    if (await isFree(port + 1)) return port;
-  }
-  throw new Error('found no two consecutive free ports');
-}
-
 describeInChromium('the dashboard in development', () => {
   const visit = useBrowserPage();
   let dashboard: Dashboard;
@@ -61,7 +36,8 @@ describeInChromium('the dashboard in development', () => {
   let url: string;
 
   beforeAll(async () => {
-    const port = await freePortPair();
+    // The API uses the next higher port.
+    const port = await freePort(2);
     url = `http://127.0.0.1:${port}`;
     sources = await copySources();
     vite = startProgram(join(WEB, 'node_modules/vite/bin/vite.js'), { args: [sources], env: { PORT: `${port}` } });
@@ -69,7 +45,7 @@ describeInChromium('the dashboard in development', () => {
     await eventually(async () => {
       const response = await fetch(url).catch(() => null);
       if (response?.ok !== true) throw new Error(`Vite does not respond: ${vite.stdout()} ${vite.stderr()}`);
-    });
+    }, 120_000);
   });
   afterAll(async () => {
     await dashboard.close();

@@ -6,6 +6,7 @@ import type { ContainerInput } from '@muster/contracts';
 import type { Page } from 'playwright-core';
 import {
   describeInChromium,
+  LONG_CADENCE,
   overflowOf,
   startDashboard,
   type Dashboard,
@@ -38,7 +39,7 @@ const ended = (container: ContainerInput, reason: string, code: number, minutes:
 
 beforeAll(async () => {
   await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
-  dashboard = await startDashboard();
+  dashboard = await startDashboard(null, LONG_CADENCE);
   host = await enrollRawHost(dashboard.muster, { name: 'web-01' });
   const worker = { ...running('shop-worker-1', 'shop/worker:7'), restartCount: 4 };
   const [db, cron] = [running('shop-db-1', 'postgres:18'), running('shop-cron-1', 'shop/cron:2')];
@@ -57,7 +58,6 @@ describeInChromium('how a container’s process ended', () => {
   beforeEach(async () => {
     await dashboard.signIn(visit.context);
     page = visit.page;
-    // A host that has not reported for half a minute is stale, and its containers are not problems.
     await host.sync(containers);
   });
 
@@ -72,13 +72,14 @@ describeInChromium('how a container’s process ended', () => {
   const fitPhone = async (): Promise<void> => {
     await page.setViewportSize({ width: 390, height: 844 });
     const fits = () => document.documentElement.scrollWidth <= document.documentElement.clientWidth;
-    await waitUntil(page, fits, { timeoutMs: 5_000 });
+    await waitUntil(page, fits, { timeoutMs: 30_000 });
   };
 
   test('is on the page of a container that ran out of memory, with the time, the restarts and the event', async () => {
     await openContainer('shop-worker-1');
     const details = page.getByRole('region', { name: 'Details' });
-    for (const text of ['out of memory', '137', '3 min', 'Restarts by the engine']) {
+    // On a busy machine, this test may begin minutes after the report.
+    for (const text of ['out of memory', '137', /\b(?:[3-9]|\d\d) min/, 'Restarts by the engine']) {
       await details.getByText(text).first().waitFor();
     }
     await page.getByRole('region', { name: 'History' }).getByText('out of memory').waitFor();

@@ -52,7 +52,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await changeHosts(db);
     browser = await openChromium([`--host-resolver-rules=MAP ${INSECURE_HOST} 127.0.0.1`]);
     context = await browser.newContext({ viewport: { width: 1280, height: 900 }, reducedMotion: 'reduce' });
-    context.setDefaultTimeout(30_000);
+    context.setDefaultTimeout(60_000);
     await dashboard.signIn(context);
     ({ page, errors } = await openPage(context));
   });
@@ -91,7 +91,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     }
     await open('/?freshness=offline');
     await page.getByRole('link', { name: 'zurich-edge-01' }).waitFor();
-    expect(new URL(page.url()).pathname).toBe('/hosts');
+    await page.waitForURL((url) => url.pathname === '/hosts');
   });
 
   test('has a list of problems in which each row is a link to its hosts or containers', async () => {
@@ -129,9 +129,11 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await map.focus();
     await page.keyboard.press('End');
     const option = map.getByRole('option');
-    expect(await option.getAttribute('aria-label')).toBe('zurich-web-01: online, severe problem');
+    const isNamed = (name: string) =>
+      eventually(async () => expect(await option.getAttribute('aria-label')).toBe(name));
+    await isNamed('zurich-web-01: online, severe problem');
     await page.keyboard.press('ArrowLeft');
-    expect(await option.getAttribute('aria-label')).toBe('zurich-edge-02: engine down');
+    await isNamed('zurich-edge-02: engine down');
     expect(await findViolations(page)).toEqual([]);
     await page.keyboard.press('Enter');
     await heading('zurich-edge-02').waitFor();
@@ -142,7 +144,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await page.getByText('500 hosts', { exact: true }).waitFor();
     expect(await page.getByRole('table', { name: 'Hosts' }).getAttribute('aria-rowcount')).toBe('501');
     const scroller = page.getByRole('region', { name: 'Hosts' });
-    for (let step = 0; step < 100 && !(await rowNames()).includes('zurich-web-01'); step += 1) {
+    for (let step = 0; step < 600 && !(await rowNames()).includes('zurich-web-01'); step += 1) {
       await scroller.evaluate((element) => element.scrollTo(0, element.scrollHeight));
       await page.waitForTimeout(100);
     }
@@ -154,7 +156,9 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await page.getByRole('button', { name: 'Engine' }).click();
     await page.waitForURL(/sort=-engine/);
     await hostRows().filter({ hasText: '29.10.1' }).waitFor();
-    expect((await rowNames()).slice(0, 2)).toEqual(['zurich-edge-02', 'zurich-web-01']);
+    await eventually(async () =>
+      expect((await rowNames()).slice(0, 2)).toEqual(['zurich-edge-02', 'zurich-web-01']),
+    );
 
     // The links in a row add a filter, and the browser's Back button removes it. The address of a link contains all
     // filters, so that the link can also be opened in another tab.
@@ -163,14 +167,14 @@ describeLargeFleet('a fleet of 500 hosts', () => {
       .getByTitle(/show only hosts with Docker/);
     await engineLink.click();
     await page.getByRole('button', { name: /^Remove filter Engine/ }).waitFor();
-    expect(new URL(page.url()).search).toBe('?sort=-engine&engine=Docker');
+    await page.waitForURL((url) => url.search === '?sort=-engine&engine=Docker');
     const versionLink = hostRows()
       .first()
       .getByTitle(/^Show only hosts with agent/);
     expect(await versionLink.getAttribute('href')).toBe('/hosts?sort=-engine&engine=Docker&agentVersion=0.1.0');
     await versionLink.click({ modifiers: ['Control'] });
     await page.goBack();
-    expect(new URL(page.url()).search).toBe('?sort=-engine');
+    await page.waitForURL((url) => url.search === '?sort=-engine');
 
     await page.getByRole('button', { name: 'Filter', exact: true }).click();
     await page.getByRole('menuitemcheckbox', { name: '0.1.0', exact: true }).click();
@@ -253,10 +257,11 @@ describeLargeFleet('a fleet of 500 hosts', () => {
       .getByRole('option', { name: /registry\.example\.com\/app ?:1 / })
       .first()
       .waitFor();
-    expect(await groups.evaluateAll((elements) => elements.map((group) => group.getAttribute('aria-label')))).toEqual([
-      'Containers',
-      'Images',
-    ]);
+    await eventually(async () =>
+      expect(
+        await groups.evaluateAll((elements) => elements.map((group) => group.getAttribute('aria-label'))),
+      ).toEqual(['Containers', 'Images']),
+    );
     await page.getByRole('option', { name: 'All matching containers' }).click();
     await page.waitForURL(/\/containers\?q=app%3A1$/);
   });
@@ -268,7 +273,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await page.getByRole('option', { name: /zurich-web-01/ }).waitFor();
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Remove filter Host: zurich-web-01' }).waitFor();
-    expect(new URL(page.url()).searchParams.getAll('hostId')).toHaveLength(1);
+    await page.waitForURL((url) => url.searchParams.getAll('hostId').length === 1);
     await page.getByRole('button', { name: 'Remove filter Host: zurich-web-01' }).click();
     await page.waitForURL((url) => !url.searchParams.has('hostId'));
   });
@@ -389,7 +394,8 @@ describeLargeFleet('a fleet of 500 hosts', () => {
         await dashboard!.api.call('updateHost', { params: { hostId: host!.id }, body: { name: 'zurich-polled' } });
         await proxiedPage.getByText('Not live', { exact: false }).waitFor();
         await proxiedPage.getByRole('link', { name: 'zurich-polled' }).waitFor();
-        expect(Date.now() - openedAt).toBeLessThan(20_000);
+        // The page polls every ten seconds. On a busy machine, a poll takes longer.
+        expect(Date.now() - openedAt).toBeLessThan(45_000);
         expect(await proxiedPage.getByText('Live', { exact: true }).count()).toBe(0);
         await dashboard!.api.call('updateHost', { params: { hostId: host!.id }, body: { name: 'zurich-edge-01' } });
       } finally {

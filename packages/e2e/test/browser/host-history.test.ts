@@ -6,7 +6,14 @@ import { HostAvailability } from '@muster/contracts';
 import { createTestDatabase, type TestDatabase } from '@muster/db/testing';
 import { eventually } from '@muster/testkit';
 import type { Page } from 'playwright-core';
-import { describeLargeFleet, overflowOf, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
+import {
+  describeLargeFleet,
+  LONG_CADENCE,
+  overflowOf,
+  startDashboard,
+  useBrowserPage,
+  type Dashboard,
+} from '../support/browser.js';
 import { enrollRawHost, type RawHost } from '../support/host.js';
 
 const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
@@ -55,9 +62,7 @@ describeLargeFleet('the history of a host', () => {
   beforeAll(async () => {
     await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
     db = await createTestDatabase('postgresql');
-    // The hosts stay online without a heartbeat, however long the tests take.
-    const cadence = { MUSTER_HEARTBEAT_SECONDS: '600', MUSTER_SNAPSHOT_SECONDS: '600' };
-    dashboard = await startDashboard(db.url, { ...cadence, MUSTER_SIGN_INS_PER_MINUTE: '1000' });
+    dashboard = await startDashboard(db.url, { ...LONG_CADENCE, MUSTER_SIGN_INS_PER_MINUTE: '1000' });
     edge = await enrollRawHost(dashboard.muster, { name: 'edge-berlin-01' });
     const steady = await enrollRawHost(dashboard.muster, { name: 'core-01' });
     await edge.sync([{ dockerId: 'a', name: 'shop-web-1', image: 'shop', state: 'running' }]);

@@ -2,8 +2,16 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { eventually } from '@muster/testkit';
 import type { Page } from 'playwright-core';
-import { describeInChromium, overflowOf, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
+import {
+  describeInChromium,
+  LONG_CADENCE,
+  overflowOf,
+  startDashboard,
+  useBrowserPage,
+  type Dashboard,
+} from '../support/browser.js';
 import { enrollRawHost, type RawHost } from '../support/host.js';
 
 const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
@@ -27,9 +35,7 @@ const setLabels = ({ id }: RawHost, labels: Record<string, string>) =>
 describeInChromium('the labels of hosts', () => {
   beforeAll(async () => {
     await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
-    // The hosts stay online without a heartbeat, however long the tests take.
-    const cadence = { MUSTER_HEARTBEAT_SECONDS: '600', MUSTER_SNAPSHOT_SECONDS: '600' };
-    dashboard = await startDashboard(null, { ...cadence, MUSTER_SIGN_INS_PER_MINUTE: '1000' });
+    dashboard = await startDashboard(null, { ...LONG_CADENCE, MUSTER_SIGN_INS_PER_MINUTE: '1000' });
     web = await enrollRawHost(dashboard.muster, { name: 'web-01' });
     db = await enrollRawHost(dashboard.muster, { name: 'db-01' });
     for (const [host, name] of [
@@ -104,7 +110,9 @@ describeInChromium('the labels of hosts', () => {
     await entry.pressSequentially(' site = fra');
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Remove filter Host label: site=fra' }).waitFor();
-    expect(await add.evaluate((button) => button === document.activeElement)).toBe(true);
+    await eventually(async () =>
+      expect(await add.evaluate((button) => button === document.activeElement)).toBe(true),
+    );
     // A typed label applies when the field loses the focus, but not after Escape.
     await add.click();
     await entry.pressSequentially('nothing');
@@ -113,7 +121,7 @@ describeInChromium('the labels of hosts', () => {
     await entry.pressSequentially('team');
     await page.getByRole('heading', { name: 'Ports', exact: true }).click();
     await page.getByRole('button', { name: 'Remove filter Host label: team' }).waitFor();
-    expect(new URL(page.url()).searchParams.getAll('hostLabel')).toEqual(['env=prod', 'site=fra', 'team']);
+    await page.waitForURL((url) => url.searchParams.getAll('hostLabel').join() === 'env=prod,site=fra,team');
 
     await page.goto(`${dashboard.url}/hosts`);
     await page.getByRole('button', { name: 'Group' }).click();
@@ -139,8 +147,9 @@ describeInChromium('the labels of hosts', () => {
       .getByRole('region', { name: 'Lowest availability' })
       .getByText(/known|web-01/)
       .waitFor();
-    expect(requested).toHaveLength(1);
-    expect(requested[0]).toMatch(/^200 .*hostLabel=env%3Dprod/);
+    // A message of the live stream may cause a second request.
+    expect(requested.length).toBeGreaterThanOrEqual(1);
+    for (const each of requested) expect(each).toMatch(/^200 .*hostLabel=env%3Dprod/);
 
     await page.goto(`${dashboard.url}/events?hostLabel=env%3Dprod`);
     await page.getByRole('navigation', { name: 'Events of' }).getByRole('link', { name: 'Hosts' }).click();

@@ -4,7 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { AgentProblemCode, Host } from '@muster/contracts';
 import type { Page } from 'playwright-core';
-import { describeInChromium, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
+import {
+  describeInChromium,
+  LONG_CADENCE,
+  overflowOf,
+  startDashboard,
+  useBrowserPage,
+  type Dashboard,
+} from '../support/browser.js';
 import { enrollRawHost, type RawHost } from '../support/host.js';
 
 const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
@@ -34,7 +41,7 @@ let page: Page;
 
 beforeAll(async () => {
   await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
-  dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
+  dashboard = await startDashboard(null, { ...LONG_CADENCE, MUSTER_SIGN_INS_PER_MINUTE: '1000' });
   host = await enrollRawHost(dashboard.muster, { name: 'web-01' });
   const healthyHost = await enrollRawHost(dashboard.muster, { name: 'web-02' });
   await healthyHost.sync([]);
@@ -57,9 +64,6 @@ describeInChromium.each(Object.entries(VIEWPORTS))('the problems of a host, %s',
     await page.setViewportSize(viewport);
   });
 
-  /** Returns the number of pixels by which the page is wider than its window. */
-  const overflowPx = (): Promise<number> =>
-    page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   /** Returns the elements that extend horizontally beyond their ancestor that matches `selector`. */
   const overflowingElements = (selector: string): Promise<string[]> =>
     page.evaluate(
@@ -87,7 +91,7 @@ describeInChromium.each(Object.entries(VIEWPORTS))('the problems of a host, %s',
       .evaluateAll((times) => times.map((time) => time.getAttribute('datetime')));
     expect(shownStartTimes.sort()).toEqual(problems.map(({ since }) => since).sort());
     await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, `problems-host-${size}.png`), fullPage: true });
-    expect(await overflowPx()).toBe(0);
+    expect(await overflowOf(page)).toBe(0);
     expect(await overflowingElements('.problems')).toEqual([]);
   });
 
@@ -104,7 +108,7 @@ describeInChromium.each(Object.entries(VIEWPORTS))('the problems of a host, %s',
       .first()
       .waitFor();
     await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, `problems-fleet-${size}.png`), fullPage: true });
-    expect(await overflowPx()).toBe(0);
+    expect(await overflowOf(page)).toBe(0);
     expect(await overflowingElements('a.tile')).toEqual([]);
     expect(await overflowingElements('.attention')).toEqual([]);
   });
@@ -113,7 +117,7 @@ describeInChromium.each(Object.entries(VIEWPORTS))('the problems of a host, %s',
     await page.goto(`${dashboard.url}/containers?group=host`);
     await page.getByRole('button', { name: /web-01.*Container list refused/ }).waitFor();
     await page.screenshot({ path: join(SCREENSHOT_DIRECTORY, `problems-groups-${size}.png`), fullPage: true });
-    expect(await overflowPx()).toBe(0);
+    expect(await overflowOf(page)).toBe(0);
     expect(await overflowingElements('.group')).toEqual([]);
   });
 });

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { BrowserContext, Page } from 'playwright-core';
 import {
   describeInChromium,
+  LONG_CADENCE,
   openPage,
   startDashboard,
   type Dashboard,
@@ -47,7 +48,7 @@ describeInChromium('text from outside Muster with characters that change the wri
 
   beforeAll(async () => {
     await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
-    dashboard = await startDashboard(null, { MUSTER_SIGN_INS_PER_MINUTE: '1000' });
+    dashboard = await startDashboard(null, { ...LONG_CADENCE, MUSTER_SIGN_INS_PER_MINUTE: '1000' });
     const withBidiOverride = (name: string): string => `${name}${RLO}A`;
     host = await enrollRawHost(dashboard.muster, {
       name: HOST,

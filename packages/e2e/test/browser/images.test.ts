@@ -7,6 +7,7 @@ import type { Page } from 'playwright-core';
 import { findViolations } from '../support/axe.js';
 import {
   describeInChromium,
+  LONG_CADENCE,
   overflowOf,
   startDashboard,
   type Dashboard,
@@ -34,7 +35,7 @@ const NAMELESS = hash('nameless');
 
 beforeAll(async () => {
   await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
-  dashboard = await startDashboard();
+  dashboard = await startDashboard(null, LONG_CADENCE);
   const db = container('shop-db-1', 'postgres:18', hash('db'), hash('db-digest'));
   const cache = container('shop-cache-1', 'postgres:17', hash('db17'), hash('db17-digest'));
   const fleet = {
@@ -58,7 +59,6 @@ describeInChromium('images', () => {
   beforeEach(async () => {
     await dashboard.signIn(visit.context);
     page = visit.page;
-    // A host that has not reported for half a minute is stale.
     for (const { host, containers } of hosts) await host.sync(containers);
   });
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { eventually } from '@muster/testkit';
 import { readFile } from 'node:fs/promises';
 import type { Download, Page } from 'playwright-core';
-import { describeInChromium, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
+import { describeInChromium, startDashboard, useBrowserPage, waitUntil, type Dashboard } from '../support/browser.js';
 import { runContainer } from '../support/host.js';
 
 /** The documented limit for the script that a first load transfers, in bytes. */
@@ -112,13 +112,15 @@ describeInChromium('the list of containers', () => {
     await row('shop-db-1').waitFor({ state: 'detached' });
     await row('shop-web-1').waitFor();
 
-    await page.keyboard.press('ArrowDown');
-    expect(await focusedText()).toBe('shop-web-1');
-    await page.keyboard.press('ArrowDown');
-    await page.keyboard.press('ArrowDown');
-    expect(await focusedText()).toBe('shop-web-3');
-    await page.keyboard.press('ArrowUp');
-    expect(await focusedText()).toBe('shop-web-2');
+    for (const [key, name] of [
+      ['ArrowDown', 'shop-web-1'],
+      ['ArrowDown', 'shop-web-2'],
+      ['ArrowDown', 'shop-web-3'],
+      ['ArrowUp', 'shop-web-2'],
+    ] as const) {
+      await page.keyboard.press(key);
+      await waitForFocusOn(name);
+    }
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { level: 1, name: 'shop-web-2' }).waitFor();
 
@@ -127,7 +129,7 @@ describeInChromium('the list of containers', () => {
     await filter.focus();
     await page.keyboard.press('Escape');
     await row('shop-db-1').waitFor();
-    expect(new URL(page.url()).search).toBe('');
+    await page.waitForURL((url) => url.search === '');
     await filter.blur();
     await page.keyboard.press('/');
     await page.keyboard.type('nothing has this name');
@@ -135,7 +137,7 @@ describeInChromium('the list of containers', () => {
     await page.getByRole('status').filter({ hasText: 'Nothing matches' }).waitFor();
     await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
-    expect(await page.evaluate(() => document.activeElement === document.body)).toBe(true);
+    await waitUntil(page, () => document.activeElement === document.body);
   });
 
   test('has menus that work with the keyboard and restore the focus when they close', async () => {

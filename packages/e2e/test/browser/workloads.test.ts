@@ -4,7 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { ContainerInput } from '@muster/contracts';
 import type { Page } from 'playwright-core';
-import { describeInChromium, overflowOf, startDashboard, useBrowserPage, type Dashboard } from '../support/browser.js';
+import {
+  describeInChromium,
+  LONG_CADENCE,
+  overflowOf,
+  startDashboard,
+  useBrowserPage,
+  type Dashboard,
+} from '../support/browser.js';
 import { enrollRawHost, type RawHost } from '../support/host.js';
 
 const SCREENSHOT_DIRECTORY = fileURLToPath(new URL('../../pictures/', import.meta.url));
@@ -61,7 +68,7 @@ const others = [relay, ...infra];
 
 beforeAll(async () => {
   await mkdir(SCREENSHOT_DIRECTORY, { recursive: true });
-  dashboard = await startDashboard();
+  dashboard = await startDashboard(null, LONG_CADENCE);
   one = await enrollRawHost(dashboard.muster, { name: 'edge-01' });
   two = await enrollRawHost(dashboard.muster, { name: 'edge-02' });
   await one.sync([...others, old, task('t1', 'web', 1), task('d1', 'db', 1)]);
@@ -81,7 +88,7 @@ afterAll(() => dashboard.close());
 describeInChromium('the dashboard', () => {
   let containers: ContainerInput[] = [...others, old, task('d1', 'db', 1)];
 
-  /** Sends the current containers of both hosts, because a host that does not report is stale. */
+  /** Sends the current containers of both hosts. */
   const report = async (): Promise<void> => {
     await one!.sync(containers);
     await two!.sync([crashed(task('t5', 'web', 1)), task('w2', 'web', 2)]);

@@ -23,7 +23,8 @@ const running = new Set<Program>();
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'muster-cli-test-'));
-  muster = new Muster(dir);
+  // A host is stale twelve seconds after its last report.
+  muster = new Muster(dir, { MUSTER_HEARTBEAT_SECONDS: '4' });
   await muster.start();
   const { out: token } = await cli('enroll-token', 'create', 'test', '--uses', '5', '--expires', '1h');
   const answer = await post(Paths.agentEnroll, token.trim(), {
@@ -57,7 +58,7 @@ const heartbeat = (problems: object[] = []) => post(Paths.agentHeartbeat, agentT
 const report = () =>
   snapshot(container('web'), container('db', { name: HOSTILE, state: 'exited', status: 'Exited (1) 1 hour ago' }));
 
-/** Runs an action while the host's containers are current. They are stale three seconds after the last report. */
+/** Runs an action while the host's containers are current. */
 async function whileOnline<T>(action: () => Promise<T>): Promise<T> {
   await report();
   let last: Promise<unknown> = Promise.resolve();
@@ -135,7 +136,7 @@ describe('muster hosts, containers and events', () => {
   });
 
   test('mark the state of a container as last known if its host is not online', async () => {
-    await eventually(async () => expect((await muster.host()).freshness).toBe('stale'));
+    await eventually(async () => expect((await muster.host()).freshness).toBe('stale'), 60_000);
     const { out } = await cli('containers', '--host', 'edge-1');
     expect(out).toMatch(/\nname-of-web +edge-1 +was running +healthy .* \d+[sm] stale +web\n/);
     expect(out).toMatch(/ was exited /);

@@ -22,7 +22,7 @@ const NOTICED_MS_MAX = 120_000;
 const POLL_MS = 500;
 
 // All scenarios mostly wait, so they run at the same time.
-jest.setTimeout(180_000);
+jest.setTimeout(400_000);
 
 let dir: string;
 let muster: Muster;
@@ -107,7 +107,7 @@ async function expectReports({ engine }: Replay, name: string): Promise<void> {
   engine.start(id);
   await eventually(async () => {
     expect((await muster.containers(`&q=${name}`)).map((container) => container.name)).toEqual([name]);
-  });
+  }, NOTICED_MS_MAX);
 }
 
 /** Fails if the API ever rejected a token of these agents. */
@@ -209,7 +209,7 @@ const SCENARIOS = {
     await before.stop();
     await sleep(GRACE_MS);
     const script = startScript('with-script', await muster.enrollmentToken());
-    await eventually(async () => expect(await hostsOf('with-script')).toHaveLength(2));
+    await eventually(async () => expect(await hostsOf('with-script')).toHaveLength(2), NOTICED_MS_MAX);
     const after = startAgent('with-script', engine, null);
     const hosts = await onlineHosts('with-script', 2);
     expect(hosts.map(({ id }) => id)).toContain(host!.id);
@@ -223,9 +223,10 @@ const SCENARIOS = {
     await onlineHosts('script-first');
     const since = performance.now();
     const agent = startAgent('script-first', engine, await muster.enrollmentToken());
-    await onlineHosts('script-first', 2);
+    await eventually(async () => expect(await hostsOf('script-first')).toHaveLength(2), NOTICED_MS_MAX, POLL_MS);
     // The agent enrolls at once. It does not wait until the script's host is silent.
     expect(performance.now() - since).toBeLessThan(GRACE_MS);
+    await onlineHosts('script-first', 2);
     expectNeverRejected(agent);
     expect([script.isRunning(), script.stderr()]).toEqual([true, '']);
   },

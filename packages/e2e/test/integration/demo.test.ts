@@ -67,12 +67,15 @@ async function processesOf({ dir }: Demo): Promise<{ pid: number; commandLine: s
 test('the demo prints commands that show its fleet, and leaves no process or file behind', async () => {
   const demo = demos[0]!;
   const { lines } = demo;
-  const [hosts, containers, events] = await Promise.all(
-    lines.map(async (line) => JSON.parse((await run('sh', ['-c', line])).stdout) as unknown),
-  );
-  const fleet = page(Host).parse(hosts).items;
-  expect(fleet.length).toBeGreaterThanOrEqual(4);
-  expect(new Set(fleet.map(({ freshness }) => freshness))).toEqual(new Set(['online']));
+  const call = async (line: string) => JSON.parse((await run('sh', ['-c', line])).stdout) as unknown;
+  const [containers, events] = await Promise.all(lines.slice(1).map(call));
+  // On a busy machine, a host is stale while three heartbeats are late.
+  const fleet = await eventually(async () => {
+    const { items } = page(Host).parse(await call(lines[0]!));
+    expect(items.length).toBeGreaterThanOrEqual(4);
+    expect(new Set(items.map(({ freshness }) => freshness))).toEqual(new Set(['online']));
+    return items;
+  });
   expect(new Set(fleet.map(({ engine }) => engine.name))).toEqual(new Set(['Docker', 'Podman']));
   expect(page(ContainerView).parse(containers).items).toHaveLength(20);
   expect(page(ContainerEvent).parse(events).items).toHaveLength(20);

@@ -40,7 +40,7 @@ function simulate(url: string, flags: string): Program {
 }
 
 test('after simulated network and agent failures, each container equals the last report of its host', async () => {
-  const run = simulate(muster.url, '--hosts 20 --containers 10 --churn 0.3 --faults 20 --ramp 1s --duration 12s');
+  const run = simulate(muster.url, '--hosts 20 --containers 10 --churn 0.3 --faults 20 --ramp 1s --duration 20s');
   const code = await run.ended;
   const summary = Summary.parse(JSON.parse(run.stdout()));
   expect(summary.differences).toEqual({ count: 0, first: [] });

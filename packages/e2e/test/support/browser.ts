@@ -45,7 +45,10 @@ export async function openPage(context: BrowserContext): Promise<{ page: Page; e
 }
 
 /** A generous timeout for busy machines. No test measures time with it. */
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 60_000;
+
+/** Settings of the API with which hosts stay online without a heartbeat, however long the tests take. */
+export const LONG_CADENCE = { MUSTER_HEARTBEAT_SECONDS: '600', MUSTER_SNAPSHOT_SECONDS: '600' } as const;
 
 /**
  * Waits until an expression or a function is true in the page. Replaces Playwright's `waitForFunction`, which
@@ -68,12 +71,12 @@ export const waitUntilLoaded = (page: Page): Promise<void> =>
   waitUntil(page, `document.querySelector('.loading') === null`);
 
 /**
- * Returns by how many pixels a page is wider than its window. Waits up to two seconds until the page fits, because the
- * layout changes with a delay after the window's size.
+ * Returns by how many pixels a page is wider than its window. Waits some time until the page fits, because the layout
+ * changes with a delay after the window's size.
  */
 export async function overflowOf(page: Page): Promise<number> {
   const overflow = 'document.documentElement.scrollWidth - document.documentElement.clientWidth';
-  await waitUntil(page, `${overflow} === 0`, { timeoutMs: 2_000 }).catch(() => undefined);
+  await waitUntil(page, `${overflow} === 0`, { timeoutMs: 20_000 }).catch(() => undefined);
   return page.evaluate(overflow);
 }
 
