@@ -6,7 +6,7 @@ import { openFixture, type Fixture } from './fixture.js';
 import { containerLimitProblem, problem, type ReceivedRequest } from './scripted-muster.js';
 
 // Listing, encoding and sending thousands of containers is slow on a busy machine.
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 const TIMEOUT_MS = 60_000;
 
 let fixture: Fixture;

@@ -40,4 +40,4 @@ tar -czf "$2/node.tgz" -C '${dir}' package && echo '[{"filename":"node.tgz"}]'
   expect(result.stderr.includes('which no longer receives security fixes')).toBe(
     !receivesSecurityFixes(process.versions.node),
   );
-}, 60_000);
+}, 300_000);
