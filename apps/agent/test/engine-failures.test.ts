@@ -67,27 +67,30 @@ describe('an engine whose list fails while its events arrive', () => {
     ['because the connection breaks', 'reset', null],
     // The list, which is sent at the same time as the request for the events, then always fails first.
     ['because the connection breaks, and event streams open slowly', 'reset', { delayMs: 30 }],
-  ] as const)('is listed at most six times a minute and causes at most two warnings (%s)', async (_, reaction, opening) => {
-    await start({ random: () => 0.5 });
-    engine.react('list', reaction);
-    engine.react('events', opening);
-    engine.received = [];
-    const minutes = (await emitFor(MINUTE_MS, 'start', 1)) / MINUTE_MS;
-    expect(engine.count('list')).toBeGreaterThanOrEqual(1);
-    expect(engine.count('list')).toBeLessThanOrEqual(Math.floor(6 * minutes));
-    expect(engine.count('events')).toBeLessThanOrEqual(Math.floor(6 * minutes));
-    // Heartbeats are five times as frequent as usual.
-    expect(engine.received.length).toBeLessThanOrEqual(Math.floor(30 * minutes));
-    expect(warnings().length).toBeLessThanOrEqual(2);
-    engine.received = [];
-    const laterMinutes = (await emitFor(MINUTE_MS, 'start')) / MINUTE_MS;
-    expect(engine.count('list')).toBeLessThanOrEqual(Math.floor(6 * laterMinutes));
-    expect(warnings().length).toBeLessThanOrEqual(2);
-    // A list may fail immediately before the engine recovers.
-    engine.react('list', null);
-    engine.set('a', { state: 'paused' });
-    await fixture.muster.until(() => stateOf('a') === 'paused');
-  });
+  ] as const)(
+    'is listed at most six times a minute and causes at most two warnings (%s)',
+    async (_, reaction, opening) => {
+      await start({ random: () => 0.5 });
+      engine.react('list', reaction);
+      engine.react('events', opening);
+      engine.received = [];
+      const minutes = (await emitFor(MINUTE_MS, 'start', 1)) / MINUTE_MS;
+      expect(engine.count('list')).toBeGreaterThanOrEqual(1);
+      expect(engine.count('list')).toBeLessThanOrEqual(Math.floor(6 * minutes));
+      expect(engine.count('events')).toBeLessThanOrEqual(Math.floor(6 * minutes));
+      // Heartbeats are five times as frequent as usual.
+      expect(engine.received.length).toBeLessThanOrEqual(Math.floor(30 * minutes));
+      expect(warnings().length).toBeLessThanOrEqual(2);
+      engine.received = [];
+      const laterMinutes = (await emitFor(MINUTE_MS, 'start')) / MINUTE_MS;
+      expect(engine.count('list')).toBeLessThanOrEqual(Math.floor(6 * laterMinutes));
+      expect(warnings().length).toBeLessThanOrEqual(2);
+      // A list may fail immediately before the engine recovers.
+      engine.react('list', null);
+      engine.set('a', { state: 'paused' });
+      await fixture.muster.until(() => stateOf('a') === 'paused');
+    },
+  );
 
   test('keeps its event stream if only the list is refused', async () => {
     await start();

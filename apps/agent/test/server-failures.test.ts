@@ -59,32 +59,37 @@ describe('after a call that failed but may succeed later,', () => {
   test.each([2, 600])(
     'a 429 for a snapshot (Retry-After %i) does not delay heartbeats, which then contain no digest',
     async (seconds) => {
-    fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
-    fixture.run();
-    await fixture.muster.until(() => fixture.muster.heartbeats.length === 1);
-    expect(Heartbeat.parse(fixture.muster.heartbeats[0]!.json).digest).not.toBeNull();
-    fixture.muster.queueReactions(Paths.agentContainers, problem(429, 'about:blank', { 'retry-after': `${seconds}` }));
-    fixture.engine.pause(fixture.engine.idOf('h5-host')!);
-    await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
-    const before = fixture.muster.heartbeats.length;
-    // A snapshot with this change must also wait.
-    fixture.engine.unpause(fixture.engine.idOf('h5-host')!);
-    const heartbeatsDuringWait = () => fixture.muster.heartbeats
-      .slice(before)
-      .filter(({ atMs }) => atMs < (fixture.muster.snapshots[2]?.atMs ?? Number.POSITIVE_INFINITY));
-    const expectNoDigest = () => expect(heartbeatsDuringWait().map(({ json }) => Heartbeat.parse(json).digest)).toEqual(
-      heartbeatsDuringWait().map(() => null),
-    );
-    if (seconds === 600) {
-      await fixture.muster.until(() => heartbeatsDuringWait().length >= 5);
-      expect(fixture.muster.snapshots).toHaveLength(2);
+      fixture.muster.cadence = { heartbeatSeconds: 0.1, snapshotSeconds: 60 };
+      fixture.run();
+      await fixture.muster.until(() => fixture.muster.heartbeats.length === 1);
+      expect(Heartbeat.parse(fixture.muster.heartbeats[0]!.json).digest).not.toBeNull();
+      fixture.muster.queueReactions(
+        Paths.agentContainers,
+        problem(429, 'about:blank', { 'retry-after': `${seconds}` }),
+      );
+      fixture.engine.pause(fixture.engine.idOf('h5-host')!);
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 2);
+      const before = fixture.muster.heartbeats.length;
+      // A snapshot with this change must also wait.
+      fixture.engine.unpause(fixture.engine.idOf('h5-host')!);
+      const heartbeatsDuringWait = () =>
+        fixture.muster.heartbeats
+          .slice(before)
+          .filter(({ atMs }) => atMs < (fixture.muster.snapshots[2]?.atMs ?? Number.POSITIVE_INFINITY));
+      const expectNoDigest = () =>
+        expect(heartbeatsDuringWait().map(({ json }) => Heartbeat.parse(json).digest)).toEqual(
+          heartbeatsDuringWait().map(() => null),
+        );
+      if (seconds === 600) {
+        await fixture.muster.until(() => heartbeatsDuringWait().length >= 5);
+        expect(fixture.muster.snapshots).toHaveLength(2);
+        expectNoDigest();
+        return;
+      }
+      await fixture.muster.until(() => fixture.muster.snapshots.length === 3);
+      expect(fixture.muster.snapshots[2]!.atMs - fixture.muster.snapshots[1]!.atMs).toBeGreaterThanOrEqual(2_000);
       expectNoDigest();
-      return;
-    }
-    await fixture.muster.until(() => fixture.muster.snapshots.length === 3);
-    expect(fixture.muster.snapshots[2]!.atMs - fixture.muster.snapshots[1]!.atMs).toBeGreaterThanOrEqual(2_000);
-    expectNoDigest();
-    await fixture.muster.until(() => Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json).digest !== null);
+      await fixture.muster.until(() => Heartbeat.parse(fixture.muster.heartbeats.at(-1)!.json).digest !== null);
     },
   );
 

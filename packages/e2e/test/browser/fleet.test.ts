@@ -156,9 +156,7 @@ describeLargeFleet('a fleet of 500 hosts', () => {
     await page.getByRole('button', { name: 'Engine' }).click();
     await page.waitForURL(/sort=-engine/);
     await hostRows().filter({ hasText: '29.10.1' }).waitFor();
-    await eventually(async () =>
-      expect((await rowNames()).slice(0, 2)).toEqual(['zurich-edge-02', 'zurich-web-01']),
-    );
+    await eventually(async () => expect((await rowNames()).slice(0, 2)).toEqual(['zurich-edge-02', 'zurich-web-01']));
 
     // The links in a row add a filter, and the browser's Back button removes it. The address of a link contains all
     // filters, so that the link can also be opened in another tab.
@@ -258,9 +256,9 @@ describeLargeFleet('a fleet of 500 hosts', () => {
       .first()
       .waitFor();
     await eventually(async () =>
-      expect(
-        await groups.evaluateAll((elements) => elements.map((group) => group.getAttribute('aria-label'))),
-      ).toEqual(['Containers', 'Images']),
+      expect(await groups.evaluateAll((elements) => elements.map((group) => group.getAttribute('aria-label')))).toEqual(
+        ['Containers', 'Images'],
+      ),
     );
     await page.getByRole('option', { name: 'All matching containers' }).click();
     await page.waitForURL(/\/containers\?q=app%3A1$/);

@@ -110,9 +110,7 @@ describeInChromium('the labels of hosts', () => {
     await entry.pressSequentially(' site = fra');
     await page.keyboard.press('Enter');
     await page.getByRole('button', { name: 'Remove filter Host label: site=fra' }).waitFor();
-    await eventually(async () =>
-      expect(await add.evaluate((button) => button === document.activeElement)).toBe(true),
-    );
+    await eventually(async () => expect(await add.evaluate((button) => button === document.activeElement)).toBe(true));
     // A typed label applies when the field loses the focus, but not after Escape.
     await add.click();
     await entry.pressSequentially('nothing');

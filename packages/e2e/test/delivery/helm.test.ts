@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { eventually, isAvailable, runIf, startApi, startIfInstalled, startPostgresCluster, type Api } from '@muster/testkit';
+import {
+  eventually,
+  isAvailable,
+  runIf,
+  startApi,
+  startIfInstalled,
+  startPostgresCluster,
+  type Api,
+} from '@muster/testkit';
 import { createDatabase } from '@muster/testkit/databases';
 import { freePort } from '../support/ports.js';
 

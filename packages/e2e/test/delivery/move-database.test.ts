@@ -156,7 +156,9 @@ serverOnly(describe)('muster move-database', () => {
       ['INSERT', 'SIGKILL', null],
       ['COMMIT', 'SIGKILL', null],
     ] as const) {
-      await withConnection(server.url, (client) => client.query('UPDATE pauses.selected SET statement = $1', [statement]));
+      await withConnection(server.url, (client) =>
+        client.query('UPDATE pauses.selected SET statement = $1', [statement]),
+      );
       const move = startMove();
       await eventually(
         () =>
