@@ -305,7 +305,7 @@ export function createApp({
   app.use(
     recordRefusedCalls(agentTokens),
     limitAuthFailures(authFailuresPerMinute, elapsedMs),
-    handleErrors(logger, () => db.lacksIndexes()),
+    handleErrors(logger, () => db.lacksIndexes(), elapsedMs),
   );
   return app;
 }
