@@ -6,7 +6,7 @@ import { eventually } from '@muster/testkit';
 import { createApp } from '../src/app.js';
 import { createFailedSignIns } from '../src/services/accounts/failed-sign-ins.js';
 import { container, enrollRequest } from './fixtures.js';
-import { TestApi, testClock } from './harness.js';
+import { AGENT_WAIT_MS_MAX, TestApi, testClock } from './harness.js';
 
 // These tests simulate another replica that writes a large snapshot, which locks a host's row for seconds. The embedded
 // database has one connection, so no other connection can lock a row.
@@ -16,7 +16,7 @@ serverOnly(describe)('while another transaction holds the lock of a row,', () =>
   beforeAll(async () => {
     db = await createTestDatabase('postgresql');
     const clock = testClock();
-    api = new TestApi(db, createApp({ db, now: clock }), clock);
+    api = new TestApi(db, createApp({ db, now: clock, agentWaitMsMax: AGENT_WAIT_MS_MAX }), clock);
   });
   // Locks are released even after a failed test, because later tests would otherwise count the connections that hold
   // them.

@@ -293,7 +293,7 @@ describe('unusual and malformed requests:', () => {
     expectProblem(slowHead!, 408);
     expectProblem(slowBody!, 408);
     expect(parseResponses(early!)).toMatchObject([{ status: 200, body: 'early' }]);
-  }, 90_000);
+  }, 180_000);
 });
 
 describe('one connection cannot overload the server:', () => {
