@@ -118,9 +118,9 @@ serverOnly(describe)('a database in use', () => {
           retryMsMax: 100,
           onWait: (wait: MigrationWait) => waits.push(wait),
         };
-        let isOver = false;
-        const applying = rejectionOf(applyMigrations(client, migrations, options)).finally(() => (isOver = true));
-        while (!isOver && !(await isWaitingForLock())) await new Promise((resolve) => setTimeout(resolve, 20));
+        const run = { isOver: false };
+        const applying = rejectionOf(applyMigrations(client, migrations, options)).finally(() => (run.isOver = true));
+        while (!run.isOver && !(await isWaitingForLock())) await new Promise((resolve) => setTimeout(resolve, 20));
         await waiting.query('BEGIN');
         await waiting.query('SELECT * FROM first');
         await applying;

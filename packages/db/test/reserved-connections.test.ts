@@ -17,10 +17,7 @@ function recordOrder() {
   return { ended, run };
 }
 
-async function usingDatabase(
-  engine: DatabaseEngine,
-  action: (database: TestDatabase) => Promise<void>,
-): Promise<void> {
+async function usingDatabase(engine: DatabaseEngine, action: (database: TestDatabase) => Promise<void>): Promise<void> {
   const database = await createTestDatabase(engine);
   try {
     await action(database);
