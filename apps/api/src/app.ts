@@ -79,6 +79,11 @@ export interface AppOptions {
    */
   agentRequestsPerMinute?: number;
   /**
+   * Maximum milliseconds that an agent's call waits for other calls of its host or with its enrollment token. Default: 2 s
+   * for a host, and 10 s for an enrollment token.
+   */
+  agentWaitMsMax?: number;
+  /**
    * Maximum number of requests without valid credentials that an address may send per minute. Further such requests get
    * 429. 0: unlimited.
    */
@@ -160,6 +165,7 @@ export function createApp({
   cadence = CADENCE_DEFAULT,
   snapshotMemoryBytesMax = SNAPSHOT_MEMORY_BYTES_DEFAULT,
   agentRequestsPerMinute = 0,
+  agentWaitMsMax,
   authFailuresPerMinute = 0,
   signInsPerMinute = 0,
   oidc = null,
@@ -254,6 +260,7 @@ export function createApp({
     recordSnapshot: (summary) => metrics.recordSnapshot(summary),
     enrollmentLimit: createEnrollmentLimit(elapsedMs),
     limits: agentLimits,
+    waitMsMax: agentWaitMsMax,
     delayRefusal: createRefusalDelay(elapsedMs),
   });
   const guards = {
@@ -305,7 +312,7 @@ export function createApp({
   app.use(
     recordRefusedCalls(agentTokens),
     limitAuthFailures(authFailuresPerMinute, elapsedMs),
-    handleErrors(logger, () => db.lacksIndexes()),
+    handleErrors(logger, () => db.lacksIndexes(), elapsedMs),
   );
   return app;
 }

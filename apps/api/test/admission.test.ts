@@ -26,6 +26,8 @@ import { withAdmission } from './with-admission.js';
 import { TestApi, testClock, type TestHost, type TestOrganization } from './harness.js';
 
 const MIB = 1024 * 1024;
+/** The size of a body that is sent slowly. At the rate of `startUpload`, it lasts longer than a request may take. */
+const UPLOAD_BYTES = MIB;
 
 /** Waits until `count` promises are fulfilled, and resolves with their values. */
 const firstFulfilled = <T>(count: number, promises: readonly Promise<T>[]): Promise<T[]> =>
@@ -40,9 +42,14 @@ const firstFulfilled = <T>(count: number, promises: readonly Promise<T>[]): Prom
 
 /**
  * Limits under which four small calls, two snapshots, one operator call, one call without credentials, and 24 MiB of
- * snapshot bodies are admitted at a time.
+ * snapshot bodies are admitted at a time. Other calls wait for a long time, because the machine may be busy.
  */
-const ADMISSION = { requestsInWorkMax: 8, waitingPerRequestMax: 2, bodyBytesInWorkMax: 32 * MIB };
+const ADMISSION = {
+  requestsInWorkMax: 8,
+  waitingPerRequestMax: 2,
+  bodyBytesInWorkMax: 32 * MIB,
+  waitMsMax: 60_000,
+};
 
 describe.each(testEngines())('admission on %s', (engine) => {
   let db: Database;
@@ -91,6 +98,29 @@ describe.each(testEngines())('admission on %s', (engine) => {
     answerTo(startRequest('POST', Paths.agentContainers, host.token, headers).end(body));
   const beat = (host: TestHost) =>
     answerTo(startRequest('POST', Paths.agentHeartbeat, host.token).end('{"digest":null,"engineError":"x"}'));
+
+  /**
+   * Begins to send a snapshot, and then sends more bytes per second than the API requires. Returns a function that sends
+   * the rest.
+   */
+  function startUpload(host: TestHost) {
+    const req = startRequest('POST', Paths.agentContainers, host.token, { 'Content-Length': UPLOAD_BYTES });
+    req.write('[');
+    let sent = 1;
+    const timer = setInterval(() => {
+      req.write(' '.repeat(2_048));
+      sent += 2_048;
+    }, 200);
+    const stop = () => clearInterval(timer);
+    req.once('close', stop);
+    return {
+      answer: () => answerTo(req),
+      finish() {
+        stop();
+        return answerTo(req.end(`${' '.repeat(UPLOAD_BYTES - sent - 1)}]`));
+      },
+    };
+  }
 
   /** Locks a table, so that its readers wait until the returned function is called. */
   async function lockTable(table: 'api_keys' | 'containers') {
@@ -148,7 +178,8 @@ describe.each(testEngines())('admission on %s', (engine) => {
       await server.drain(0);
       // With this limit, up to five snapshots are admitted at the same time, but only three of them are processed.
       const app = createApp({ db, now: testClock() });
-      server = await serve(withAdmission(app, { requestsInWorkMax: 16 }, metrics), { host: '127.0.0.1', port: 0 });
+      const options = { requestsInWorkMax: 16, waitMsMax: 60_000 };
+      server = await serve(withAdmission(app, options, metrics), { host: '127.0.0.1', port: 0 });
       const unlock = await lockTable('containers');
       const answers = hosts.map((host) => snapshot(host, '[]'));
       await waitForLocks(3);
@@ -177,6 +208,9 @@ describe.each(testEngines())('admission on %s', (engine) => {
   });
 
   test('refuses calls with the same error response as the application, whether immediately or after a wait', async () => {
+    await server.drain(0);
+    const app = withAdmission(createApp({ db, now: testClock() }), { ...ADMISSION, waitMsMax: 2_000 }, metrics);
+    server = await serve(app, { host: '127.0.0.1', port: 0 });
     const unlock = await keepOperatorsWaiting();
     const calls = Array.from({ length: 5 }, () =>
       fetch(`${server.url}${Paths.hosts}`, { headers: { Authorization: `Bearer ${organization.adminKey}` } }),
@@ -224,33 +258,24 @@ describe.each(testEngines())('admission on %s', (engine) => {
   test('does not let a slow upload block other hosts', async () => {
     const quick = await organization.enroll();
     const slow = await Promise.all(Array.from({ length: 5 }, () => organization.enroll()));
-    const uploads = slow.map((host) => {
-      const req = startRequest('POST', Paths.agentContainers, host.token, { 'Content-Length': 2 });
-      req.write('[');
-      return req;
-    });
+    const uploads = slow.map(startUpload);
     expect((await snapshot(quick, '[]')).status).toBe(200);
-    const statuses = await Promise.all(uploads.map((req) => answerTo(req.end(']'))));
+    const statuses = await Promise.all(uploads.map((upload) => upload.finish()));
     expect(statuses.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
   });
 
   test('receives one body of a host at a time, and refuses a second body with 429 after a wait', async () => {
     const [host, other] = [await organization.enroll(), await organization.enroll()];
-    const startUpload = () => {
-      const req = startRequest('POST', Paths.agentContainers, host.token, { 'Content-Length': 2 });
-      req.write('[');
-      return req;
-    };
-    const first = startUpload();
+    const first = startUpload(host);
     // Waits until a later heartbeat of another host is answered. By then, the server has received the start of the
     // first body.
     while ((await beat(other)).status !== 200) continue;
-    const second = await answerTo(startUpload());
+    const second = await startUpload(host).answer();
     expect(second.status).toBe(429);
     expect(Number(second.headers['retry-after'])).toBeGreaterThan(0);
     expect((await snapshot(other, '[]')).status).toBe(200);
-    expect((await answerTo(first.end(']'))).status).toBe(200);
-    expect((await answerTo(startUpload().end(']'))).status).toBe(200);
+    expect((await first.finish()).status).toBe(200);
+    expect((await startUpload(host).finish()).status).toBe(200);
   });
 
   test('receives more bodies than fit in memory by making some of them wait', async () => {

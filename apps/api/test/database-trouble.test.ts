@@ -5,9 +5,12 @@ import {
   createEmptyServerDatabase,
   createTestDatabase,
   loadMigrations,
+  PATIENT,
   serverOnly,
   testEngines,
+  type TestDatabase,
 } from '@muster/db/testing';
+import { eventually } from '@muster/testkit';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../src/app.js';
@@ -25,7 +28,7 @@ describe.each(testEngines())('an unreachable database on %s', (engine) => {
     const { token } = issueToken('key');
     const lines: { msg: string; refused?: number }[] = [];
     const write = (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]);
-    const app = createApp({ db, logger: pino({ level: 'warn' }, { write }) });
+    const app = createApp({ db, logger: pino({ level: 'warn' }, { write }), elapsedMs: () => 0 });
     const getHosts = () => supertest(app).get(Paths.hosts).auth(token, bearer).expect(503);
     const answer = await getHosts();
     expect(answer.body).toMatchObject({ type: '/problems/unavailable', detail: 'The database cannot be reached.' });
@@ -64,14 +67,20 @@ describe.each(testEngines())('a host whose history exceeds one batch of a deleti
 // The embedded database is not tested: it has one connection, so no call waits for a lock, and its statements have no
 // timeout.
 serverOnly(describe).each(['postgresql'] as const)('calls that wait for locks on %s', (engine) => {
-  let db: Database;
+  let db: TestDatabase;
   let api: TestApi;
+  /** The same database with short time limits. Only calls that must exceed a limit use it. */
+  let impatientDb: Database;
   beforeAll(async () => {
-    db = await createTestDatabase(engine, { statementTimeoutMs: 2000 });
+    db = await createTestDatabase(engine);
     const clock = testClock();
     api = new TestApi(db, createApp({ db, now: clock }), clock);
+    impatientDb = await openDatabase({ url: db.url! }, { ...PATIENT, statementTimeoutMs: 2000, lockWaitMsMax: 2000 });
   });
-  afterAll(() => db.close());
+  afterAll(async () => {
+    await impatientDb.close();
+    await db.close();
+  });
 
   /** Waits until a connection waits for a lock. */
   async function waitForBlockedConnection(): Promise<void> {
@@ -85,7 +94,8 @@ serverOnly(describe).each(['postgresql'] as const)('calls that wait for locks on
   test('are refused with 503 if the wait exceeds the statement timeout', async () => {
     const organization = await api.organization();
     const host = await organization.enroll();
-    const rename = api.http.patch(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).send({ name: 'new' });
+    const { http } = new TestApi(impatientDb, createApp({ db: impatientDb, now: api.clock }), api.clock);
+    const rename = http.patch(`/api/hosts/${host.id}`).auth(organization.adminKey, bearer).send({ name: 'new' });
     const answer = await db.prisma.$transaction(async (tx) => {
       await tx.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE`;
       return rename;
@@ -122,9 +132,11 @@ serverOnly(describe).each(['postgresql'] as const)('calls that wait for locks on
       await upgraded.prisma.$executeRawUnsafe(`DROP INDEX "${index!.name}"`);
       await upgraded.prisma.$executeRaw`DELETE FROM _prisma_migrations WHERE migration_name = ${name}`;
     }
-    const reopened = await openDatabase({ url: upgraded.url! }, { statementTimeoutMs: 500 });
-    const after = new TestApi(reopened, createApp({ db: reopened, now: clock }), clock);
-    expect(await readAll(after)).toEqual(expected);
+    const reopened = await openDatabase({ url: upgraded.url! }, PATIENT);
+    expect(await readAll(new TestApi(reopened, createApp({ db: reopened, now: clock }), clock))).toEqual(expected);
+    await reopened.close();
+    const impatient = await openDatabase({ url: upgraded.url! }, { ...PATIENT, statementTimeoutMs: 500 });
+    const after = new TestApi(impatient, createApp({ db: impatient, now: clock }), clock);
 
     const readSlowly = () =>
       upgraded.prisma.$transaction(async (tx) => {
@@ -135,9 +147,9 @@ serverOnly(describe).each(['postgresql'] as const)('calls that wait for locks on
     expect(answer.status).toBe(503);
     expect((answer.body as { detail: string }).detail).toContain('until all indexes are built');
     expect(answer.headers['retry-after']).toMatch(/^[2-5]$/);
-    expect(await reopened.buildIndexes()).toEqual(indexes.map(({ name }) => name));
+    expect(await impatient.buildIndexes()).toEqual(indexes.map(({ name }) => name));
     expect((await readSlowly()).body).toMatchObject({ detail: 'The database did not answer in time.' });
-    await reopened.close();
+    await impatient.close();
     await upgraded.close();
   });
 
@@ -153,9 +165,12 @@ serverOnly(describe).each(['postgresql'] as const)('calls that wait for locks on
       await tx.$queryRaw`SELECT id FROM agent_tokens WHERE "hostId" = ${host.id}::uuid FOR UPDATE`;
       // The deletion locks the host's row and waits for the token's row.
       answer = deletion.then(({ status }) => ({ status }));
-      await waitForBlockedConnection();
-      const free = db.prisma.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE SKIP LOCKED`;
-      expect(await free).toEqual([]);
+      // A transaction that waits for a row releases its locks from time to time and then tries again.
+      await eventually(async () => {
+        await waitForBlockedConnection();
+        const free = db.prisma.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE SKIP LOCKED`;
+        expect(await free).toEqual([]);
+      });
       await tx.$queryRaw`SELECT id FROM hosts WHERE id = ${host.id}::uuid FOR UPDATE`;
     });
     expect(await answer).toEqual({ status: 204 });
@@ -172,8 +187,8 @@ serverOnly(describe).each(['postgresql'] as const)('a read-only database on %s',
   test('causes 503 with Retry-After and makes /readyz fail until it accepts writes again', async () => {
     const { url, drop } = await createEmptyServerDatabase();
     // The admin connection always accepts writes, because the read-only setting applies only to later connections.
-    const admin = await openDatabase({ url }, { applicationName: 'admin', poolMax: 1 });
-    const db = await openDatabase({ url }, { poolMax: 2 });
+    const admin = await openDatabase({ url }, { ...PATIENT, applicationName: 'admin', poolMax: 1 });
+    const db = await openDatabase({ url }, { ...PATIENT, poolMax: 2 });
     try {
       const clock = testClock();
       const api = new TestApi(db, createApp({ db, now: clock, elapsedMs: () => clock().getTime() }), clock);

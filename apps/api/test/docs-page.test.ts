@@ -56,7 +56,7 @@ inBrowser('the API documentation in a browser', () => {
       await server.drain(0);
       await db.close();
     };
-  }, 60_000);
+  }, 180_000);
   afterAll(() => close());
 
   test('shows every operation and makes a call, without an error and without requests to other servers', async () => {
@@ -81,5 +81,5 @@ inBrowser('the API documentation in a browser', () => {
     await answer.getByText('"status"').waitFor();
     expect(await answer.innerText()).toContain('200');
     expect({ pageErrors, origins: [...origins] }).toEqual({ pageErrors: [], origins: [server.url] });
-  }, 120_000);
+  }, 180_000);
 });

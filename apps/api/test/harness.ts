@@ -38,6 +38,8 @@ export function clocksOf(clock: TestClock) {
 
 /** The secret with which all replicas sign cookies. */
 const SECRET = 'a secret of tests, long enough to be one';
+/** On a busy machine, a call can wait for seconds until the host's earlier calls have ended. */
+export const AGENT_WAIT_MS_MAX = 60_000;
 
 /** An application, its database, and methods for the setup that most tests need. */
 export class TestApi {
@@ -56,7 +58,8 @@ export class TestApi {
 
   /** Returns another process on the same database, with empty caches. */
   replica(): TestApi {
-    return new TestApi(this.db, createApp({ db: this.db, ...clocksOf(this.clock), secret: SECRET }), this.clock);
+    const options = { secret: SECRET, agentWaitMsMax: AGENT_WAIT_MS_MAX };
+    return new TestApi(this.db, createApp({ db: this.db, ...clocksOf(this.clock), ...options }), this.clock);
   }
 
   /** Creates an organization with one key. Tests of one file share a database, but never an organization. */
@@ -223,7 +226,10 @@ export function useApi(
   beforeAll(async () => {
     const db = sharesDatabase ? await sharedDatabase(engine) : await createTestDatabase(engine, database);
     const clock = testClock();
-    const app = createApp({ db, ...clocksOf(clock), secret: SECRET, ...options });
+    const app = createApp({
+      ...{ db, ...clocksOf(clock), secret: SECRET, agentWaitMsMax: AGENT_WAIT_MS_MAX },
+      ...options,
+    });
     holder.server = createServer(app).listen(0, '127.0.0.1');
     await once(holder.server, 'listening');
     holder.api = new TestApi(db, app, clock, holder.server);

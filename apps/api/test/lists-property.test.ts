@@ -202,7 +202,7 @@ describe.each(testEngines())('lists of containers on %s', (engine) => {
       }),
       { numRuns: 10, endOnFailure: true },
     );
-  }, 120_000);
+  }, 240_000);
 
   test('show a rare match on the first page, regardless of its position in the order', async () => {
     const { list } = await createHaystack();

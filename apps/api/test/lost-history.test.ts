@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { openDatabase, type Database } from '@muster/db';
-import { serverOnly, testEngines } from '@muster/db/testing';
-import { startPostgresCluster } from '@muster/testkit';
+import { PATIENT, serverOnly, testEngines } from '@muster/db/testing';
+import { eventually, startPostgresCluster } from '@muster/testkit';
 import { randomUUID } from 'node:crypto';
 import { createApp } from '../src/app.js';
 import { isSameHistory } from '../src/lib/database-history.js';
@@ -26,15 +26,9 @@ const FAILOVERS: [what: string, before: History, after: History][] = [
   ['whose horizon is already higher', { server: 'old primary', ahead: 0n }, { server: 'promoted standby', ahead: 0n }],
 ];
 
-/** Calls `read` until it returns the expected value. Fails after 200 calls. */
-async function expectInTime<T>(read: () => Promise<T>, expected: T): Promise<void> {
-  let answer = await read();
-  for (let tries = 0; tries < 200 && answer !== expected; tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    answer = await read();
-  }
-  expect(answer).toBe(expected);
-}
+/** Calls `read` until it returns the expected value. Fails after 30 seconds. */
+const expectInTime = <T>(read: () => Promise<T>, expected: T): Promise<void> =>
+  eventually(async () => expect(await read()).toBe(expected), 30_000, 10);
 
 /** Returns the same database, but with the given history. The test changes the history in place. */
 function withHistory(db: Database, history: History): Database {
@@ -69,17 +63,8 @@ serverOnly(test)(
   'a crash starts another history, whether or not the server’s main process survives the crash',
   async () => {
     const cluster = await startPostgresCluster();
-    const db = await openDatabase({ url: cluster.url });
-    const poll = async () => {
-      for (let tries = 0; ; tries++) {
-        try {
-          return await findRevokedTokens(db, null);
-        } catch (error) {
-          if (tries === 200) throw error;
-          await new Promise((resolve) => setTimeout(resolve, 50));
-        }
-      }
-    };
+    const db = await openDatabase({ url: cluster.url }, PATIENT);
+    const poll = () => eventually(() => findRevokedTokens(db, null), 60_000, 50);
     try {
       const first = await poll();
       expect(isSameHistory(first, await poll())).toBe(true);
@@ -87,12 +72,15 @@ serverOnly(test)(
       SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' ORDER BY backend_start LIMIT 1`;
       process.kill(pid, 'SIGKILL');
       // A poll can return the first history until the server has closed all connections and recovered.
-      let second = await poll();
-      for (let tries = 0; tries < 200 && isSameHistory(first, second); tries++) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        second = await poll();
-      }
-      expect(second.server).not.toBe(first.server);
+      const second = await eventually(
+        async () => {
+          const found = await poll();
+          expect(found.server).not.toBe(first.server);
+          return found;
+        },
+        60_000,
+        50,
+      );
       await cluster.crash();
       await cluster.restart();
       expect((await poll()).server).not.toBe(second.server);
@@ -101,6 +89,7 @@ serverOnly(test)(
       await cluster.stop();
     }
   },
+  180_000,
 );
 
 describe.each(testEngines())('on %s,', (engine) => {

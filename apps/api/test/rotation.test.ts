@@ -154,7 +154,7 @@ describe.each(testEngines())('the life cycle of agent tokens on %s:', (engine) =
       }),
       { numRuns: 100 },
     );
-  }, 120_000);
+  }, 240_000);
 
   test('a late first use of a token does not affect the next token, and both calls are admitted', async () => {
     const { token } = await enrollHost();

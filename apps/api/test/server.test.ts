@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import type { RequestListener } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { serve, type HttpServer } from '../src/http/server.js';
+import { measureActiveTime } from './active-time.js';
 import { useApi } from './harness.js';
 
 const servers: HttpServer[] = [];
@@ -125,9 +126,9 @@ describe('draining', () => {
     secondHalf!.send(...GET);
     await secondHalf!.has('ok');
     secondHalf!.send('GET / HT');
-    const startedAt = performance.now();
+    const activeMs = measureActiveTime();
     await server.drain(0);
-    expect(performance.now() - startedAt).toBeLessThan(5000);
+    expect(activeMs()).toBeLessThan(5000);
   });
 
   test('waits longer for responses, and for requests that are still arriving, than for silent clients', async () => {
@@ -292,7 +293,7 @@ describe('unusual and malformed requests:', () => {
     expectProblem(slowHead!, 408);
     expectProblem(slowBody!, 408);
     expect(parseResponses(early!)).toMatchObject([{ status: 200, body: 'early' }]);
-  }, 30_000);
+  }, 180_000);
 });
 
 describe('one connection cannot overload the server:', () => {
@@ -319,11 +320,11 @@ describe('one connection cannot overload the server:', () => {
     const client = await Client.connect(server);
     client.send(CHUNKED);
     await client.has('no');
-    const begunAt = performance.now();
+    const activeMs = measureActiveTime();
     client.send(chunksOf(1, 100_000));
     await client.ended;
     // The server did not wait for the time limit of requests.
-    expect(performance.now() - begunAt).toBeLessThan(8_000);
+    expect(activeMs()).toBeLessThan(8_000);
     expect(parseResponses(client.received)).toMatchObject([{ status: 200 }]);
   });
 

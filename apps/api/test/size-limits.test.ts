@@ -136,7 +136,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
         removed: 1,
       });
       expect(await host.host()).toMatchObject({ containerCount: 10_000 });
-    }, 60_000);
+    }, 180_000);
 
     test('cannot exceed 10,000 containers, even if a snapshot was compared with an earlier state of the host', async () => {
       const { db, clock } = context.api;
@@ -203,7 +203,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
     let seeded: Awaited<ReturnType<typeof seedOversizedRows>>;
     beforeAll(async () => {
       seeded = await seedOversizedRows();
-    }, 60_000);
+    }, 180_000);
 
     test.each([
       ['containers', '/api/containers?limit=200', 'dockerId'],
@@ -229,7 +229,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
         expect(found).toHaveLength(key === 'image' ? 1 : ROWS);
         expect(new Set(found).size).toBe(found.length);
       },
-      60_000,
+      180_000,
     );
 
     test('of an export is sent in pieces within the byte limit', async () => {
@@ -245,7 +245,7 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
         lines += piece.split('\n').length - 1;
       }
       expect(lines).toBe(ROWS);
-    }, 60_000);
+    }, 180_000);
 
     test('of a history is limited by the uncompressed size of its events', async () => {
       const { organization, host } = seeded;
@@ -254,6 +254,6 @@ describe.each(testEngines())('size limits on %s:', (engine) => {
         WHERE "hostId" = ${host.id}::uuid`;
       const { text } = await organization.get('/api/events?limit=200').expect(200);
       expect(text.length).toBeLessThan(BOUND);
-    }, 60_000);
+    }, 180_000);
   });
 });

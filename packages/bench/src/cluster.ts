@@ -47,7 +47,7 @@ export async function startCluster() {
 }
 
 async function openBenchDatabase(url: string) {
-  await (await openDatabase({ url })).close();
+  await (await openDatabase({ url }, { connectTimeoutMs: 60_000 })).close();
   const pool = createPool(url, 4);
   await pool.query(`INSERT INTO organizations (id, name, slug) VALUES ($1, 'Default', 'default')`, [ORGANIZATION]);
   /** Returns the first row of a query. */

@@ -201,7 +201,7 @@ describe('a stream', () => {
     for await (const message of client.stream({ signal, random: () => 0 })) events.push(message.event);
     expect(lastIds).toEqual([undefined, '5-1', '9-3', '9-3', '9-5']);
     expect(events).toEqual(['container', 'hosts-changed', 'reset', 'reset', 'unauthorized']);
-  }, 60_000);
+  }, 180_000);
 
   test('retries after Retry-After if the API is overloaded, and throws after a permanent rejection', async () => {
     const problem = (status: number) => ({ type: '/problems/x', title: 'x', status, detail: 'x', requestId: 'r' });

@@ -26,6 +26,8 @@ export interface Database {
   readonly location: string;
   /** The migrations that were applied when the database was opened. */
   readonly appliedMigrations: readonly string[];
+  /** Maximum milliseconds that a change waits for a row lock of another transaction before it fails. */
+  readonly lockWaitMsMax: number;
   /**
    * Runs a prepared statement without Prisma, which does not prepare statements. Use it for the few statements that run
    * for most requests of agents. Rows are returned as by node-postgres: an int8 is a string, json is parsed, and a
@@ -33,7 +35,7 @@ export interface Database {
    */
   query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
   /**
-   * Like `query`, but for a statement with large values, and with `timeoutMs` instead of the usual statement timeout. A
+   * Like `query`, but for a statement with large values, and with `timeoutMs` if it exceeds the usual statement timeout. A
    * value may be a `LongText`. A list may contain only texts. Takes three more round trips than `query`. Only a part of
    * the pool's connections run such statements. Further calls wait, without occupying a connection.
    */

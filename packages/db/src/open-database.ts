@@ -32,8 +32,16 @@ import { findTemplate } from './template.js';
  */
 export type DatabaseTarget = { url: string } | { dataDir: string } | { inMemory: true };
 
-/** Only `onIdleError` and `migrationsDirectory` apply to an embedded database, which has one connection. */
-export interface DatabaseOptions extends Partial<PostgresPoolOptions> {
+/** The options of transactions. Times are in milliseconds. */
+interface TransactionOptions {
+  /** Maximum time that an interactive transaction may take. */
+  readonly transactionTimeoutMs: number;
+  /** See `Database.lockWaitMsMax`. */
+  readonly lockWaitMsMax: number;
+}
+
+/** The options of the pool do not apply to an embedded database, which has one connection. */
+export interface DatabaseOptions extends Partial<PostgresPoolOptions>, Partial<TransactionOptions> {
   /** Called when an idle connection breaks. The pool replaces the connection. */
   readonly onIdleError?: (error: Error) => void;
   /** The directory of migrations to use instead of this version's own. */
@@ -42,11 +50,13 @@ export interface DatabaseOptions extends Partial<PostgresPoolOptions> {
   readonly onMigrationWait?: (wait: MigrationWait) => void;
 }
 
-const SERVER_DEFAULTS: PostgresPoolOptions = {
+const DEFAULTS: PostgresPoolOptions & TransactionOptions = {
   poolMax: 10,
   connectTimeoutMs: 2_000,
   statementTimeoutMs: 2_500,
   queryTimeoutMs: 3_000,
+  transactionTimeoutMs: 5_000,
+  lockWaitMsMax: 2_500,
   applicationName: 'muster',
 };
 
@@ -73,7 +83,7 @@ export async function openDatabase(target: DatabaseTarget, options: DatabaseOpti
 
 async function openServer(url: string, migrations: readonly Migration[], options: DatabaseOptions): Promise<Database> {
   requirePostgresUrl(url);
-  const poolOptions = { ...SERVER_DEFAULTS, ...options };
+  const poolOptions = { ...DEFAULTS, ...options };
   const { applied, pending } = await migrateServer(
     url,
     migrations,
@@ -101,7 +111,8 @@ async function openServer(url: string, migrations: readonly Migration[], options
     pool,
     smallPool,
     appliedMigrations: applied,
-    transactionWaitMs: poolOptions.connectTimeoutMs,
+    transactions: { maxWait: poolOptions.connectTimeoutMs, timeout: poolOptions.transactionTimeoutMs },
+    lockWaitMsMax: poolOptions.lockWaitMsMax,
     onIdleError: options.onIdleError,
     buildIndexes: async (buildOptions) => {
       const built = await buildServerIndexes(url, migrations, poolOptions, buildOptions);
@@ -206,7 +217,11 @@ export async function migrateEmbedded(
       pool,
       smallPool: pool,
       appliedMigrations,
-      transactionWaitMs: EMBEDDED_TRANSACTION_WAIT_MS,
+      transactions: {
+        maxWait: EMBEDDED_TRANSACTION_WAIT_MS,
+        timeout: options.transactionTimeoutMs ?? DEFAULTS.transactionTimeoutMs,
+      },
+      lockWaitMsMax: options.lockWaitMsMax ?? DEFAULTS.lockWaitMsMax,
       onIdleError: options.onIdleError,
       // The tables of an embedded database are small enough to build all indexes when it is opened.
       buildIndexes: () => Promise.resolve([]),
@@ -226,7 +241,8 @@ interface DatabaseParts {
   /** The pool for small statements, which can be the same as `pool`. */
   smallPool: pg.Pool;
   appliedMigrations: readonly string[];
-  transactionWaitMs: number;
+  transactions: { maxWait: number; timeout: number };
+  lockWaitMsMax: number;
   onIdleError: ((error: Error) => void) | undefined;
   buildIndexes: Database['buildIndexes'];
   lacksIndexes: Database['lacksIndexes'];
@@ -234,7 +250,8 @@ interface DatabaseParts {
 }
 
 function createDatabase({ pool, smallPool, engine, ...parts }: DatabaseParts): Database {
-  const { location, appliedMigrations, transactionWaitMs, onIdleError, buildIndexes, lacksIndexes, end } = parts;
+  const { location, appliedMigrations, transactions, lockWaitMsMax, onIdleError, buildIndexes, lacksIndexes, end } =
+    parts;
   const pools = [...new Set([pool, smallPool])];
   // Without a listener, losing an idle connection would end the process.
   for (const each of pools) each.on('error', (error) => onIdleError?.(error));
@@ -242,7 +259,7 @@ function createDatabase({ pool, smallPool, engine, ...parts }: DatabaseParts): D
   const prisma = new PrismaClient({
     adapter: new PrismaPg(pool),
     errorFormat: 'minimal',
-    transactionOptions: { maxWait: transactionWaitMs },
+    transactionOptions: transactions,
   });
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
@@ -256,6 +273,7 @@ function createDatabase({ pool, smallPool, engine, ...parts }: DatabaseParts): D
     lacksIndexes,
     location,
     appliedMigrations,
+    lockWaitMsMax,
     ...createQueries({ pool, smallPool }, engine),
     connections: () => ({
       busy: sum((each) => each.totalCount - each.idleCount),

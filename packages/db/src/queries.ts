@@ -24,7 +24,7 @@ export function createQueries(
 ): Pick<Database, 'query' | 'queryWithTimeout'> {
   const semaphore = createSemaphore(
     Math.max(1, Math.floor(pool.options.max * LONG_STATEMENT_POOL_SHARE)),
-    LONG_STATEMENT_WAIT_MS_MAX,
+    Math.max(LONG_STATEMENT_WAIT_MS_MAX, pool.options.connectionTimeoutMillis ?? 0),
   );
   // If no connections are reserved for small statements, all larger statements of `query` wait in this queue instead of
   // in the pool. A small statement then waits only for the statements that are already running, and for Prisma's
@@ -53,7 +53,8 @@ export function createQueries(
   ): Promise<Row[]> {
     await semaphore.acquire();
     try {
-      return await queryInTransaction({ name, text, values: [...values] }, timeoutMs);
+      const longerTimeoutMs = Math.max(timeoutMs, pool.options.query_timeout ?? 0);
+      return await queryInTransaction({ name, text, values: [...values] }, longerTimeoutMs);
     } finally {
       semaphore.release();
     }

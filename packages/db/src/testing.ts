@@ -28,6 +28,18 @@ declare const musterPglite: {
   openClone: (templateId: string, load: () => Promise<Blob>) => Promise<PGlite>;
 };
 
+/**
+ * Options with long time limits, for tests that do not test time limits. On a busy machine, a server or a test can
+ * stand still for seconds.
+ */
+export const PATIENT: DatabaseOptions = {
+  connectTimeoutMs: 60_000,
+  statementTimeoutMs: 60_000,
+  queryTimeoutMs: 60_000,
+  transactionTimeoutMs: 60_000,
+  lockWaitMsMax: 60_000,
+};
+
 /** A database that is deleted when it is closed. */
 export interface TestDatabase extends Database {
   /** The URL for a second process; null for an embedded database, which a second process cannot share. */
@@ -47,9 +59,10 @@ export const serverOnly = <Block extends { skip: unknown }>(block: Block): Block
 /** Returns the available engines, for `describe.each`. */
 export const testEngines = (): DatabaseEngine[] => (hasTestServer() ? ['pglite', 'postgresql'] : ['pglite']);
 
-/** Opens a new, empty database with all migrations applied. */
+/** Opens a new, empty database with all migrations applied. `options` replace options of `PATIENT`. */
 export function createTestDatabase(engine: DatabaseEngine, options: DatabaseOptions = {}): Promise<TestDatabase> {
-  return engine === 'pglite' ? createEmbedded(options) : createOnServer(options);
+  const allOptions = { ...PATIENT, ...options };
+  return engine === 'pglite' ? createEmbedded(allOptions) : createOnServer(allOptions);
 }
 
 async function createEmbedded(options: DatabaseOptions): Promise<TestDatabase> {
@@ -100,7 +113,7 @@ async function ensureServerTemplate(): Promise<string> {
     const unfinished = `${template}_unfinished`;
     await server.query(`DROP DATABASE IF EXISTS "${unfinished}" WITH (FORCE)`);
     await server.query(`CREATE DATABASE "${unfinished}" TEMPLATE template0`);
-    await (await openDatabase({ url: databaseUrl(unfinished) })).close();
+    await (await openDatabase({ url: databaseUrl(unfinished) }, PATIENT)).close();
     await server.query(`ALTER DATABASE "${unfinished}" RENAME TO "${template}"`);
   });
   return template;

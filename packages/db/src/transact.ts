@@ -17,9 +17,6 @@ const LOCK_TIMEOUT_MS = 100;
 /** Maximum milliseconds of the pause after a lock timeout. */
 const LOCK_PAUSE_MS_MAX = 200;
 
-/** Milliseconds after which a transaction is no longer repeated because of row locks. */
-const LOCK_WAIT_MS_MAX = 2_500;
-
 export interface TransactOptions {
   /** Maximum milliseconds that each attempt waits for a connection. */
   maxWait?: number;
@@ -34,14 +31,14 @@ export interface TransactOptions {
 
 /**
  * Runs `action` in a transaction, and repeats the transaction if the database rolled it back. After a deadlock or
- * serialization failure, makes up to five attempts. If another transaction holds a row lock, retries for 2.5 seconds,
- * and occupies a connection only for a small part of that time. Because `action` may run several times, it must have no
+ * serialization failure, makes up to five attempts. If another transaction holds a row lock, retries for
+ * `lockWaitMsMax`, and occupies a connection only for a small part of that time. Because `action` may run several times, it must have no
  * effects other than its writes through `tx`.
  *
  * @throws any error of `action`, and the last attempt's error.
  */
 export async function transact<T>(
-  { prisma, engine }: Pick<Database, 'prisma' | 'engine'>,
+  { prisma, engine, lockWaitMsMax }: Pick<Database, 'prisma' | 'engine' | 'lockWaitMsMax'>,
   action: (tx: Prisma.TransactionClient) => Promise<T>,
   { random = Math.random, ...options }: TransactOptions = {},
 ): Promise<T> {
@@ -55,7 +52,7 @@ export async function transact<T>(
         return action(tx);
       }, options);
     } catch (error) {
-      if (isLockTimeout(error) && performance.now() - startedAt < LOCK_WAIT_MS_MAX) {
+      if (isLockTimeout(error) && performance.now() - startedAt < lockWaitMsMax) {
         await pause(random() * LOCK_PAUSE_MS_MAX);
         continue;
       }

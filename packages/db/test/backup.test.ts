@@ -13,7 +13,7 @@ import { openDatabase } from '../src/open-database.js';
 import { migrationsDirectory } from '../src/package-paths.js';
 import { cachedTemplate } from '../src/template.js';
 import { backupBytes } from '../src/backup/write-backup.js';
-import { createEmptyServerDatabase, serverOnly } from '../src/testing.js';
+import { createEmptyServerDatabase, PATIENT, serverOnly } from '../src/testing.js';
 import { fillEveryTable, recordEvents, tablesAsText } from './every-table.js';
 import { container, createHost, rejectionOf, temporaryDirectory } from './fixtures.js';
 
@@ -311,7 +311,7 @@ describe('a restore', () => {
 // `backupBytes` reads from a client of the package pg. In this test, the client is connected to a server.
 serverOnly(test)('a backup is read in pieces limited by bytes, even if rows are compressed on disk', async () => {
   const { url, drop } = await createEmptyServerDatabase();
-  const database = await openDatabase({ url });
+  const database = await openDatabase({ url }, PATIENT);
   const client = new pg.Client(url);
   try {
     const hostId = await createHost(database);

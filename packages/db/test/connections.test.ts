@@ -13,9 +13,9 @@ import { rejectionOf } from './fixtures.js';
 
 const POOL_OPTIONS: PostgresPoolOptions = {
   poolMax: 1,
-  connectTimeoutMs: 2_000,
-  statementTimeoutMs: 2_500,
-  queryTimeoutMs: 3_000,
+  connectTimeoutMs: 60_000,
+  statementTimeoutMs: 60_000,
+  queryTimeoutMs: 60_000,
   applicationName: 'test',
 };
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 import type { Database, DatabaseEngine } from '../src/database.js';
 import { openDatabase, type DatabaseOptions } from '../src/open-database.js';
-import { createEmptyServerDatabase } from '../src/testing.js';
+import { createEmptyServerDatabase, PATIENT } from '../src/testing.js';
 
 /** Creates a directory. Also returns a function that deletes it. */
 export async function temporaryDirectory(): Promise<{ path: string; remove: () => Promise<void> }> {
@@ -32,11 +32,25 @@ export interface EmptyDatabase {
 export async function emptyDatabase(engine: DatabaseEngine): Promise<EmptyDatabase> {
   if (engine === 'postgresql') {
     const { url, drop } = await createEmptyServerDatabase();
-    return { open: (options) => openDatabase({ url }, options), remove: drop, dataDir: null };
+    return { open: (options) => openDatabase({ url }, { ...PATIENT, ...options }), remove: drop, dataDir: null };
   }
   const { path, remove } = await temporaryDirectory();
   const dataDir = join(path, 'data');
   return { open: (options) => openDatabase({ dataDir }, options), remove, dataDir };
+}
+
+/**
+ * Runs an action up to three times, and returns the milliseconds that its fastest run took. On a busy machine, a run can
+ * take seconds longer than usual.
+ */
+export async function fastestMs(action: () => Promise<unknown>): Promise<number> {
+  let fastest = Infinity;
+  for (let run = 0; run < 3 && fastest >= 500; run++) {
+    const startedAt = performance.now();
+    await action();
+    fastest = Math.min(fastest, performance.now() - startedAt);
+  }
+  return fastest;
 }
 
 /** Returns the error of a promise that must reject. */

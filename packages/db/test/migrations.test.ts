@@ -17,7 +17,7 @@ import { loadMigrations } from '../src/migrations.js';
 import { migrationsDirectory } from '../src/package-paths.js';
 import { openDatabase } from '../src/open-database.js';
 import { cachedTemplate } from '../src/template.js';
-import { createEmptyServerDatabase, serverOnly, testEngines } from '../src/testing.js';
+import { createEmptyServerDatabase, PATIENT, serverOnly, testEngines } from '../src/testing.js';
 import {
   container,
   emptyDatabase,
@@ -330,11 +330,11 @@ serverOnly(describe)('a user of a server', () => {
     await owner.query(`CREATE ROLE ${role} LOGIN PASSWORD 'guest'; GRANT ALL ON SCHEMA public TO ${role}`);
     const asGuest = Object.assign(new URL(url), { username: role, password: 'guest' }).href;
     try {
-      const error = await rejectionOf(openDatabase({ url: asGuest }));
+      const error = await rejectionOf(openDatabase({ url: asGuest }, PATIENT));
       expect(error).toBeInstanceOf(MigrationFailedError);
       expect(error.message).toMatch(/may not create the extension pg_trgm: .*"CREATE EXTENSION pg_trgm"/);
       await owner.query('CREATE EXTENSION pg_trgm');
-      await (await openDatabase({ url: asGuest })).close();
+      await (await openDatabase({ url: asGuest }, PATIENT)).close();
     } finally {
       await owner.query(`DROP OWNED BY ${role} CASCADE; DROP ROLE ${role}`);
       await owner.end();

@@ -20,7 +20,7 @@ import {
 import { loadMigrations } from '../src/migrations.js';
 import { openDatabase } from '../src/open-database.js';
 import { cachedTemplate } from '../src/template.js';
-import { createEmptyServerDatabase, serverOnly } from '../src/testing.js';
+import { createEmptyServerDatabase, PATIENT, serverOnly } from '../src/testing.js';
 import { fillEveryTable, recordEvents, tablesAsText } from './every-table.js';
 import { container, rejectionOf, temporaryDirectory, writeMigrations } from './fixtures.js';
 
@@ -192,12 +192,17 @@ serverOnly(describe)('a move to a server', () => {
   });
 
   test('is completed by the next call if the connection is lost during the commit', async () => {
-    await interfere(server.url, 'hosts', 'DEFERRED', 'PERFORM pg_sleep(1.5);');
+    const holder = new pg.Client({ connectionString: server.url });
+    await holder.connect();
+    await holder.query('SELECT pg_advisory_lock(1)');
+    await interfere(server.url, 'hosts', 'DEFERRED', 'PERFORM pg_advisory_xact_lock(1);');
     const { url, cut } = await proxyTo(server.url);
     const moving = rejectionOf(move(url));
-    await untilSleeping(server.url);
+    await untilCommitWaits(server.url);
     cut();
     const failure = await moving;
+    // The server now completes the commit.
+    await holder.end();
     expect(failure).toBeInstanceOf(DatabaseMovedError);
     expect(failure.message).toContain('run "muster move-database" again');
     expect((await rejectionOf(openDatabase({ dataDir }))).message).toBe(failure.message);
@@ -278,7 +283,7 @@ async function withDatabase<T>(
   target: Parameters<typeof openDatabase>[0],
   action: (database: Database) => Promise<T>,
 ): Promise<T> {
-  const database = await openDatabase(target);
+  const database = await openDatabase(target, PATIENT);
   try {
     return await action(database);
   } finally {
@@ -325,12 +330,12 @@ async function interfere(url: string, table: string, when: 'BEFORE INSERT' | 'DE
   );
 }
 
-/** Resolves when the move is in a trigger that sleeps. */
-async function untilSleeping(url: string): Promise<void> {
+/** Resolves when the move is in a trigger that waits for an advisory lock. */
+async function untilCommitWaits(url: string): Promise<void> {
   await eventually(async () => {
     const rows = await query(
       url,
-      `SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`,
+      `SELECT FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()`,
     );
     expect(rows).toHaveLength(1);
   });

@@ -9,7 +9,7 @@ import {
   type Database,
   type DatabaseTarget,
 } from '@muster/db';
-import { createEmptyServerDatabase, createTestDatabase, serverOnly, testEngines } from '@muster/db/testing';
+import { createEmptyServerDatabase, createTestDatabase, PATIENT, serverOnly, testEngines } from '@muster/db/testing';
 import { chmod, cp, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -20,7 +20,7 @@ afterEach(async () => {
 });
 
 async function open(target: DatabaseTarget): Promise<Database> {
-  const database = await openDatabase(target);
+  const database = await openDatabase(target, PATIENT);
   cleanUps.push(() => database.close());
   return database;
 }
@@ -226,17 +226,17 @@ serverOnly(describe).each(['postgresql'] as const)('a server (%s)', () => {
 
   test('with the tables of another application is rejected', async () => {
     const url = await emptyServerDatabase();
-    const database = await openDatabase({ url });
+    const database = await openDatabase({ url }, PATIENT);
     await database.prisma.$executeRaw`DROP TABLE _prisma_migrations`;
     await database.close();
-    await expect(openDatabase({ url })).rejects.toThrow(DatabaseUnsuitableError);
+    await expect(openDatabase({ url }, PATIENT)).rejects.toThrow(DatabaseUnsuitableError);
   });
 
   test('causes an error without the password if it rejects the password', async () => {
     const url = new URL(await emptyServerDatabase());
     url.username = 'nobody_here';
     url.password = 'hunter2';
-    const error: unknown = await openDatabase({ url: url.href }).catch((thrown: unknown) => thrown);
+    const error: unknown = await openDatabase({ url: url.href }, PATIENT).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(DatabaseUnreachableError);
     expect((error as Error).message).not.toContain('hunter2');
   });

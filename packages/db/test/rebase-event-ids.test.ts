@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { openDatabase } from '../src/open-database.js';
-import { createTestDatabase, serverOnly, type TestDatabase } from '../src/testing.js';
+import { createTestDatabase, PATIENT, serverOnly, type TestDatabase } from '../src/testing.js';
 import { recordEvents } from './every-table.js';
 import { createHost } from './fixtures.js';
 
@@ -20,7 +20,7 @@ serverOnly(describe)('history in a server database', () => {
       orderBy: [{ tx: 'asc' }, { id: 'asc' }],
       select: { name: true, tx: true, id: true },
     });
-  const start = async (): Promise<void> => (await openDatabase({ url: database.url! })).close();
+  const start = async (): Promise<void> => (await openDatabase({ url: database.url! }, PATIENT)).close();
 
   test('from another cluster keeps its order and precedes this cluster’s events after a start', async () => {
     await recordEvents(database, [

@@ -106,7 +106,7 @@ describe.each(testEngines())('with the schema on %s,', (engine) => {
     await action();
     // The connections of a pool report their statistics up to a second late.
     let after = await updates();
-    for (let tries = 0; after.total - before.total < rows && tries < 40; tries += 1) {
+    for (let tries = 0; after.total - before.total < rows && tries < 300; tries += 1) {
       await new Promise((resolve) => setTimeout(resolve, 100));
       after = await updates();
     }

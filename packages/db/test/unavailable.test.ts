@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { DatabaseReadOnlyError, isReadOnly, isTimeout, isUnavailable, openDatabase } from '@muster/db';
-import { createEmptyServerDatabase, serverOnly } from '@muster/db/testing';
+import { createEmptyServerDatabase, PATIENT, serverOnly } from '@muster/db/testing';
 import { eventually, startPostgresCluster } from '@muster/testkit';
 import pg from 'pg';
 
@@ -11,9 +11,10 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
 
   test('fails every call in bounded time while it is frozen, and then works again', async () => {
     const cluster = await startPostgresCluster();
-    const database = await openDatabase({ url: cluster.url }, { connectTimeoutMs: 300, queryTimeoutMs: 600 });
+    const options = { connectTimeoutMs: 300, queryTimeoutMs: 600 };
+    const database = await eventually(() => openDatabase({ url: cluster.url }, options));
     try {
-      await database.ping();
+      await eventually(() => database.ping());
       await cluster.freeze();
       const { prisma } = database;
       const attempts = [
@@ -25,10 +26,11 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
       ];
       for (const error of await Promise.all(attempts.map(failure))) expect(isUnavailable(error)).toBe(true);
       await cluster.unfreeze();
+      // On a busy machine, a single call can exceed these short timeouts.
       await eventually(() => database.ping());
-      expect(await prisma.organization.count()).toBe(0);
-      const transaction = prisma.$transaction(async (tx) => tx.organization.count());
-      expect(await transaction).toBe(0);
+      await eventually(async () => expect(await prisma.organization.count()).toBe(0));
+      const transaction = () => prisma.$transaction(async (tx) => tx.organization.count());
+      await eventually(async () => expect(await transaction()).toBe(0));
     } finally {
       await cluster.unfreeze();
       await database.close();
@@ -38,17 +40,24 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
 
   test('fails queries immediately after the first timeout until it responds again', async () => {
     const cluster = await startPostgresCluster();
-    const database = await openDatabase({ url: cluster.url }, { poolMax: 2, queryTimeoutMs: 1_000 });
+    const options = { poolMax: 2, queryTimeoutMs: 1_000 };
+    const database = await eventually(() => openDatabase({ url: cluster.url }, options));
     try {
-      await Promise.all([database.ping(), database.ping()]);
+      await eventually(() => Promise.all([database.ping(), database.ping()]));
       await cluster.freeze();
       // Two queries have a connection, and two queries wait for a connection.
       await Promise.all([1, 2, 3, 4].map(() => failure(database.ping())));
-      const startedAt = performance.now();
-      for (let i = 0; i < 20; i++) expect(isTimeout(await failure(database.ping()))).toBe(true);
-      expect(isTimeout(await failure(database.prisma.organization.count()))).toBe(true);
-      // If the queries waited for the frozen server, each would take at least a second.
-      expect(performance.now() - startedAt).toBeLessThan(10_000);
+      const durations: number[] = [];
+      const measuredFailure = async (query: () => Promise<unknown>) => {
+        const startedAt = performance.now();
+        expect(isTimeout(await failure(query()))).toBe(true);
+        durations.push(performance.now() - startedAt);
+      };
+      for (let i = 0; i < 20; i++) await measuredFailure(() => database.ping());
+      await measuredFailure(() => database.prisma.organization.count());
+      // If the queries waited for the frozen server, each would take at least a second. If this process stands still,
+      // few queries take long.
+      expect(durations.sort((a, b) => a - b)[10]).toBeLessThan(500);
       await cluster.unfreeze();
       await eventually(() => database.ping());
     } finally {
@@ -61,16 +70,21 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
   test('causes only one timeout if it freezes in the middle of a transaction', async () => {
     const cluster = await startPostgresCluster();
     const queryTimeoutMs = 3_000;
-    const database = await openDatabase({ url: cluster.url }, { queryTimeoutMs });
+    const database = await openDatabase({ url: cluster.url }, { connectTimeoutMs: 60_000, queryTimeoutMs });
     let unfrozen: Promise<void> | undefined;
     const ended = database.prisma.$transaction(
       async (tx) => {
         await tx.organization.count();
         await cluster.freeze();
         await failure(tx.organization.count());
-        const startedAt = performance.now();
-        const error = await failure(tx.organization.count());
-        return { error, ms: performance.now() - startedAt };
+        // The fastest of three further queries is measured, because this process can stand still.
+        let [error, ms]: [unknown, number] = [null, Infinity];
+        for (let query = 0; query < 3; query++) {
+          const startedAt = performance.now();
+          error = await failure(tx.organization.count());
+          ms = Math.min(ms, performance.now() - startedAt);
+        }
+        return { error, ms };
       },
       { timeout: 60_000 },
     );
@@ -80,7 +94,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
       expect(outcome.ms).toBeLessThan(queryTimeoutMs);
       await (unfrozen = cluster.unfreeze());
       await eventually(() => database.ping());
-      expect(await database.prisma.organization.count()).toBe(0);
+      await eventually(async () => expect(await database.prisma.organization.count()).toBe(0));
     } finally {
       await (unfrozen ?? cluster.unfreeze());
       await database.close();
@@ -90,14 +104,14 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
 
   test('is unavailable after it was killed, and the same pool works again after a restart', async () => {
     const cluster = await startPostgresCluster({ durable: true });
-    const database = await openDatabase({ url: cluster.url });
+    const database = await openDatabase({ url: cluster.url }, PATIENT);
     try {
       await database.prisma.organization.create({ data: { id: 'a', name: 'a', slug: 'a' } });
       await cluster.crash();
       expect(isUnavailable(await failure(database.ping()))).toBe(true);
       expect(isTimeout(await failure(database.prisma.organization.count()))).toBe(true);
       await cluster.restart();
-      expect(await database.prisma.organization.count()).toBe(1);
+      await eventually(async () => expect(await database.prisma.organization.count()).toBe(1));
     } finally {
       await database.close();
       await cluster.stop();
@@ -106,7 +120,7 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
 
   test('is not reported as unavailable if the query itself is wrong', async () => {
     const cluster = await startPostgresCluster();
-    const database = await openDatabase({ url: cluster.url });
+    const database = await openDatabase({ url: cluster.url }, PATIENT);
     try {
       for (const sql of ['SELECT 1 / 0', 'SELEC 1', 'SELECT * FROM nowhere']) {
         expect(isUnavailable(await failure(database.prisma.$queryRawUnsafe(sql)))).toBe(false);
@@ -126,7 +140,7 @@ serverOnly(describe).each(['postgresql'] as const)('a read-only server (%s)', ()
   /** Opens a database that the test can make read-only for new connections. Existing connections keep their mode. */
   async function openSwitchableDatabase() {
     const { url, drop } = await createEmptyServerDatabase();
-    const database = await openDatabase({ url }, { poolMax: 3 });
+    const database = await openDatabase({ url }, { ...PATIENT, poolMax: 3 });
     const name = new URL(url).pathname.slice(1);
     const admin = new pg.Client({ connectionString: url });
     admin.on('error', () => undefined);
@@ -189,7 +203,7 @@ serverOnly(describe).each(['postgresql'] as const)('a read-only server (%s)', ()
     const { url, demote, close } = await openSwitchableDatabase();
     try {
       await demote();
-      const error = (await failure(openDatabase({ url }))) as Error;
+      const error = (await failure(openDatabase({ url }, PATIENT))) as Error;
       expect(error).toBeInstanceOf(DatabaseReadOnlyError);
       expect(error.message).toMatch(
         /^The database postgresql:\/\/\S+ is read-only\. .* set DATABASE_URL to the primary/,

@@ -35,6 +35,8 @@ export interface AdmissionOptions {
    * decompressed bytes of a body count.
    */
   bodyBytesInWorkMax?: number;
+  /** Maximum milliseconds that a new request waits for a slot. All other waits are at least as long. */
+  waitMsMax?: number;
 }
 
 export interface AdmissionDependencies {
@@ -45,10 +47,7 @@ export interface AdmissionDependencies {
   isDraining: () => boolean;
 }
 
-/**
- * Maximum milliseconds that a new request waits for a slot. A longer wait is useless, because agents and people retry
- * after about this time.
- */
+/** The default of `waitMsMax`. A longer wait is useless, because agents and people retry after about this time. */
 const WAIT_MS_MAX = 2_000;
 
 /**
@@ -143,9 +142,11 @@ function pathOf(target: string): string {
  */
 export function createAdmissionControl(
   app: RequestListener,
-  { requestsInWorkMax = 256, waitingPerRequestMax = 10, bodyBytesInWorkMax = 64 * 1024 * 1024 }: AdmissionOptions,
+  options: AdmissionOptions,
   { logger, metrics, publicUrl, isDraining }: AdmissionDependencies,
 ): RequestListener {
+  const { requestsInWorkMax = 256, waitingPerRequestMax = 10, bodyBytesInWorkMax = 64 * 1024 * 1024 } = options;
+  const { waitMsMax = WAIT_MS_MAX } = options;
   const throttled = logThrottle(LOG_INTERVAL_MS, () => performance.now());
   const logRefusal = () => {
     throttled((refused) => logger.warn({ refused }, 'overloaded: refused requests'));
@@ -161,15 +162,15 @@ export function createAdmissionControl(
       requests: createSemaphore({
         capacity: inWorkMax,
         waitingMax: inWorkMax * waitingPerRequestMax,
-        waitMsMax: WAIT_MS_MAX,
+        waitMsMax,
         highMax: Math.max(1, Math.floor(inWorkMax * PROCESSING_SHARE)),
-        highWaitMsMax: PROCESSING_WAIT_MS_MAX,
+        highWaitMsMax: Math.max(waitMsMax, PROCESSING_WAIT_MS_MAX),
         onRefusal: logRefusal,
       }),
       bytes: createByteBudget({
         capacity,
         holderBytesMax: admittedRequestBytesMax,
-        waitMsMax: BYTES_WAIT_MS_MAX,
+        waitMsMax: Math.max(waitMsMax, BYTES_WAIT_MS_MAX),
         onRefusal: logRefusal,
       }),
       admittedRequestBytesMax,

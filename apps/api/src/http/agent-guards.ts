@@ -17,6 +17,8 @@ export interface AgentGuardOptions {
   refusals: SnapshotRefusalRecorder;
   limits: AgentLimits;
   enrollmentLimit: EnrollmentLimit;
+  /** Replaces the time limit of the queue per host. */
+  waitMsMax: number | undefined;
   delayRefusal: DelayRefusal;
 }
 
@@ -35,8 +37,9 @@ const HOST_QUEUE_LIMITS = { waitingMax: 8, waitMsMax: 2_000 };
  */
 export function createAgentGuards(options: AgentGuardOptions): AgentGuards {
   const { authenticateAgent, authenticateEnrollment, refusals, limits, enrollmentLimit, delayRefusal } = options;
-  const runCallExclusive = createKeyedMutex('host', HOST_QUEUE_LIMITS);
-  const runSnapshotExclusive = createKeyedMutex('host', HOST_QUEUE_LIMITS);
+  const { waitMsMax = HOST_QUEUE_LIMITS.waitMsMax } = options;
+  const runCallExclusive = createKeyedMutex('host', { ...HOST_QUEUE_LIMITS, waitMsMax });
+  const runSnapshotExclusive = createKeyedMutex('host', { ...HOST_QUEUE_LIMITS, waitMsMax });
 
   return {
     agent: ({ limits: kind }) => {

@@ -135,12 +135,16 @@ export function createBrokenRequestHandler(connections: Connections, logger: Log
 function lingerAndClose(socket: Duplex): void {
   const close = () => socket.destroy();
   const limit = setTimeout(close, LINGER_MS_MAX);
-  let silence = setTimeout(close, LINGER_SILENT_MS_MAX);
+  let turn: NodeJS.Immediate | undefined;
+  // If this process was paused, the event loop first reads what has arrived in the meantime.
+  const closeIfSilent = () => void (turn = setImmediate(close));
+  let silence = setTimeout(closeIfSilent, LINGER_SILENT_MS_MAX);
   // Node's own listener would parse the input and report it as malformed again.
   socket.removeAllListeners('data');
   socket.on('data', () => {
     clearTimeout(silence);
-    silence = setTimeout(close, LINGER_SILENT_MS_MAX);
+    clearImmediate(turn);
+    silence = setTimeout(closeIfSilent, LINGER_SILENT_MS_MAX);
   });
   socket.once('end', close);
   socket.once('close', () => {

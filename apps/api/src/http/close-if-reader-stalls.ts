@@ -4,12 +4,18 @@ import type { Response } from 'express';
 export const STALLED_MS_MAX = 30_000;
 
 /**
+ * Number of consecutive checks without progress after which a client has stalled. Checks are counted instead of
+ * milliseconds, because after a pause of this process, even a client that reads has made no progress.
+ */
+const CHECKS_MAX = 4;
+
+/**
  * Closes the connection of a client that has read nothing for `stalledMsMax` milliseconds while data is pending.
  * Otherwise, the response would continue to occupy memory and one of the slots for long responses. Call this function
  * before the response begins. `onClose` is called once when the response has ended, successfully or not.
  */
 export function closeIfReaderStalls(res: Response, stalledMsMax: number, onClose?: () => void): void {
-  let [bytesRead, readAt] = [-1, performance.now()];
+  let [bytesRead, checksWithoutProgress] = [-1, 0];
   const check = setInterval(() => {
     const { socket } = res;
     if (res.closed) clearInterval(check);
@@ -17,10 +23,11 @@ export function closeIfReaderStalls(res: Response, stalledMsMax: number, onClose
     const bytesReadNow = socket.bytesWritten - res.writableLength;
     if (res.writableLength === 0 || bytesReadNow !== bytesRead) {
       bytesRead = bytesReadNow;
-      readAt = performance.now();
-    } else if (performance.now() - readAt >= stalledMsMax) {
-      res.destroy();
+      checksWithoutProgress = 0;
+    } else {
+      checksWithoutProgress += 1;
+      if (checksWithoutProgress === CHECKS_MAX) res.destroy();
     }
-  }, stalledMsMax / 4).unref();
+  }, stalledMsMax / CHECKS_MAX).unref();
   if (onClose !== undefined) res.once('close', onClose);
 }

@@ -29,11 +29,12 @@ export interface Connections {
   closeAfterResponses(): void;
 
   /**
-   * Closes each connection that has sent nothing for at least `silentMs`, for example a connection that never sent a
-   * request, or sent only part of a request. Connections that wait for a response are not closed. Call this function
-   * repeatedly, because it measures the silence from call to call.
+   * Closes each connection that has sent nothing during `checks` consecutive calls of this function, for example a
+   * connection that never sent a request, or sent only part of a request. Connections that wait for a response are not
+   * closed. Call this function at regular intervals. Calls are counted instead of milliseconds, because a process that
+   * was paused must read what has arrived in the meantime before it closes a connection.
    */
-  closeStalled(silentMs: number): void;
+  closeStalled(checks: number): void;
 }
 
 interface Connection {
@@ -41,8 +42,8 @@ interface Connection {
   readonly exchanges: Exchange[];
   /** The number of bytes read at the last check. */
   bytesRead: number;
-  /** The time since which `bytesRead` has not changed. */
-  sinceMs: number;
+  /** The number of consecutive checks at which `bytesRead` had not changed. */
+  silentChecks: number;
 }
 
 /**
@@ -75,7 +76,7 @@ export function trackConnections(server: Server): Connections {
   }
 
   server.on('connection', (socket: Socket) => {
-    connections.set(socket, { socket, exchanges: [], bytesRead: -1, sinceMs: 0 });
+    connections.set(socket, { socket, exchanges: [], bytesRead: -1, silentChecks: 0 });
     socket.once('close', () => forget(socket));
   });
 
@@ -106,16 +107,16 @@ export function trackConnections(server: Server): Connections {
       }
     },
 
-    closeStalled(silentMs) {
-      const now = performance.now();
+    closeStalled(checks) {
       for (const connection of connections.values()) {
         const { socket } = connection;
         const isAwaitingResponse = exchanges(socket).some(({ req, res }) => req.complete && !res.closed);
         if (isAwaitingResponse || socket.bytesRead !== connection.bytesRead) {
           connection.bytesRead = socket.bytesRead;
-          connection.sinceMs = now;
-        } else if (now - connection.sinceMs >= silentMs) {
-          socket.destroy();
+          connection.silentChecks = 0;
+        } else {
+          connection.silentChecks += 1;
+          if (connection.silentChecks >= checks) socket.destroy();
         }
       }
     },

@@ -128,10 +128,14 @@ const LACKS_INDEXES_DETAIL =
  * Converts any thrown error into a problem document. Messages of domain errors are public. For any other error, the
  * document contains only the request id. The log contains the details and the request id.
  */
-export function handleErrors(logger: Logger, lacksIndexes: () => boolean): ErrorRequestHandler {
+export function handleErrors(
+  logger: Logger,
+  lacksIndexes: () => boolean,
+  elapsedMs = () => performance.now(),
+): ErrorRequestHandler {
   // While the database is unavailable, all requests of a fleet fail for the same reason, so not every failure is
   // logged.
-  const logThrottled = logThrottle(LOG_INTERVAL_MS, () => performance.now());
+  const logThrottled = logThrottle(LOG_INTERVAL_MS, elapsedMs);
   return (thrown: unknown, req, res, _next) => {
     if (thrown instanceof RequestAbortedError || res.headersSent) {
       res.destroy();

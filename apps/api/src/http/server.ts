@@ -32,11 +32,11 @@ const BACKLOG = 4_096;
 /** Maximum milliseconds for which requests in flight continue after the server has stopped accepting connections. */
 const FINISH_TIMEOUT_MS = 10_000;
 
-/** During shutdown, a connection with an incomplete request is closed if no byte arrives for this many milliseconds. */
-const STALLED_MS = 1_500;
-
 /** During shutdown, milliseconds between two checks for connections with an incomplete request. */
 const STALLED_CHECK_INTERVAL_MS = 100;
+
+/** During shutdown, a connection with an incomplete request is closed if no byte arrives during this many checks. */
+const STALLED_CHECKS = 15;
 
 export interface HttpServer {
   /** The URL at which the server listens. */
@@ -105,7 +105,7 @@ async function drain(server: Server, connections: Connections, graceMs: number):
   connections.closeAfterResponses();
   await new Promise((resolve) => setTimeout(resolve, graceMs));
   const forcedClose = setTimeout(() => server.closeAllConnections(), FINISH_TIMEOUT_MS);
-  const stalledCheck = setInterval(() => connections.closeStalled(STALLED_MS), STALLED_CHECK_INTERVAL_MS);
+  const stalledCheck = setInterval(() => connections.closeStalled(STALLED_CHECKS), STALLED_CHECK_INTERVAL_MS);
   await new Promise<void>((resolve) => {
     server.close(() => resolve());
     server.closeIdleConnections();

@@ -27,6 +27,8 @@ export interface AgentRouteOptions {
   recordSnapshot: (summary: SyncSummary) => void;
   limits: AgentLimits;
   enrollmentLimit: EnrollmentLimit;
+  /** Replaces the time limits of the queues per host and per enrollment token. */
+  waitMsMax: number | undefined;
   delayRefusal: DelayRefusal;
 }
 
@@ -58,8 +60,9 @@ function agentRoutes(options: AgentRouteOptions): Route[] {
     recordSnapshot,
     limits,
     enrollmentLimit,
+    waitMsMax = ENROLLMENT_QUEUE_LIMITS.waitMsMax,
   } = options;
-  const runEnrollmentExclusive = createKeyedMutex('enrollment token', ENROLLMENT_QUEUE_LIMITS);
+  const runEnrollmentExclusive = createKeyedMutex('enrollment token', { ...ENROLLMENT_QUEUE_LIMITS, waitMsMax });
 
   return [
     // POST /api/agent/enroll

@@ -7,7 +7,7 @@ import type { Contender } from './contender.js';
 
 /** Muster's service, called with the same arguments as in Muster's route. */
 export async function createMuster(url: string): Promise<Contender> {
-  const db = await openDatabase({ url }, { poolMax: POOL_MAX });
+  const db = await openDatabase({ url }, { poolMax: POOL_MAX, statementTimeoutMs: 60_000, queryTimeoutMs: 60_000 });
   const service = createContainerService(db, { now: () => new Date() });
   return {
     id: 'muster',

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { eventually } from '../../src/child-process.js';
 import { startReplayedEngine, type CapturedEngine } from '../../src/engine-replay/index.js';
 
 type StartedEngine = Awaited<ReturnType<typeof startReplayedEngine>>;
@@ -80,7 +81,12 @@ test('after setFault, the calls of a route fail in the requested way', async () 
   server.setFault('list', { kind: 'reset' });
   await expect(fetch(`${base}/containers/json`).then((response) => response.text())).rejects.toThrow();
   server.setFault('list', { kind: 'hang' });
-  await expect(fetch(`${base}/containers/json`, { signal: AbortSignal.timeout(100) })).rejects.toThrow();
+  const abort = new AbortController();
+  const hanging = expect(fetch(`${base}/containers/json`, { signal: abort.signal })).rejects.toThrow();
+  await eventually(() => expect(server.calls.list).toBe(4));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  abort.abort();
+  await hanging;
   server.setFault('list', null);
   expect((await fetch(`${base}/containers/json`)).status).toBe(200);
   expect(server.calls.list).toBe(5);

@@ -23,9 +23,6 @@ const ATTEMPTS_MAX = 30;
 /** Maximum wait before another attempt, in milliseconds. */
 const RETRY_DELAY_MS_MAX = 60;
 
-/** Maximum milliseconds that a sync waits for the host's row lock. */
-const LOCK_WAIT_MS_MAX = 2_500;
-
 /** Milliseconds between two checks of whether the row is still locked. */
 const LOCK_PAUSE_MS = 50;
 
@@ -89,7 +86,7 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
  * @throws UnavailableError if the lock is not released in time.
  */
 async function waitUntilUnlocked(db: Database, hostId: string): Promise<void> {
-  for (let waitedMs = 0; waitedMs < LOCK_WAIT_MS_MAX; waitedMs += LOCK_PAUSE_MS) {
+  for (let waitedMs = 0; waitedMs < db.lockWaitMsMax; waitedMs += LOCK_PAUSE_MS) {
     if ((await findHostLock(db, hostId)) !== 'locked') return;
     await pause(LOCK_PAUSE_MS);
   }
