@@ -36,6 +36,8 @@ export interface Traffic {
   cached: boolean;
   /** How many reports are sent at the same time; default: 1. */
   atOnce?: number;
+  /** Whether new hosts replace the known ones before the first round. */
+  onNewHosts?: boolean;
 }
 
 /** CPU milliseconds. */
@@ -62,14 +64,17 @@ export async function createSide({ name, main, isHttp, convert, serverUrl, ...si
 
   /** Creates hosts in the database. All sides give the same containers to the host with the same number. */
   const addHosts = async () => {
-    const hosts = await withConnection(url, (client) => seedHosts(client, `fleet-${seeded}`, size.hosts));
-    return hosts.map((host) => {
+    const added = await withConnection(url, (client) => seedHosts(client, `fleet-${seeded}`, size.hosts));
+    return added.map((host) => {
       agents.set(host.id, host);
       const simulated = simulateHost({ seed: 1, index: seeded++, containers: size.containers, mix: 'varied' });
       return { id: host.id, simulated, progress: NO_PROGRESS, sequence: 0 };
     });
   };
   let hosts = await addHosts();
+  const replaceHosts = async () => {
+    hosts = await addHosts();
+  };
 
   function nextReport(host: (typeof hosts)[number], { kind, percent, cached }: Traffic): Report {
     if (kind === 'heartbeat') return { kind, hostId: host.id };
@@ -80,14 +85,14 @@ export async function createSide({ name, main, isHttp, convert, serverUrl, ...si
   }
 
   return {
-    name,
     url,
+    replaceHosts,
     /**
      * Creates the reports of a round. Returns a function that sends the next report of each host, and measures only the
      * sending.
      */
     async prepare(traffic: Traffic): Promise<() => Promise<Cost>> {
-      if (traffic.kind === 'first') hosts = await addHosts();
+      if (traffic.kind === 'first') await replaceHosts();
       const reports = Array.from({ length: traffic.perHost }, () => hosts.map((host) => nextReport(host, traffic)));
       await target.prepare(reports.flat());
       const postgresCpuMs = await backendsCpuMs(url);
