@@ -19,11 +19,8 @@ import { createYielder, type Yielder } from '../../lib/yielder.js';
 export interface BodyReader {
   /** Returns the cache entry for comparing the next snapshot with this one. */
   cacheEntry(): Pick<CachedSnapshot, 'body' | 'bounds'>;
-  /**
-   * Returns the decompressed body, split into containers; null if it cannot be split. The split is faster with the
-   * host's last body.
-   */
-  split(last?: SplitBody): Promise<SplitBody | null>;
+  /** Returns the decompressed body, split into containers; null if it cannot be split. */
+  split(): Promise<SplitBody | null>;
   /**
    * Returns all containers.
    * @throws InvalidRequestError that lists the invalid fields.
@@ -56,7 +53,7 @@ export function createBodyReader(
       throw error;
     }
   }
-  async function scan(last: SplitBody | null = null): Promise<BodyScan> {
+  async function scan(): Promise<BodyScan> {
     if (scanned !== undefined) return scanned;
     const text = await bytes();
     if (bounds !== null) return (scanned = { kind: 'split', split: { bytes: text, bounds } });
@@ -64,7 +61,7 @@ export function createBodyReader(
     // too long.
     const isLong = text.length > PARSE_BYTES_MAX;
     if (isLong) await createYielder().yieldToEventLoop();
-    scanned = await scanBody(text, last);
+    scanned = await scanBody(text);
     if (isLong) await createYielder().yieldToEventLoop();
     if (scanned.kind === 'split') usage.textBytes += (LONG_WEIGHT - 1) * longBytes(scanned.split);
     return scanned;
@@ -76,8 +73,8 @@ export function createBodyReader(
       body: { bytes: body.bytes, encoding: body.encoding },
       bounds: scanned?.kind === 'split' ? scanned.split.bounds : null,
     }),
-    split: async (last) => {
-      const result = await scan(last);
+    split: async () => {
+      const result = await scan();
       return result.kind === 'split' ? result.split : null;
     },
     rows: async () => {

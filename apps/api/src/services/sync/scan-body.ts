@@ -45,11 +45,8 @@ const STEP_BYTES = 64 * 1024;
  * parsing nine megabytes of `[],` (three million elements) would take many times nine megabytes of memory. Tracks only
  * strings, brackets and commas. The JSON is not validated here, because the parser validates each element later, and an
  * invalid element never equals an accepted one.
- *
- * An element whose text is the same at the same place of `last`, the host's last body, is not scanned again. In most
- * snapshots, nearly all elements are the same.
  */
-export async function scanBody(bytes: Buffer, last: SplitBody | null = null): Promise<BodyScan> {
+export async function scanBody(bytes: Buffer): Promise<BodyScan> {
   let at = 0;
   while (isSpace(bytes[at])) at++;
   if (bytes[at] !== OPEN_BRACKET) return { kind: 'no-array' };
@@ -59,26 +56,17 @@ export async function scanBody(bytes: Buffer, last: SplitBody | null = null): Pr
   const bounds: number[] = [];
   let [elementStart, depth, values, openings] = [at, 0, 0, 0];
   let isInString = false;
-  let isAtStart = true;
   const hasTooManyValues = (end: number) =>
     (openings > VALUES_ALLOWED && openings * PORT_BYTES_MIN > end - elementStart) ||
     values > openings * PORT_VALUES_MAX + VALUES_ALLOWED;
 
   while (at < bytes.length && depth >= 0) {
     for (const stop = Math.min(bytes.length, at + STEP_BYTES); at < stop; at++) {
-      if (isInString) {
-        at = findQuote(bytes, at, stop);
-        if (at >= stop) break;
-        isInString = false;
-        continue;
-      }
-      if (isAtStart && last !== null) {
-        const end = at + knownLength(last, bounds.length, bytes, at);
-        isAtStart = false;
-        if (bytes[end] === COMMA) at = end;
-      }
       const byte = bytes[at];
-      if (byte === QUOTE) {
+      if (isInString) {
+        if (byte === QUOTE) isInString = false;
+        else if (byte === BACKSLASH) at++;
+      } else if (byte === QUOTE) {
         isInString = true;
       } else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
         depth++;
@@ -94,7 +82,6 @@ export async function scanBody(bytes: Buffer, last: SplitBody | null = null): Pr
         bounds.push(elementStart, at);
         if (bounds.length === 2 * SNAPSHOT_CONTAINERS_MAX) return { kind: 'too-many' };
         [elementStart, values, openings] = [at + 1, 0, 0];
-        isAtStart = true;
       }
     }
     if (at < bytes.length && yielder.shouldYield()) await yielder.yieldToEventLoop();
@@ -103,24 +90,6 @@ export async function scanBody(bytes: Buffer, last: SplitBody | null = null): Pr
   if (bytes[at] !== CLOSE_BRACKET || !isBlank(bytes, at + 1, bytes.length)) return { kind: 'broken' };
   if (bounds.length > 0 || !isBlank(bytes, elementStart, at)) bounds.push(elementStart, at);
   return { kind: 'split', split: { bytes, bounds: Uint32Array.from(bounds) } };
-}
-
-/** Returns the position of the quote that ends a string, or a position from `stop` on if the string continues. */
-function findQuote(bytes: Buffer, start: number, stop: number): number {
-  let at = start;
-  while (at < stop && bytes[at] !== QUOTE) at += bytes[at] === BACKSLASH ? 2 : 1;
-  return at;
-}
-
-/**
- * Returns the length of the element of `last` whose bounds begin at `place`, if the bytes at `start` are the same text;
- * otherwise 0.
- */
-function knownLength({ bytes: lastBytes, bounds }: SplitBody, place: number, bytes: Buffer, start: number): number {
-  const [lastStart, lastEnd] = [bounds[place], bounds[place + 1]];
-  if (lastStart === undefined || lastEnd === undefined) return 0;
-  const end = start + lastEnd - lastStart;
-  return end < bytes.length && lastBytes.compare(bytes, start, end, lastStart, lastEnd) === 0 ? end - start : 0;
 }
 
 function isBlank(bytes: Buffer, start: number, end: number): boolean {

@@ -55,7 +55,7 @@ const CHUNK_BYTES = 24 * 1024;
 async function diffBodies(cached: CachedSnapshot, reader: BodyReader): Promise<SnapshotDiff | null> {
   const yielder = createYielder();
   const before = await createBodyReader(cached.body, { bounds: cached.bounds }).split();
-  const after = before && (await reader.split(before));
+  const after = await reader.split();
   if (before === null || after === null || elementCount(before) !== elementCount(after)) return null;
   const differingIndexes = differingElements(before, after);
   const diff = emptyDiff(elementCount(after) - differingIndexes.length);
