@@ -1,9 +1,5 @@
-import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import type { createContainerService } from '@muster/api/container-service';
-import type { Container, Heartbeat } from '@muster/contracts';
-import type { openDatabase } from '@muster/db';
+import type { Container } from '@muster/contracts';
 import {
   advance,
   NO_PROGRESS,
@@ -12,14 +8,18 @@ import {
   simulateHost,
   touchesOfPercent,
   type ChangeKind,
+  type SeededHost,
 } from '@muster/fleet';
 import { createDatabase, withConnection } from '@muster/testkit/databases';
-import { ownCpuMs } from '@muster/testkit/proc';
+import type { Report } from './report.js';
+import { startServer, startServices } from './targets.js';
 
 export interface SideOptions {
   name: string;
-  /** The main program of the built API. Its container service is called in this process. */
+  /** The main program of the built API. */
   main: string;
+  /** Whether the reports are sent over HTTP. If not, a process calls the services of the API. */
+  isHttp: boolean;
   /** Changes a snapshot before it is sent. */
   convert: (container: Container) => Container;
   serverUrl: string;
@@ -27,10 +27,7 @@ export interface SideOptions {
   containers: number;
 }
 
-/**
- * What each side sends in a round: the first snapshots of new hosts, or a number of snapshots or heartbeats for each
- * known host.
- */
+/** The reports of a round: the first snapshots of new hosts, or a number of snapshots or heartbeats per known host. */
 export interface Traffic {
   kind: ChangeKind | 'first' | 'heartbeat';
   percent: number;
@@ -39,6 +36,8 @@ export interface Traffic {
   cached: boolean;
   /** How many reports are sent at the same time; default: 1. */
   atOnce?: number;
+  /** Whether new hosts replace the known ones before the first round. */
+  onNewHosts?: boolean;
 }
 
 /** CPU milliseconds. */
@@ -47,98 +46,65 @@ export interface Cost {
   postgres: number;
 }
 
-interface HeartbeatService {
-  beat(hostId: string, heartbeat: Heartbeat, stream: string): Promise<{ snapshotRequired: boolean }>;
-}
-
 export type Side = Awaited<ReturnType<typeof createSide>>;
 
-/** A heartbeat of an agent that has no problem and has reported its engine before. */
-const HEARTBEAT = {
-  engine: { name: 'docker', version: '28.5.2', apiVersion: '1.51' },
-  os: 'Debian GNU/Linux 12',
-  agentVersion: '0.1.0',
-};
-
-/** Creates a database with the migrations of one version, and the container service of this version. */
-export async function createSide({ name, main, convert, serverUrl, ...size }: SideOptions) {
-  const api = (await import(join(dirname(main), 'services/container.js'))) as {
-    createContainerService: typeof createContainerService;
-  };
-  const { createHeartbeatService } = (await import(join(dirname(main), 'services/sync/heartbeat.js'))) as {
-    createHeartbeatService: (db: unknown, options: { now: () => Date }) => HeartbeatService;
-  };
-  const storage = (await import(join(dirname(main), '../../../packages/db/dist/index.js'))) as {
-    openDatabase: typeof openDatabase;
-  };
+/** Creates a database with the migrations of one version, and starts this version in a process of its own. */
+export async function createSide({ name, main, isHttp, convert, serverUrl, ...size }: SideOptions) {
   const url = await createDatabase(serverUrl, name);
-  const db = await storage.openDatabase({ url });
-  const now = () => new Date();
-  const cachedService = api.createContainerService(db, { now });
-  const uncachedService = api.createContainerService(db, { now, memoryBytesMax: 0 });
-  const heartbeatService = createHeartbeatService(db, { now });
+  const agents = new Map<string, SeededHost>();
+  const target = isHttp ? await startServer(main, url, agents) : await startServices(main, url);
+  // A server has already created the organization.
   await withConnection(url, (client) =>
-    client.query(`INSERT INTO organizations (id, name, slug) VALUES ($1, 'Default', 'default')`, [ORGANIZATION]),
+    client.query(
+      `INSERT INTO organizations (id, name, slug) VALUES ($1, 'Default', 'default') ON CONFLICT DO NOTHING`,
+      [ORGANIZATION],
+    ),
   );
   let seeded = 0;
 
   /** Creates hosts in the database. All sides give the same containers to the host with the same number. */
   const addHosts = async () => {
-    const hosts = await withConnection(url, (client) => seedHosts(client, `fleet-${seeded}`, size.hosts));
-    return hosts.map(({ id }) => {
+    const added = await withConnection(url, (client) => seedHosts(client, `fleet-${seeded}`, size.hosts));
+    return added.map((host) => {
+      agents.set(host.id, host);
       const simulated = simulateHost({ seed: 1, index: seeded++, containers: size.containers, mix: 'varied' });
-      return { id, simulated, progress: NO_PROGRESS, sequence: 0, digest: '' };
+      return { id: host.id, simulated, progress: NO_PROGRESS, sequence: 0 };
     });
   };
   let hosts = await addHosts();
+  const replaceHosts = async () => {
+    hosts = await addHosts();
+  };
 
-  /** Returns a function that sends the host's next report. */
-  function nextReport(host: (typeof hosts)[number], { kind, percent, cached }: Traffic): () => Promise<void> {
-    if (kind === 'heartbeat') {
-      const heartbeat = { ...HEARTBEAT, digest: host.digest, sentAt: now().toISOString() };
-      return async () => {
-        const { snapshotRequired } = await heartbeatService.beat(host.id, heartbeat, host.id);
-        if (snapshotRequired) throw new Error(`${name}: a heartbeat did not match the stored snapshot`);
-      };
-    }
+  function nextReport(host: (typeof hosts)[number], { kind, percent, cached }: Traffic): Report {
+    if (kind === 'heartbeat') return { kind, hostId: host.id };
     if (kind !== 'first') host.progress = advance(host.progress, kind, touchesOfPercent(percent, size.containers));
     host.sequence += 1;
-    const bytes = Buffer.from(JSON.stringify(host.simulated.snapshot(host.progress).map(convert)));
-    const digest = createHash('sha256').update(bytes).digest('base64url');
-    host.digest = digest;
-    const order = { stream: host.id, sequence: host.sequence };
-    return async () => {
-      const service = cached ? cachedService : uncachedService;
-      const metadata = { order, observedAt: now(), complete: true, digest };
-      const { applied } = await service.syncContainers(host.id, { bytes, encoding: 'identity' }, metadata);
-      if (!applied) throw new Error(`${name}: a snapshot was not applied`);
-    };
+    const body = JSON.stringify(host.simulated.snapshot(host.progress).map(convert));
+    return { kind: 'snapshot', hostId: host.id, body, sequence: host.sequence, cached };
   }
 
   return {
-    name,
     url,
+    replaceHosts,
     /**
-     * Creates the reports of a round, in order. Returns a function that sends the `atOnce` reports of a turn at the
-     * same time, and measures only the sending.
+     * Creates the reports of a round. Returns a function that sends the next report of each host, and measures only the
+     * sending.
      */
-    async prepare(traffic: Traffic): Promise<(turn: number) => Promise<Cost>> {
-      if (traffic.kind === 'first') hosts = await addHosts();
-      const reports = Array.from({ length: traffic.perHost }, () =>
-        hosts.map((host) => nextReport(host, traffic)),
-      ).flat();
+    async prepare(traffic: Traffic): Promise<() => Promise<Cost>> {
+      if (traffic.kind === 'first') await replaceHosts();
+      const reports = Array.from({ length: traffic.perHost }, () => hosts.map((host) => nextReport(host, traffic)));
+      await target.prepare(reports.flat());
       const postgresCpuMs = await backendsCpuMs(url);
-      const { atOnce = 1 } = traffic;
-      return async (turn) => {
-        const sent = reports.slice(turn * atOnce, (turn + 1) * atOnce);
-        const before = { node: ownCpuMs(), postgres: postgresCpuMs() };
-        await Promise.all(sent.map((send) => send()));
-        return { node: ownCpuMs() - before.node, postgres: postgresCpuMs() - before.postgres };
+      return async () => {
+        const before = postgresCpuMs();
+        const node = await target.send(hosts.length, traffic.atOnce ?? 1);
+        return { node, postgres: postgresCpuMs() - before };
       };
     },
     /** Removes dead rows, so that no autovacuum is needed. */
     vacuum: () => withConnection(url, (client) => client.query('VACUUM (ANALYZE)')),
-    close: () => db.close(),
+    close: () => target.stop(),
   };
 }
 

@@ -22,12 +22,17 @@ const PACKAGES = ['contracts', 'directory-lock', 'db', 'client', 'api', 'agent',
   (name) => `@muster/${name}`,
 );
 
-const commitsByVersion = async (): Promise<Record<string, string>> =>
-  JSON.parse(await readFile(join(ROOT, 'docs/benchmarks/baselines.json'), 'utf8')) as Record<string, string>;
+/** Returns the commit of a version, which is a name in baselines.json or a revision of git. */
+async function commitOf(version: string): Promise<string> {
+  const commits = JSON.parse(await readFile(join(ROOT, 'docs/benchmarks/baselines.json'), 'utf8')) as {
+    [version: string]: string;
+  };
+  return commits[version] ?? execFileSync('git', ['rev-parse', version], { cwd: ROOT, encoding: 'utf8' }).trim();
+}
 
 /** Returns why an old version cannot be built here, or null if it can be built. */
 export async function whyUnavailable(version: string): Promise<string | null> {
-  const commit = (await commitsByVersion())[version]!;
+  const commit = await commitOf(version);
   const { status } = spawnSync('git', ['cat-file', '-e', `${commit}^{commit}`], { cwd: ROOT });
   return status === 0 ? null : `commit ${commit} (${version}) is not in this clone: run "git fetch --unshallow"`;
 }
@@ -40,7 +45,7 @@ export interface OldVersion {
 
 /** Builds an old version from git, unless an earlier run has built it. */
 export async function buildOldVersion(version: string): Promise<OldVersion> {
-  const commit = (await commitsByVersion())[version]!;
+  const commit = await commitOf(version);
   const directory = join(CACHE, commit);
   if (!existsSync(directory)) await build(commit, directory);
   return { mainOf: (app) => join(directory, `apps/${app}/dist/main.js`) };
