@@ -32,8 +32,8 @@ export interface TransactOptions {
 /**
  * Runs `action` in a transaction, and repeats the transaction if the database rolled it back. After a deadlock or
  * serialization failure, makes up to five attempts. If another transaction holds a row lock, retries for
- * `lockWaitMsMax`, and occupies a connection only for a small part of that time. Because `action` may run several times, it must have no
- * effects other than its writes through `tx`.
+ * `lockWaitMsMax`, and occupies a connection only for a small part of that time. Because `action` may run several
+ * times, it must have no effects other than its writes through `tx`.
  *
  * @throws any error of `action`, and the last attempt's error.
  */
