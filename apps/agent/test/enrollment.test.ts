@@ -347,15 +347,12 @@ describe('the state directory', () => {
   );
 
   test('causes an error within a second if it cannot be created', async () => {
-    const [since, cpuBefore] = [performance.now(), process.cpuUsage()];
+    const since = performance.now();
     await expect(fixture.once({ MUSTER_STATE_DIR: '/proc/1/x/y' })).rejects.toMatchObject({
       exitCode: 1,
       message: expect.stringContaining('/proc/1/x/y'),
     });
-    // Node.js would try to create such a directory endlessly. On a busy machine, only the CPU time is short.
-    const { user, system } = process.cpuUsage(cpuBefore);
-    expect((user + system) / 1_000).toBeLessThan(1_000);
-    expect(performance.now() - since).toBeLessThan(30_000);
+    expect(performance.now() - since).toBeLessThan(1_000);
   });
 
   test('is used by only one agent at a time', async () => {

@@ -264,7 +264,6 @@ serverOnly(describe)('with 5,000 hosts on PostgreSQL, the writer', () => {
     for (const host of [live, locked]) await host.sync([]);
     await pass(api, 1);
     const seenAt = api.clock();
-    const insertedAt = performance.now();
     // Uses one statement, because 5,000 rows as values would take seconds.
     await api.db.prisma.$executeRaw`
       INSERT INTO hosts (id, "organizationId", name, "engineId", "engineName", "engineVersion", "engineApiVersion", os, arch,
@@ -272,16 +271,16 @@ serverOnly(describe)('with 5,000 hosts on PostgreSQL, the writer', () => {
       SELECT gen_random_uuid(), ${organization.id}, 'h' || n, gen_random_uuid()::text, 'Docker', '28', '1.51', '', '', '1', at,
         at, at, 10
       FROM generate_series(1, 5000) AS n, (SELECT ${seenAt}::timestamptz AS at) AS seen`;
-    const insertMs = performance.now() - insertedAt;
     await pass(api, 400);
     await live.sync([]);
-    /** When each statement that writes events began. */
-    const writtenAt: number[] = [];
-    const recorded = beforeWrites(api.db, async () => void writtenAt.push(performance.now()));
-    const writer = createWriter(api, undefined, recorded);
+    let statements = 0;
+    const counted = beforeWrites(api.db, async () => {
+      statements += 1;
+    });
+    const writer = createWriter(api, undefined, counted);
     const run = { isDone: false };
-    /** The duration of each heartbeat, and the number of statements that began to write events in this time. */
-    const beats: { ms: number; statements: number }[] = [];
+    let beats = 0;
+    let slowestMs = 0;
     const startedAt = performance.now();
     const [events] = await Promise.all([
       // Another transaction holds the lock on the row of one host during the whole run.
@@ -296,27 +295,21 @@ serverOnly(describe)('with 5,000 hosts on PostgreSQL, the writer', () => {
       ),
       (async () => {
         while (!run.isDone) {
-          const [sentAt, statementsBefore] = [performance.now(), writtenAt.length];
+          const sentAt = performance.now();
           await live.beat({ digest: null }).expect(200);
-          beats.push({ ms: performance.now() - sentAt, statements: writtenAt.length - statementsBefore });
+          slowestMs = Math.max(slowestMs, performance.now() - sentAt);
+          beats += 1;
         }
       })(),
     ]);
     const ms = Math.round(performance.now() - startedAt);
-    const slowestMs = Math.round(Math.max(...beats.map((beat) => beat.ms)));
-    console.info(`10,000 events in ${ms} ms; slowest of ${beats.length} heartbeats: ${slowestMs} ms`);
+    console.info(`10,000 events in ${ms} ms; slowest of ${beats} heartbeats: ${Math.round(slowestMs)} ms`);
     // `live` came back, and every other host became stale and offline, except the locked host.
     expect(events).toBe(2 * 5_000 + 3);
-    expect(writtenAt).toHaveLength(11);
-    // The typical interval is used, because the machine can stand still during some statements. On a slow machine, the
-    // hosts were also inserted slowly.
-    const intervals = writtenAt.slice(1).map((at, index) => at - writtenAt[index]!);
-    const typicalMs = intervals.sort((a, b) => a - b)[intervals.length >> 1]!;
-    expect(typicalMs * writtenAt.length).toBeLessThan(Math.max(10_000, 50 * insertMs));
-    expect(beats.length).toBeGreaterThan(0);
-    // A heartbeat waits for at most one statement. If the machine stands still, a heartbeat takes long, but few
-    // statements begin in this time.
-    expect(beats.filter((beat) => beat.ms >= 2_000 && beat.statements > 2)).toEqual([]);
+    expect(statements).toBe(11);
+    expect(ms).toBeLessThan(10_000);
+    expect(beats).toBeGreaterThan(0);
+    expect(slowestMs).toBeLessThan(2_000);
     expect(await writer.record()).toBe(2);
     const idleAt = performance.now();
     expect(await writer.record()).toBe(0);

@@ -450,20 +450,13 @@ describe('the configuration file of login', () => {
       [join(folder, 'file'), 'a part of its path is not a directory'],
     ] as const) {
       handler = respondWith([]);
-      const durations: number[] = [];
-      // On a busy machine, a single run can take long.
-      for (let run = 0; run < 3; run++) {
-        const startedAt = performance.now();
-        const { code, out, err } = await muster(['login', url()], null, { XDG_CONFIG_HOME });
-        durations.push(performance.now() - startedAt);
-        expect({ code, out }).toEqual({ code: 1, out: '' });
-        expect(err).toBe(
-          `muster: the URL and the key cannot be saved to ${XDG_CONFIG_HOME}/muster/connection.json: ${reason}\n`,
-        );
-      }
-      expect(Math.min(...durations)).toBeLessThan(1_000);
+      const { code, out, err } = await muster(['login', url()], null, { XDG_CONFIG_HOME });
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(err).toBe(
+        `muster: the URL and the key cannot be saved to ${XDG_CONFIG_HOME}/muster/connection.json: ${reason}\n`,
+      );
     }
-  });
+  }, 5_000);
 
   test('causes an error that suggests signing in again if it is invalid', async () => {
     await mkdir(join(folder, 'muster'));

@@ -222,12 +222,7 @@ describe('mergePorts', () => {
 test('a container of 10 MiB is fitted within two seconds', () => {
   const labels = Object.fromEntries(Array.from({ length: 300_000 }, (_, i) => [`key-${i}`, 'a value of some length']));
   const large = Container.parse({ ...minimalContainer, labels });
-  const durations: number[] = [];
-  // On a busy machine, a single call can take longer than usual.
-  for (let call = 0; call < 3; call++) {
-    const start = performance.now();
-    fitContainer(large);
-    durations.push(performance.now() - start);
-  }
-  expect(Math.min(...durations)).toBeLessThan(2_000);
+  const start = performance.now();
+  fitContainer(large);
+  expect(performance.now() - start).toBeLessThan(2_000);
 });

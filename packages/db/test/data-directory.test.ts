@@ -15,7 +15,7 @@ import { isAvailable, runIf } from '@muster/testkit';
 import { openDatabase } from '../src/open-database.js';
 import { loadMigrations } from '../src/migrations.js';
 import { cachedTemplate } from '../src/template.js';
-import { fastestMs, temporaryDirectory } from './fixtures.js';
+import { temporaryDirectory } from './fixtures.js';
 
 // Only root on Linux may create these namespaces.
 const canUnshare = spawnSync('unshare', ['--mount', '--pid', '--fork', 'true']).status === 0;
@@ -156,11 +156,11 @@ inNamespaces('a data directory of another user', () => {
 });
 
 test('a data directory that cannot be created causes an error within two seconds', async () => {
-  const open = () =>
-    expect(openDatabase({ dataDir: '/proc/1/x/y' })).rejects.toThrow(
-      'The data directory /proc/1/x/y cannot be used: it, or a part of its path, does not exist and cannot be created.',
-    );
-  expect(await fastestMs(open)).toBeLessThan(2_000);
+  const since = performance.now();
+  await expect(openDatabase({ dataDir: '/proc/1/x/y' })).rejects.toThrow(
+    'The data directory /proc/1/x/y cannot be used: it, or a part of its path, does not exist and cannot be created.',
+  );
+  expect(performance.now() - since).toBeLessThan(2_000);
 });
 
 test('a data directory with the lock of a dead process opens immediately', async () => {

@@ -39,20 +39,6 @@ export async function emptyDatabase(engine: DatabaseEngine): Promise<EmptyDataba
   return { open: (options) => openDatabase({ dataDir }, options), remove, dataDir };
 }
 
-/**
- * Runs an action up to three times, and returns the milliseconds that its fastest run took. On a busy machine, a run can
- * take seconds longer than usual.
- */
-export async function fastestMs(action: () => Promise<unknown>): Promise<number> {
-  let fastest = Infinity;
-  for (let run = 0; run < 3 && fastest >= 500; run++) {
-    const startedAt = performance.now();
-    await action();
-    fastest = Math.min(fastest, performance.now() - startedAt);
-  }
-  return fastest;
-}
-
 /** Returns the error of a promise that must reject. */
 export async function rejectionOf(promise: Promise<unknown>): Promise<Error> {
   try {

@@ -55,8 +55,8 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
       };
       for (let i = 0; i < 20; i++) await measuredFailure(() => database.ping());
       await measuredFailure(() => database.prisma.organization.count());
-      // If the queries waited for the frozen server, each would take at least a second. If this process stands still,
-      // few queries take long.
+      // If the queries waited for the frozen server, each would take at least a second.
+      expect(durations.reduce((sum, ms) => sum + ms, 0)).toBeLessThan(10_000);
       expect(durations.sort((a, b) => a - b)[10]).toBeLessThan(500);
       await cluster.unfreeze();
       await eventually(() => database.ping());
@@ -77,14 +77,9 @@ serverOnly(describe).each(['postgresql'] as const)('a server in trouble (%s)', (
         await tx.organization.count();
         await cluster.freeze();
         await failure(tx.organization.count());
-        // The fastest of three further queries is measured, because this process can stand still.
-        let [error, ms]: [unknown, number] = [null, Infinity];
-        for (let query = 0; query < 3; query++) {
-          const startedAt = performance.now();
-          error = await failure(tx.organization.count());
-          ms = Math.min(ms, performance.now() - startedAt);
-        }
-        return { error, ms };
+        const startedAt = performance.now();
+        const error = await failure(tx.organization.count());
+        return { error, ms: performance.now() - startedAt };
       },
       { timeout: 60_000 },
     );

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { eventually } from '@muster/testkit';
 import { drive, type Load } from '../src/load/driver.js';
 import { createFleet, type FleetShape, type LoadHost } from '../src/load/host.js';
 
@@ -144,30 +143,22 @@ describe('with the load driver', () => {
 
   test('a latency is measured from the request to the response, in ms', async () => {
     const { port } = await fakeServer(() => ({ delayMs: 50 }));
-    // On a busy machine, a single request can take long.
-    const { okMs } = await drive(workload(1), { ...ONCE, port, until: { perHost: 7 } });
+    const { okMs } = await drive(workload(1), { ...ONCE, port });
     expect(okMs.p50).toBeGreaterThanOrEqual(49);
-    expect(okMs.p50).toBeLessThan(1_000);
-    expect(okMs.max).toBeGreaterThanOrEqual(okMs.p50);
+    expect(okMs.max).toBeLessThan(1_000);
   });
 
   test('at a fixed rate, the latency of a late request counts from its due time, but a storm skips late requests', async () => {
+    const { port } = await fakeServer((count) => ({ delayMs: count === 1 ? 450 : 0 }));
     const paced: Omit<Load, 'port'> = { ...ONCE, perSecond: 50, until: { durationMs: 600 } };
-    const measure = async () => {
-      const { port } = await fakeServer((count) => ({ delayMs: count === 1 ? 450 : 0 }));
-      const counts = await drive(workload(1), { ...paced, port });
-      // In a storm, the first request is the call to /healthz, so the server delays the second request.
-      const slow = await fakeServer((count) => ({ delayMs: count === 2 ? 450 : 0 }));
-      return { counts, skipped: await drive(workload(1), { ...paced, port: slow.port, isStorm: true }) };
-    };
-    // On a busy machine, this process can stand still during the 600 ms. It is then measured again.
-    await eventually(async () => {
-      const { counts, skipped } = await measure();
-      // About 22 of 30 requests were due before the first response, so the median latency is about 150 ms.
-      expect(counts.okMs.p50).toBeGreaterThan(20);
-      expect(skipped.okMs.p50).toBeLessThan(20);
-      expect(skipped.sent).toBeLessThan(counts.sent);
-    });
+    const counts = await drive(workload(1), { ...paced, port });
+    // About 22 of 30 requests were due before the first response, so the median latency is about 150 ms.
+    expect(counts.okMs.p50).toBeGreaterThan(20);
+    // In a storm, the first request is the call to /healthz, so the server delays the second request.
+    const slow = await fakeServer((count) => ({ delayMs: count === 2 ? 450 : 0 }));
+    const skipped = await drive(workload(1), { ...paced, port: slow.port, isStorm: true });
+    expect(skipped.okMs.p50).toBeLessThan(20);
+    expect(skipped.sent).toBeLessThan(counts.sent);
   });
 
   test('a storm first sends a request on each connection, which does not count', async () => {
