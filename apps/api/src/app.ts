@@ -79,8 +79,8 @@ export interface AppOptions {
    */
   agentRequestsPerMinute?: number;
   /**
-   * Maximum milliseconds that an agent's call waits for other calls of its host or with its enrollment token. Default: 2 s
-   * for a host, and 10 s for an enrollment token.
+   * Maximum milliseconds that an agent's call waits for other calls of its host or with its enrollment token. Default:
+   * 2 s for a host, and 10 s for an enrollment token.
    */
   agentWaitMsMax?: number;
   /**

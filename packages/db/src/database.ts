@@ -35,9 +35,9 @@ export interface Database {
    */
   query<Row extends object>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
   /**
-   * Like `query`, but for a statement with large values, and with `timeoutMs` if it exceeds the usual statement timeout. A
-   * value may be a `LongText`. A list may contain only texts. Takes three more round trips than `query`. Only a part of
-   * the pool's connections run such statements. Further calls wait, without occupying a connection.
+   * Like `query`, but for a statement with large values, and with `timeoutMs` if it exceeds the usual statement timeout.
+   * A value may be a `LongText`. A list may contain only texts. Takes three more round trips than `query`. Only a part
+   * of the pool's connections run such statements. Further calls wait, without occupying a connection.
    */
   queryWithTimeout<Row extends object>(
     statement: Statement,

@@ -22,7 +22,7 @@ export const HEARTBEAT = {
   agentVersion: '0.1.0',
 };
 
-/** Runs one version of the API in a process of its own. */
+/** Runs one version of the API in its own process. */
 export interface Target {
   /** Keeps the reports of a round, which `send` sends in order. */
   prepare(reports: readonly Report[]): Promise<void>;

@@ -48,7 +48,7 @@ export interface Cost {
 
 export type Side = Awaited<ReturnType<typeof createSide>>;
 
-/** Creates a database with the migrations of one version, and starts this version in a process of its own. */
+/** Creates a database with the migrations of one version, and starts this version in its own process. */
 export async function createSide({ name, main, isHttp, convert, serverUrl, ...size }: SideOptions) {
   const url = await createDatabase(serverUrl, name);
   const agents = new Map<string, SeededHost>();
