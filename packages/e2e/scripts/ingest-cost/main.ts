@@ -1,7 +1,7 @@
 /**
  * Compares the cost of snapshots and heartbeats in two versions of the API, that is, the CPU time of Node.js and of
- * PostgreSQL's backends. Each version runs in its own process. All hosts send one report to one version, and then
- * to the other, so that a disturbance of the machine affects both. Needs Linux and PostgreSQL. Build the API first, then run
+ * PostgreSQL's backends. Each version runs in its own process. All hosts send one report to one version, and then to the
+ * other, so that a disturbance of the machine affects both. Needs Linux and PostgreSQL. Build the API first, then run
  * `pnpm --filter @muster/e2e ingest-cost --help`. Prints Markdown tables.
  */
 import type { Container } from '@muster/contracts';
